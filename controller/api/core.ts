@@ -1,0 +1,63 @@
+/** The few built-in kinds that Scantling reads or writes, cut down to the fields it uses. */
+import type { KubeObject } from './meta.ts';
+import type { Resource } from './resource.ts';
+
+export interface Node extends KubeObject {
+  spec?: { unschedulable?: boolean; taints?: { key: string; value?: string; effect: string }[] };
+  status?: {
+    conditions?: { type: string; status: string; reason?: string; message?: string; lastHeartbeatTime?: string; lastTransitionTime?: string }[];
+    nodeInfo?: { bootID: string; architecture?: string; [key: string]: unknown };
+  };
+}
+
+export interface Pod extends KubeObject {
+  spec?: { nodeName?: string; volumes?: { name: string; emptyDir?: object }[]; terminationGracePeriodSeconds?: number };
+  status?: { phase?: string; conditions?: { type: string; status: string }[] };
+}
+
+export interface PodDisruptionBudget extends KubeObject {
+  spec?: { selector?: { matchLabels?: Record<string, string> } };
+  status?: { disruptionsAllowed?: number; currentHealthy?: number; desiredHealthy?: number };
+}
+
+export interface Secret extends KubeObject {
+  type?: string;
+  /** Values are base64. */
+  data?: Record<string, string>;
+}
+
+export interface Lease extends KubeObject {
+  spec?: {
+    holderIdentity?: string | null;
+    leaseDurationSeconds?: number;
+    /** metav1.MicroTime: exactly six fractional digits. */
+    acquireTime?: string | null;
+    renewTime?: string | null;
+    leaseTransitions?: number;
+  };
+}
+
+export interface Event extends KubeObject {
+  eventTime: string;
+  reportingController: string;
+  reportingInstance: string;
+  action: string;
+  reason: string;
+  type: 'Normal' | 'Warning';
+  note: string;
+  regarding: { apiVersion: string; kind: string; name: string; namespace?: string; uid?: string };
+  series?: { count: number; lastObservedTime: string };
+}
+
+export const nodes: Resource<Node> = { group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false };
+export const pods: Resource<Pod> = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
+export const secrets: Resource<Secret> = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
+export const leases: Resource<Lease> = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease', namespaced: true };
+export const events: Resource<Event> = { group: 'events.k8s.io', version: 'v1', plural: 'events', kind: 'Event', namespaced: true };
+export const podDisruptionBudgets: Resource<PodDisruptionBudget> = {
+  group: 'policy',
+  version: 'v1',
+  plural: 'poddisruptionbudgets',
+  kind: 'PodDisruptionBudget',
+  namespaced: true,
+};

@@ -1,0 +1,38 @@
+/** Every annotation, label, finalizer and field manager that Scantling writes or reads. */
+
+/** Any new value forces a pass and is echoed in status.lastHandledReconcileAt. */
+export const requestedAt = 'reconcile.scantling.dev/requestedAt';
+
+/** On a SystemSource: the commit id whose removals are allowed beyond maxRemovals. */
+export const allowRemovals = 'scantling.dev/allow-removals';
+/** On a SystemSource: the commit id that may be gone to though it does not descend from the last accepted one. */
+export const allowRewind = 'scantling.dev/allow-rewind';
+
+/** On what a source applied: the source's name (label), the document, and the digest of all that the document reads. */
+export const sourceLabel = 'scantling.dev/source';
+export const documentAnnotation = 'scantling.dev/document';
+export const inputsAnnotation = 'scantling.dev/inputs';
+
+/** On an ImageBuild: its definition's name (label). */
+export const definitionLabel = 'scantling.dev/definition';
+/** On a NodeTarget: its pool's name (label). */
+export const poolLabel = 'scantling.dev/pool';
+
+/** On a Node that we cordoned: JSON {pool, since, target, wasUnschedulable}, written in the same patch as the cordon. Nothing else may lift that cordon but its owner. */
+export const cordonAnnotation = 'scantling.dev/cordon';
+
+/** On a SystemPool: its nodes' cordons are lifted before it goes. */
+export const poolFinalizer = 'scantling.dev/rollout';
+/** On a SystemSource: what it applied is left or pruned by its own rules before it goes. */
+export const sourceFinalizer = 'scantling.dev/inventory';
+
+/** The namespace of the operator, its Secrets and its Lease. */
+export const defaultNamespace = 'scantling-system';
+
+export const fieldManagers = {
+  source: 'scantling-source',
+  definition: 'scantling-definition',
+  build: 'scantling-build',
+  rollout: 'scantling-rollout',
+  agent: 'scantling-agent',
+} as const;

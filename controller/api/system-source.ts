@@ -1,0 +1,160 @@
+// Generated from crds/systemsources.yaml by `npm run generate`. Do not edit.
+import type { Condition, ObjectMeta } from './meta.ts';
+import type { Resource } from './resource.ts';
+
+export const systemsources: Resource<SystemSource> = {
+  group: 'scantling.dev',
+  version: 'v1alpha1',
+  plural: 'systemsources',
+  kind: 'SystemSource',
+  namespaced: false,
+};
+
+/**
+ * SystemSource is a Git repository (URL, ref, path) that holds Scantling documents. What it holds is applied; what it no longer holds is pruned.
+ */
+export interface SystemSource {
+  apiVersion: 'scantling.dev/v1alpha1';
+  kind: 'SystemSource';
+  metadata: ObjectMeta;
+  spec: SystemSourceSpec;
+  status?: SystemSourceStatus;
+}
+/**
+ * Rule: an http:// URL needs allowInsecure, because what it carries decides what nodes boot.
+ */
+export interface SystemSourceSpec {
+  /**
+   * Repository URL, https:// (or http:// with allowInsecure). Credentials belong into secretRef and are refused here.
+   */
+  url: string;
+  /**
+   * Allows an http:// URL.
+   * Default: false.
+   */
+  allowInsecure: boolean;
+  ref: SystemSourceSpecRef;
+  /**
+   * Directory in the repository under which documents (*.yaml, *.yml) are read.
+   * Default: ".".
+   * Rule: path is relative to the repository and may not leave it.
+   */
+  path: string;
+  /**
+   * Time between polls; 10 % jitter is added. At least 1s.
+   * Default: "1m".
+   */
+  interval: string;
+  /**
+   * Deadline of one poll or fetch.
+   * Default: "60s".
+   */
+  timeout: string;
+  secretRef?: SystemSourceSpecSecretRef;
+  /**
+   * Stops polling, applying and pruning; the last state stays.
+   * Default: false.
+   */
+  suspend: boolean;
+  /**
+   * Deletes objects that this source applied and whose document is gone from the repository.
+   * Default: true.
+   */
+  prune: boolean;
+  /**
+   * How many objects, or which share of the inventory (rounded down, at least 1), one commit may remove. More needs the annotation scantling.dev/allow-removals with that commit's id.
+   * Default: "25%".
+   * Rule: maxRemovals is a number or a percentage from 0% to 100%.
+   */
+  maxRemovals: number | string;
+  limits: SystemSourceSpecLimits;
+}
+/**
+ * What to follow; exactly one of branch, tag, commit.
+ * Rule: exactly one of branch, tag, commit is required.
+ */
+export interface SystemSourceSpecRef {
+  /**
+   * Branch name, resolved as refs/heads/<branch>.
+   */
+  branch?: string;
+  /**
+   * Tag name, resolved as refs/tags/<tag>; an annotated tag is peeled to its commit.
+   */
+  tag?: string;
+  /**
+   * Commit id; never moves.
+   */
+  commit?: string;
+}
+/**
+ * Secret in the operator's namespace: username and password, or bearerToken; ca.crt for the server's authority.
+ */
+export interface SystemSourceSpecSecretRef {
+  name: string;
+}
+/**
+ * Caps on what is fetched; passing one refuses the commit and names the cap.
+ */
+export interface SystemSourceSpecLimits {
+  /**
+   * Bytes of one pack.
+   * Default: 134217728.
+   */
+  packBytes: number;
+  /**
+   * Git objects of one commit.
+   * Default: 100000.
+   */
+  objects: number;
+  /**
+   * Bytes of one file.
+   * Default: 16777216.
+   */
+  fileBytes: number;
+}
+export interface SystemSourceStatus {
+  observedGeneration?: number;
+  /**
+   * Value of the annotation reconcile.scantling.dev/requestedAt that was last acted upon.
+   */
+  lastHandledReconcileAt?: string;
+  /**
+   * Last revision that was fetched, as main@sha1:<40 hex>.
+   */
+  lastAttemptedRevision?: string;
+  /**
+   * Last revision whose documents were applied.
+   */
+  lastAppliedRevision?: string;
+  /**
+   * How the repository is read: v2-filter (partial clone) or v1-shallow (whole shallow pack).
+   */
+  transport?: string;
+  /**
+   * Why a lesser transport is used.
+   */
+  transportReason?: string;
+  /**
+   * Objects that this source applied.
+   */
+  inventory?: SystemSourceStatusInventory[];
+  /**
+   * Documents that were refused; the last good version of each stays applied.
+   */
+  failures?: SystemSourceStatusFailure[];
+  conditions?: Condition[];
+}
+export interface SystemSourceStatusInventory {
+  kind: string;
+  name: string;
+  /**
+   * Document the object came from, relative to the repository.
+   */
+  path: string;
+}
+export interface SystemSourceStatusFailure {
+  file: string;
+  line?: number;
+  message: string;
+}

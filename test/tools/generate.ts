@@ -1,0 +1,118 @@
+/**
+ * Writes what is generated from the CRDs in crds/: TypeScript types (controller/api/<kind>.ts).
+ * `--check` writes nothing and exits 1 when a file differs, which is what the test does.
+ */
+import { readFileSync, readdirSync, writeFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { format, resolveConfig } from 'prettier';
+import { parse } from 'yaml';
+
+interface Crd {
+  spec: {
+    group: string;
+    names: { kind: string; plural: string };
+    versions: { name: string; schema: { openAPIV3Schema: Schema } }[];
+  };
+}
+
+/** The part of an OpenAPI v3 schema that the generator reads. */
+export interface Schema {
+  type?: string;
+  description?: string;
+  properties?: Record<string, Schema>;
+  additionalProperties?: Schema;
+  items?: Schema;
+  required?: string[];
+  default?: unknown;
+  enum?: unknown[];
+  'x-kubernetes-int-or-string'?: boolean;
+  'x-kubernetes-validations'?: { rule: string; message?: string }[];
+  [key: string]: unknown;
+}
+
+const root = join(import.meta.dirname, '../..');
+
+/** 'SystemSource' → 'system-source': the name of the generated file. */
+export function fileName(kind: string): string {
+  return kind.replace(/(?<!^)[A-Z]/g, c => `-${c}`).toLowerCase();
+}
+
+/** Turns a CRD's schema into one whose compiled type is what a person would write: named nested interfaces, defaults present, CEL messages as comments. */
+function forTypes(schema: Schema, name: string): JSONSchema {
+  if (schema['x-kubernetes-int-or-string']) return { tsType: 'number | string', description: comment(schema) } as JSONSchema;
+  if (schema.type === 'array') {
+    const items = schema.items ?? {};
+    if (name.endsWith('Conditions')) return { tsType: 'Condition[]', description: comment(schema) } as JSONSchema;
+    return { type: 'array', description: comment(schema), items: forTypes(items, singular(name)) } as JSONSchema;
+  }
+  if (schema.type === 'object' && schema.properties) {
+    const required = new Set(schema.required ?? []);
+    const properties: Record<string, JSONSchema> = {};
+    for (const [key, value] of Object.entries(schema.properties)) {
+      properties[key] = forTypes(value, name + key[0]?.toUpperCase() + key.slice(1));
+      if (value.default !== undefined) required.add(key);
+    }
+    return { type: 'object', title: name, description: comment(schema), properties, required: [...required], additionalProperties: false } as JSONSchema;
+  }
+  if (schema.type === 'object' && schema.additionalProperties) {
+    return { type: 'object', description: comment(schema), additionalProperties: forTypes(schema.additionalProperties, `${name}Value`) } as JSONSchema;
+  }
+  return { type: schema.type, description: comment(schema), ...(schema.enum ? { enum: schema.enum } : {}) } as JSONSchema;
+}
+
+function singular(name: string): string {
+  return name.endsWith('ies') ? `${name.slice(0, -3)}y` : name.replace(/s$/, '');
+}
+
+function comment(schema: Schema): string | undefined {
+  const rules = (schema['x-kubernetes-validations'] ?? []).map(v => `Rule: ${v.message ?? v.rule}.`);
+  const fallback = schema.default === undefined || schema.type === 'object' ? [] : [`Default: ${JSON.stringify(schema.default)}.`];
+  return [schema.description, ...fallback, ...rules].filter(Boolean).join('\n') || undefined;
+}
+
+/** Compiles one CRD file's text to the TypeScript of its kind. */
+export async function typesOf(crdText: string): Promise<{ kind: string; text: string }> {
+  const crd = parse(crdText) as Crd;
+  const { kind, plural } = crd.spec.names;
+  const version = crd.spec.versions[0];
+  if (!version) throw new Error(`${kind}: no version`);
+  const schema = version.schema.openAPIV3Schema;
+  const top = forTypes(schema, kind) as { properties: Record<string, JSONSchema>; required: string[] };
+  top.properties['apiVersion'] = { tsType: `'${crd.spec.group}/${version.name}'` } as JSONSchema;
+  top.properties['kind'] = { tsType: `'${kind}'` } as JSONSchema;
+  top.properties['metadata'] = { tsType: 'ObjectMeta' } as JSONSchema;
+  top.required = ['apiVersion', 'kind', 'metadata', 'spec'];
+  const body = await compile(top as JSONSchema, kind, { bannerComment: '', additionalProperties: false, ignoreMinAndMaxItems: true, format: false });
+  const text = `// Generated from crds/${plural}.yaml by \`npm run generate\`. Do not edit.
+import type { Condition, ObjectMeta } from './meta.ts';
+import type { Resource } from './resource.ts';
+
+export const ${plural}: Resource<${kind}> = { group: '${crd.spec.group}', version: '${version.name}', plural: '${plural}', kind: '${kind}', namespaced: false };
+
+${body}`;
+  return { kind, text: await format(text, { ...(await resolveConfig(join(root, 'package.json'))), parser: 'typescript' }) };
+}
+
+/** Every generated file with the text it should have, keyed by its path from the root. */
+export async function generated(): Promise<Map<string, string>> {
+  const out = new Map<string, string>();
+  for (const file of readdirSync(join(root, 'crds')).filter(f => f.endsWith('.yaml')).sort()) {
+    const { kind, text } = await typesOf(readFileSync(join(root, 'crds', file), 'utf8'));
+    out.set(`controller/api/${fileName(kind)}.ts`, text);
+  }
+  return out;
+}
+
+if (import.meta.main) {
+  const check = process.argv.includes('--check');
+  let stale = 0;
+  for (const [path, text] of await generated()) {
+    const full = join(root, path);
+    if (existsSync(full) && readFileSync(full, 'utf8') === text) continue;
+    stale++;
+    if (check) console.error(`${path} is not what crds/ generates: run \`npm run generate\` and commit the result`);
+    else writeFileSync(full, text);
+  }
+  if (check && stale > 0) process.exitCode = 1;
+}
