@@ -39,12 +39,16 @@ export function conditionsOf(
       message: cut(want.message),
     });
   }
-  return out.sort((a, b) => (a.type < b.type ? -1 : 1));
+  return out.toSorted((a, b) => (a.type < b.type ? -1 : 1));
 }
 
 function summary(outcome: Outcome): Record<string, Pick<Condition, 'status' | 'reason' | 'message'> | undefined> {
   if (outcome.kind === 'Ready') {
-    return { Ready: { status: 'True', reason: outcome.reason, message: outcome.message }, Reconciling: undefined, Stalled: undefined };
+    return {
+      Ready: { status: 'True', reason: outcome.reason, message: outcome.message },
+      Reconciling: undefined,
+      Stalled: undefined,
+    };
   }
   if (outcome.kind === 'Progressing') {
     const c = { reason: outcome.reason, message: outcome.message };
@@ -55,7 +59,11 @@ function summary(outcome: Outcome): Record<string, Pick<Condition, 'status' | 'r
     return { Ready: { status: 'False', ...c }, Reconciling: undefined, Stalled: { status: 'True', ...c } };
   }
   const reconciling = outcome.error instanceof WaitingError ? c.reason : 'ProgressingWithRetry';
-  return { Ready: { status: 'False', ...c }, Reconciling: { status: 'True', reason: reconciling, message: c.message }, Stalled: undefined };
+  return {
+    Ready: { status: 'False', ...c },
+    Reconciling: { status: 'True', reason: reconciling, message: c.message },
+    Stalled: undefined,
+  };
 }
 
 /** The condition of a type, if there. */

@@ -40,7 +40,9 @@ export class TransientError extends Error {
 
 /** The CamelCase reason of any thrown value, for conditions, events and logs. */
 export function reasonOf(error: unknown): string {
-  return error instanceof StallingError || error instanceof WaitingError || error instanceof TransientError ? error.reason : 'Error';
+  return error instanceof StallingError || error instanceof WaitingError || error instanceof TransientError
+    ? error.reason
+    : 'Error';
 }
 
 /** The message of any thrown value. */

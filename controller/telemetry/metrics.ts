@@ -6,13 +6,19 @@ export const registry = new Registry();
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const minutes = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 
-const counter = (name: string, help: string, labelNames: string[] = []) => new Counter({ name, help, labelNames, registers: [registry] });
-const gauge = (name: string, help: string, labelNames: string[] = []) => new Gauge({ name, help, labelNames, registers: [registry] });
+const counter = (name: string, help: string, labelNames: string[] = []) =>
+  new Counter({ name, help, labelNames, registers: [registry] });
+const gauge = (name: string, help: string, labelNames: string[] = []) =>
+  new Gauge({ name, help, labelNames, registers: [registry] });
 const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) =>
   new Histogram({ name, help, labelNames, buckets, registers: [registry] });
 
 export const metrics = {
-  reconcileTotal: counter('controller_runtime_reconcile_total', 'Reconciles per controller and result (success, requeue, requeue_after, error).', ['controller', 'result']),
+  reconcileTotal: counter(
+    'controller_runtime_reconcile_total',
+    'Reconciles per controller and result (success, requeue, requeue_after, error).',
+    ['controller', 'result'],
+  ),
   reconcileErrors: counter('controller_runtime_reconcile_errors_total', 'Reconciles that threw.', ['controller']),
   reconcileSeconds: histogram('controller_runtime_reconcile_time_seconds', 'Duration of a reconcile.', ['controller'], seconds),
   activeWorkers: gauge('controller_runtime_active_workers', 'Workers at work.', ['controller']),
@@ -23,18 +29,39 @@ export const metrics = {
   workqueueWorkSeconds: histogram('workqueue_work_duration_seconds', 'How long a key was worked on.', ['name'], seconds),
   workqueueRetries: counter('workqueue_retries_total', 'Keys added again with backoff.', ['name']),
   restRequests: counter('rest_client_requests_total', 'Requests to the API server.', ['code', 'method', 'host']),
-  restSeconds: histogram('rest_client_request_duration_seconds', 'Duration of a request to the API server.', ['verb', 'host'], seconds),
+  restSeconds: histogram(
+    'rest_client_request_duration_seconds',
+    'Duration of a request to the API server.',
+    ['verb', 'host'],
+    seconds,
+  ),
   leader: gauge('leader_election_master_status', '1 while this process leads.', ['name']),
-  relists: counter('scantling_reflector_relists_total', 'Full lists, by resource and cause (start, gone, error, check).', ['resource', 'reason']),
+  relists: counter('scantling_reflector_relists_total', 'Full lists, by resource and cause (start, gone, error, check).', [
+    'resource',
+    'reason',
+  ]),
   watchErrors: counter('scantling_reflector_errors_total', 'Failed lists and watches.', ['resource']),
-  lastEventSeconds: gauge('scantling_reflector_last_event_timestamp_seconds', 'When the watch last brought an event or a bookmark (Unix time).', ['resource']),
-  eventsDropped: counter('scantling_events_dropped_total', 'Kubernetes events that were dropped because the queue was full or the write failed.'),
+  lastEventSeconds: gauge(
+    'scantling_reflector_last_event_timestamp_seconds',
+    'When the watch last brought an event or a bookmark (Unix time).',
+    ['resource'],
+  ),
+  eventsDropped: counter(
+    'scantling_events_dropped_total',
+    'Kubernetes events that were dropped because the queue was full or the write failed.',
+  ),
   loopLag: gauge('scantling_event_loop_lag_seconds', 'Longest stall of the event loop since the last scrape.'),
-  sourcePolls: counter('scantling_source_polls_total', 'Polls per source and result (unchanged, changed, error).', ['source', 'result']),
+  sourcePolls: counter('scantling_source_polls_total', 'Polls per source and result (unchanged, changed, error).', [
+    'source',
+    'result',
+  ]),
   sourceFetchedBytes: counter('scantling_source_fetched_bytes_total', 'Bytes received from Git servers.', ['source']),
   builds: counter('scantling_builds_total', 'Finished build attempts per result (succeeded, failed, retried).', ['result']),
   buildSeconds: histogram('scantling_build_duration_seconds', 'Duration of a build attempt.', ['result'], minutes),
   registryRequests: counter('scantling_registry_requests_total', 'Requests to OCI registries.', ['host', 'method', 'code']),
-  poolNodes: gauge('scantling_pool_nodes', 'Nodes per pool and state (total, updated, staged, updating, unavailable, failed).', ['pool', 'state']),
+  poolNodes: gauge('scantling_pool_nodes', 'Nodes per pool and state (total, updated, staged, updating, unavailable, failed).', [
+    'pool',
+    'state',
+  ]),
   rolloutSeconds: histogram('scantling_rollout_node_duration_seconds', 'From cordon to uncordon of one node.', ['pool'], minutes),
 } as const;

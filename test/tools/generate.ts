@@ -40,11 +40,11 @@ export function fileName(kind: string): string {
 
 /** Turns a CRD's schema into one whose compiled type is what a person would write: named nested interfaces, defaults present, CEL messages as comments. */
 function forTypes(schema: Schema, name: string): JSONSchema {
-  if (schema['x-kubernetes-int-or-string']) return { tsType: 'number | string', description: comment(schema) } as JSONSchema;
+  if (schema['x-kubernetes-int-or-string']) return { tsType: 'number | string', description: comment(schema) };
   if (schema.type === 'array') {
     const items = schema.items ?? {};
-    if (name.endsWith('Conditions')) return { tsType: 'Condition[]', description: comment(schema) } as JSONSchema;
-    return { type: 'array', description: comment(schema), items: forTypes(items, singular(name)) } as JSONSchema;
+    if (name.endsWith('Conditions')) return { tsType: 'Condition[]', description: comment(schema) };
+    return { type: 'array', description: comment(schema), items: forTypes(items, singular(name)) };
   }
   if (schema.type === 'object' && schema.properties) {
     const required = new Set(schema.required ?? []);
@@ -53,10 +53,21 @@ function forTypes(schema: Schema, name: string): JSONSchema {
       properties[key] = forTypes(value, name + key[0]?.toUpperCase() + key.slice(1));
       if (value.default !== undefined) required.add(key);
     }
-    return { type: 'object', title: name, description: comment(schema), properties, required: [...required], additionalProperties: false } as JSONSchema;
+    return {
+      type: 'object',
+      title: name,
+      description: comment(schema),
+      properties,
+      required: [...required],
+      additionalProperties: false,
+    };
   }
   if (schema.type === 'object' && schema.additionalProperties) {
-    return { type: 'object', description: comment(schema), additionalProperties: forTypes(schema.additionalProperties, `${name}Value`) } as JSONSchema;
+    return {
+      type: 'object',
+      description: comment(schema),
+      additionalProperties: forTypes(schema.additionalProperties, `${name}Value`),
+    };
   }
   return { type: schema.type, description: comment(schema), ...(schema.enum ? { enum: schema.enum } : {}) } as JSONSchema;
 }
@@ -67,7 +78,8 @@ function singular(name: string): string {
 
 function comment(schema: Schema): string | undefined {
   const rules = (schema['x-kubernetes-validations'] ?? []).map(v => `Rule: ${v.message ?? v.rule}.`);
-  const fallback = schema.default === undefined || schema.type === 'object' ? [] : [`Default: ${JSON.stringify(schema.default)}.`];
+  const fallback =
+    schema.default === undefined || schema.type === 'object' ? [] : [`Default: ${JSON.stringify(schema.default)}.`];
   return [schema.description, ...fallback, ...rules].filter(Boolean).join('\n') || undefined;
 }
 
@@ -79,11 +91,16 @@ export async function typesOf(crdText: string): Promise<{ kind: string; text: st
   if (!version) throw new Error(`${kind}: no version`);
   const schema = version.schema.openAPIV3Schema;
   const top = forTypes(schema, kind) as { properties: Record<string, JSONSchema>; required: string[] };
-  top.properties['apiVersion'] = { tsType: `'${crd.spec.group}/${version.name}'` } as JSONSchema;
-  top.properties['kind'] = { tsType: `'${kind}'` } as JSONSchema;
-  top.properties['metadata'] = { tsType: 'ObjectMeta' } as JSONSchema;
+  top.properties['apiVersion'] = { tsType: `'${crd.spec.group}/${version.name}'` };
+  top.properties['kind'] = { tsType: `'${kind}'` };
+  top.properties['metadata'] = { tsType: 'ObjectMeta' };
   top.required = ['apiVersion', 'kind', 'metadata', 'spec'];
-  const body = await compile(top as JSONSchema, kind, { bannerComment: '', additionalProperties: false, ignoreMinAndMaxItems: true, format: false });
+  const body = await compile(top, kind, {
+    bannerComment: '',
+    additionalProperties: false,
+    ignoreMinAndMaxItems: true,
+    format: false,
+  });
   const text = `// Generated from crds/${plural}.yaml by \`npm run generate\`. Do not edit.
 import type { Condition, ObjectMeta } from './meta.ts';
 import type { Resource } from './resource.ts';
@@ -97,7 +114,9 @@ ${body}`;
 /** Every generated file with the text it should have, keyed by its path from the root. */
 export async function generated(): Promise<Map<string, string>> {
   const out = new Map<string, string>();
-  for (const file of readdirSync(join(root, 'crds')).filter(f => f.endsWith('.yaml')).sort()) {
+  for (const file of readdirSync(join(root, 'crds'))
+    .filter(f => f.endsWith('.yaml'))
+    .toSorted()) {
     const { kind, text } = await typesOf(readFileSync(join(root, 'crds', file), 'utf8'));
     out.set(`controller/api/${fileName(kind)}.ts`, text);
   }

@@ -1,0 +1,73 @@
+/** /healthz, /readyz and /metrics over plain HTTP. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { metrics, registry } from './metrics.ts';
+
+/** A named check; returns what is wrong, or undefined. */
+export type Check = () => string | undefined;
+
+export interface Probes {
+  /** host:port that is listened on. */
+  address: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on `address` (host:port). /healthz answers 200 while every `live` check passes, /readyz while every `ready` check passes;
+ * otherwise 503 with one line per failed check. The event loop's longest stall since the last scrape is a metric.
+ */
+export async function serveProbes(
+  address: string,
+  checks: { live: Record<string, Check>; ready: Record<string, Check> },
+): Promise<Probes> {
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[|\]$/g, '') || '0.0.0.0';
+  const port = Number(address.slice(at + 1));
+  if (at < 0 || !Number.isInteger(port) || port < 0 || port > 65535)
+    throw new Error(`"${address}" is not an address such as 0.0.0.0:8080`);
+  const delay = monitorEventLoopDelay({ resolution: 20 });
+  delay.enable();
+  const server = createServer((request, response) => {
+    const path = request.url?.split('?')[0];
+    const send = (status: number, type: string, body: string) => {
+      response.writeHead(status, { 'content-type': type }).end(request.method === 'HEAD' ? '' : body);
+    };
+    if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'text/plain', 'only GET\n');
+    if (path === '/healthz' || path === '/readyz') {
+      const failed = Object.entries(path === '/healthz' ? checks.live : checks.ready).flatMap(([name, check]) => {
+        const problem = check();
+        return problem === undefined ? [] : [`${name}: ${problem}`];
+      });
+      return failed.length === 0 ? send(200, 'text/plain', 'ok\n') : send(503, 'text/plain', `${failed.join('\n')}\n`);
+    }
+    if (path !== '/metrics') return send(404, 'text/plain', 'not found\n');
+    metrics.loopLag.set(delay.max / 1e9);
+    delay.reset();
+    registry.metrics().then(
+      text => send(200, registry.contentType, text),
+      (error: unknown) => send(500, 'text/plain', `${String(error)}\n`),
+    );
+  });
+  await listen(server, port, host);
+  const bound = server.address() as AddressInfo;
+  return {
+    address: `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    close: () =>
+      new Promise(resolve => {
+        delay.disable();
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
