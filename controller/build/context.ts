@@ -1,0 +1,137 @@
+/**
+ * A context is the byte-exact input of a build, kept as an OCI artifact in the output repository: the plan is its config blob, the finish
+ * layers are its layers. Its manifest's digest names it.
+ */
+import { StallingError, TransientError } from '../api/errors.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
+import { isDigest, sha256 } from '../registry/digest.ts';
+import { mediaTypes } from '../registry/media-types.ts';
+import type { Registry } from '../registry/registry.ts';
+import { canonicalJson } from './canonical-json.ts';
+
+export const contextArtifactType = 'application/vnd.scantling.context.v1+json';
+export const planMediaType = 'application/vnd.scantling.plan.v1+json';
+
+/** What to do on top of the base. Its canonical JSON is the config blob of the artifact. */
+export interface Plan {
+  version: 1;
+  /** Name of the definition. */
+  definition: string;
+  /** Steps that run in the image: Containerfile instructions after FROM, and their digest (sha256 of the text). */
+  foundation?: { containerfile: string; digest: string };
+  /** Uncompressed deterministic tars, in the order they are stacked, least often changing first. */
+  layers: { digest: string; size: number; comment: string }[];
+  /** Labels of the definition; those that Scantling sets come with the build. */
+  labels: Record<string, string>;
+}
+
+export interface Context {
+  plan: Plan;
+  /** The bytes of plan.layers, in the same order. */
+  layers: Uint8Array[];
+}
+
+/** A finish layer's bytes may be this large: they are held in memory. */
+const maxLayerBytes = 512 * 1024 * 1024;
+const maxPlanBytes = 4 * 1024 * 1024;
+
+const emptyJson = new TextEncoder().encode('{}');
+
+/** The digest that the context has as an artifact, from the plan alone: equal on any machine, with no registry asked. */
+export function contextDigest(context: Context): string {
+  return sha256(encode(context.plan).manifest);
+}
+
+/**
+ * Pushes layers, plan and manifest by digest; what is there is not sent again.
+ * @returns the context's digest, equal to contextDigest.
+ */
+export async function pushContext(
+  registry: Registry,
+  repository: string,
+  context: Context,
+  auth?: DockerConfig,
+): Promise<string> {
+  const { config, manifest } = encode(context.plan);
+  context.plan.layers.forEach((layer, i) => {
+    const bytes = context.layers[i];
+    if (!bytes || sha256(bytes) !== layer.digest || bytes.length !== layer.size) {
+      throw new Error(`layer ${i} of the context of ${context.plan.definition} does not match its plan`);
+    }
+  });
+  const blobs = [...context.layers, config, ...(context.layers.length === 0 ? [emptyJson] : [])];
+  await Promise.all(blobs.map(bytes => registry.pushBlob(repository, bytes, auth)));
+  return registry.pushManifest(repository, { mediaType: mediaTypes.manifest, bytes: manifest }, auth);
+}
+
+/**
+ * Fetches a context by digest; every byte is checked.
+ * @throws NotFoundError when it is not there, StallingError `InvalidContext` when it is no context of a version known here.
+ */
+export async function pullContext(registry: Registry, repository: string, digest: string, auth?: DockerConfig): Promise<Context> {
+  const manifest = await registry.manifest(`${repository}@${digest}`, auth);
+  const config = configDigest(manifest.json);
+  if (!config) throw new StallingError('InvalidContext', `${repository}@${digest} is not a Scantling context`);
+  const plan = parsePlan(await registry.blob(repository, config, auth, maxPlanBytes), `${repository}@${digest}`);
+  // The plan names the layers; a manifest that names others was not made by pushContext.
+  if (sha256(encode(plan).manifest) !== digest) {
+    throw new StallingError('InvalidContext', `${repository}@${digest}: the manifest does not follow from its plan`);
+  }
+  const layers = await Promise.all(plan.layers.map(layer => registry.blob(repository, layer.digest, auth, layer.size)));
+  plan.layers.forEach((layer, i) => {
+    if (layers[i]?.length !== layer.size)
+      throw new TransientError('DigestMismatch', `${repository}: layer ${layer.digest} is cut`);
+  });
+  return { plan, layers };
+}
+
+function encode(plan: Plan): { config: Uint8Array; manifest: Uint8Array } {
+  const { version, definition, foundation, layers, labels } = plan;
+  const text = canonicalJson({
+    version,
+    definition,
+    foundation: foundation && { containerfile: foundation.containerfile, digest: foundation.digest },
+    layers: layers.map(({ digest, size, comment }) => ({ digest, size, comment })),
+    labels,
+  });
+  const config = new TextEncoder().encode(text);
+  // The image specification advises against an empty list of layers, and some registries refuse it.
+  const blobs =
+    layers.length > 0
+      ? layers.map(({ digest, size }) => ({ mediaType: mediaTypes.layer, digest, size }))
+      : [{ mediaType: mediaTypes.empty, digest: sha256(emptyJson), size: emptyJson.length }];
+  const manifest = canonicalJson({
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    artifactType: contextArtifactType,
+    config: { mediaType: planMediaType, digest: sha256(config), size: config.length },
+    layers: blobs,
+  });
+  return { config, manifest: new TextEncoder().encode(manifest) };
+}
+
+function configDigest(manifest: unknown): string | undefined {
+  const { config } = manifest as { config?: { mediaType?: unknown; digest?: unknown } };
+  return config?.mediaType === planMediaType && typeof config.digest === 'string' && isDigest(config.digest)
+    ? config.digest
+    : undefined;
+}
+
+function parsePlan(bytes: Uint8Array, name: string): Plan {
+  const invalid = (why: string): StallingError => new StallingError('InvalidContext', `${name}: ${why}`);
+  const plan = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Plan> | null;
+  if (plan?.version !== 1)
+    throw invalid(`plan version ${JSON.stringify(plan?.version)} is not known to this version of Scantling`);
+  const { definition, foundation, layers, labels } = plan;
+  if (typeof definition !== 'string' || !Array.isArray(layers) || typeof labels !== 'object')
+    throw invalid('the plan is incomplete');
+  if (foundation && (typeof foundation.containerfile !== 'string' || foundation.digest !== sha256(foundation.containerfile))) {
+    throw invalid('the foundation does not match its digest');
+  }
+  for (const layer of layers) {
+    if (!isDigest(layer.digest) || !Number.isSafeInteger(layer.size) || layer.size < 0 || layer.size > maxLayerBytes) {
+      throw invalid('a layer has no valid digest or size');
+    }
+  }
+  return { version: 1, definition, ...(foundation ? { foundation } : {}), layers, labels };
+}

@@ -1,0 +1,33 @@
+import { sha256 } from '../registry/digest.ts';
+import { canonicalJson } from './canonical-json.ts';
+
+/** Version of the rules that turn a context into an image; raised whenever equal inputs would give another image. */
+export const builderVersion = '1';
+
+export interface BuildInputs {
+  /** Digest of the context artifact. */
+  context: string;
+  /** Base image as `host/repository@digest`. */
+  base: string;
+  /** Repository that the image is pushed to, as `host/repository`. */
+  output: string;
+  builderVersion: string;
+}
+
+/**
+ * `<definition>-<10 hex of the hash of all inputs>`: equal inputs are the same ImageBuild, so a revert in Git builds nothing.
+ * The commit is no input.
+ */
+export function buildName(definition: string, inputs: BuildInputs): string {
+  const { context, base, output, builderVersion: version } = inputs;
+  return `${definition}-${hex10(sha256(canonicalJson({ definition, context, base, output, builderVersion: version })))}`;
+}
+
+/** The image's version for people, `<definition>-<10 hex of the context>`: label org.opencontainers.image.version. */
+export function imageVersion(definition: string, context: string): string {
+  return `${definition}-${hex10(context)}`;
+}
+
+function hex10(digest: string): string {
+  return digest.slice('sha256:'.length, 'sha256:'.length + 10);
+}

@@ -1,0 +1,78 @@
+import { StallingError } from '../api/errors.ts';
+
+export interface Credentials {
+  username: string;
+  password: string;
+  /** An OAuth2 refresh token (docker's `identitytoken`), used instead of the password where the registry has a token server. */
+  identityToken?: string;
+}
+
+/** Credentials by registry or repository prefix: the `auths` of a kubernetes.io/dockerconfigjson Secret. */
+export interface DockerConfig {
+  readonly auths: ReadonlyMap<string, Credentials>;
+}
+
+/**
+ * Parses the content of `.dockerconfigjson`. Keys are normalised: no scheme, no trailing slash, no /v1 or /v2, Docker Hub's old names as docker.io.
+ * @throws StallingError `InvalidCredentials`, without any of the text, which is secret.
+ */
+export function parseDockerConfig(json: string): DockerConfig {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    // The parser's message quotes the text.
+    throw new StallingError('InvalidCredentials', '.dockerconfigjson is not JSON');
+  }
+  const auths = new Map<string, Credentials>();
+  for (const [key, value] of Object.entries(record(record(parsed)['auths']))) {
+    const credentials = credentialsOf(record(value));
+    if (credentials) auths.set(normalise(key), credentials);
+  }
+  return { auths };
+}
+
+/**
+ * The credentials whose key is the longest path prefix of `host/repository`, as containers-auth.json(5) and the kubelet choose them.
+ * A key's leading `*.` stands for one label of the host.
+ */
+export function credentialsFor(config: DockerConfig | undefined, repository: string): Credentials | undefined {
+  if (!config) return undefined;
+  const [host = '', ...path] = normalise(repository).split('/');
+  const hosts = [host, `*.${host.split('.').slice(1).join('.')}`];
+  for (let length = path.length; length >= 0; length--) {
+    for (const candidate of hosts) {
+      const found = config.auths.get([candidate, ...path.slice(0, length)].join('/'));
+      if (found) return found;
+    }
+  }
+  return undefined;
+}
+
+function normalise(key: string): string {
+  const bare = key
+    .replace(/^https?:\/\//, '')
+    .replace(/\/+$/, '')
+    .replace(/\/v[12]$/, '');
+  return bare.replace(/^(index\.docker\.io|registry-1\.docker\.io)(?=\/|$)/, 'docker.io');
+}
+
+function credentialsOf(entry: Record<string, unknown>): Credentials | undefined {
+  const identityToken = text(entry['identitytoken']);
+  const extra = identityToken ? { identityToken } : {};
+  const username = text(entry['username']);
+  const password = text(entry['password']);
+  if (username !== undefined && password !== undefined) return { username, password, ...extra };
+  const decoded = Buffer.from(text(entry['auth']) ?? '', 'base64').toString('utf8');
+  const colon = decoded.indexOf(':');
+  if (colon > 0) return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1), ...extra };
+  return identityToken ? { username: '', password: '', ...extra } : undefined;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
