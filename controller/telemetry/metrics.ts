@@ -6,12 +6,24 @@ export const registry = new Registry();
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const minutes = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 
-const counter = (name: string, help: string, labelNames: string[] = []) =>
-  new Counter({ name, help, labelNames, registers: [registry] });
-const gauge = (name: string, help: string, labelNames: string[] = []) =>
-  new Gauge({ name, help, labelNames, registers: [registry] });
-const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) =>
-  new Histogram({ name, help, labelNames, buckets, registers: [registry] });
+/** What docs/metrics.md lists; filled as the metrics below are made. */
+export const metricTable: { name: string; type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }[] =
+  [];
+
+function counter(name: string, help: string, labelNames: string[] = []): Counter {
+  metricTable.push({ name, type: 'counter', labels: labelNames, help });
+  return new Counter({ name, help, labelNames, registers: [registry] });
+}
+
+function gauge(name: string, help: string, labelNames: string[] = []): Gauge {
+  metricTable.push({ name, type: 'gauge', labels: labelNames, help });
+  return new Gauge({ name, help, labelNames, registers: [registry] });
+}
+
+function histogram(name: string, help: string, labelNames: string[], buckets: number[]): Histogram {
+  metricTable.push({ name, type: 'histogram', labels: labelNames, help });
+  return new Histogram({ name, help, labelNames, buckets, registers: [registry] });
+}
 
 export const metrics = {
   reconcileTotal: counter(

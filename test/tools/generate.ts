@@ -1,5 +1,6 @@
 /**
- * Writes what is generated from the CRDs in crds/: TypeScript types (controller/api/<kind>.ts).
+ * Writes what is generated from the CRDs in crds/: TypeScript types (controller/api/<kind>.ts),
+ * and the reference pages under docs/ from crds/ and the tables of flags and metrics.
  * `--check` writes nothing and exits 1 when a file differs, which is what the test does.
  */
 import { readFileSync, readdirSync, writeFileSync, existsSync } from 'node:fs';
@@ -7,11 +8,12 @@ import { join } from 'node:path';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
+import { apiReference, flagsReference, metricsReference } from './reference.ts';
 
-interface Crd {
+export interface Crd {
   spec: {
     group: string;
-    names: { kind: string; plural: string };
+    names: { kind: string; plural: string; shortNames: string[] };
     versions: { name: string; schema: { openAPIV3Schema: Schema } }[];
   };
 }
@@ -120,6 +122,15 @@ export async function generated(): Promise<Map<string, string>> {
     const { kind, text } = await typesOf(readFileSync(join(root, 'crds', file), 'utf8'));
     out.set(`controller/api/${fileName(kind)}.ts`, text);
   }
+  const crdTexts = readdirSync(join(root, 'crds'))
+    .filter(f => f.endsWith('.yaml'))
+    .map(f => readFileSync(join(root, 'crds', f), 'utf8'));
+  const pages = {
+    'docs/api.md': apiReference(crdTexts),
+    'docs/flags.md': flagsReference(),
+    'docs/metrics.md': metricsReference(),
+  };
+  for (const [path, text] of Object.entries(pages)) out.set(path, await format(text, { parser: 'markdown' }));
   return out;
 }
 
@@ -130,7 +141,7 @@ if (import.meta.main) {
     const full = join(root, path);
     if (existsSync(full) && readFileSync(full, 'utf8') === text) continue;
     stale++;
-    if (check) console.error(`${path} is not what crds/ generates: run \`npm run generate\` and commit the result`);
+    if (check) console.error(`${path} is not what its source generates: run \`npm run generate\` and commit the result`);
     else writeFileSync(full, text);
   }
   if (check && stale > 0) process.exitCode = 1;
