@@ -41,18 +41,21 @@ function collect(schema: Schema, path: string, rows: string[], required: boolean
     ...rules,
   ];
   if (path.includes('.'))
-    rows.push(
-      `| \`${path}\`${required ? ' (required)' : ''} | ${typeName(schema)} | ${text.filter(Boolean).join(' ').replaceAll('|', '\\|')} |`,
-    );
-  else if (rules.length > 0) rows.push(`| \`${path}\` | object | ${rules.join(' ').replaceAll('|', '\\|')} |`);
+    rows.push(`| \`${path}\`${required ? ' (required)' : ''} | ${typeName(schema)} | ${cell(text.filter(Boolean).join(' '))} |`);
+  else if (rules.length > 0) rows.push(`| \`${path}\` | object | ${cell(rules.join(' '))} |`);
   const inner = schema.type === 'array' ? schema.items : schema;
   const prefix = schema.type === 'array' ? `${path}[]` : path;
   if (schema.type === 'array')
     for (const v of inner?.['x-kubernetes-validations'] ?? [])
-      rows.push(`| \`${prefix}\` | | Rule: ${(v.message ?? v.rule).replaceAll('|', '\\|')}. |`);
+      rows.push(`| \`${prefix}\` | | Rule: ${cell(v.message ?? v.rule)}. |`);
   if (path.endsWith('.conditions')) return;
   for (const [name, child] of Object.entries(inner?.properties ?? {}))
     collect(child, `${prefix}.${name}`, rows, (inner?.required ?? []).includes(name));
+}
+
+/** Text that is safe inside a Markdown table. */
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 }
 
 function typeName(schema: Schema): string {
