@@ -1,0 +1,268 @@
+/** A real Kubernetes control plane on free ports of the loopback address, in a directory of its own, gone when the test is. */
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Agent, fetch } from 'undici';
+import { serverBinary } from '../tools/servers.ts';
+import { createAuthority, issueCertificate } from './certificates.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
+import { freePort, removeDirectory, type ServerProcess, startProcess, temporaryDirectory } from './processes.ts';
+
+/** The controllers that make Deployments, Jobs, PodDisruptionBudgets, node lifecycle and garbage collection what they are in a cluster. */
+const demoControllers = [
+  'clusterrole-aggregation-controller',
+  'daemonset-controller',
+  'deployment-controller',
+  'disruption-controller',
+  'endpointslice-controller',
+  'garbage-collector-controller',
+  'job-controller',
+  'namespace-controller',
+  'node-lifecycle-controller',
+  'pod-garbage-collector-controller',
+  'replicaset-controller',
+  'root-ca-certificate-publisher-controller',
+  'serviceaccount-controller',
+  'taint-eviction-controller',
+  'ttl-after-finished-controller',
+];
+
+export interface ControlPlaneOptions {
+  /** Names of kube-controller-manager's controllers, or `demo` for all that the demo needs. None: no kube-controller-manager. */
+  controllers?: readonly string[] | 'demo';
+  scheduler?: boolean;
+  /** When a silent node is marked NotReady. Kubernetes' own defaults are 5 and 50 s; here 1 and 10 s, so that nobody waits. */
+  nodeMonitor?: { periodSeconds?: number; graceSeconds?: number };
+  /** Kept when given; otherwise a temporary one, removed by `stop`. */
+  directory?: string;
+  /** Extra flags of kube-apiserver. */
+  apiServerFlags?: readonly string[];
+  /** Told what is being started. */
+  log?: (line: string) => void;
+}
+
+export interface ControlPlane {
+  /** https. */
+  url: string;
+  /** A file with the certificates that clients must trust, PEM. */
+  caFile: string;
+  certificateAuthority: string;
+  /** What a proxy in front shows, so that clients need no other authority. */
+  serverCertificate: { certificate: string; key: string };
+  /** Of a user in system:masters. */
+  adminToken: string;
+  /** A path. */
+  adminKubeconfig: string;
+  directory: string;
+  /** Writes a kubeconfig for a bearer token and returns its path. `url` defaults to the API server's own. */
+  kubeconfigFor(token: string, url?: string): string;
+  /** Kills the API server and starts it again on the same port and the same etcd; resolves when it is ready. */
+  restartApiServer(): Promise<void>;
+  stopApiServer(): Promise<void>;
+  startApiServer(): Promise<void>;
+  /** Forgets etcd's history up to now, so that a watch or continue token from before gets 410. Returns etcd's revision. */
+  compactEtcd(): Promise<number>;
+  /** The end of each server's output, for a message about something unexpected. */
+  logs(): string;
+  stop(): Promise<void>;
+}
+
+interface Plan {
+  directory: string;
+  etcdPort: number;
+  etcdPeerPort: number;
+  apiPort: number;
+  tokens: { admin: string; system: string };
+  options: ControlPlaneOptions;
+}
+
+const startEtcd = ({ directory, etcdPort, etcdPeerPort }: Plan) =>
+  startProcess({
+    name: 'etcd',
+    command: serverBinary('etcd'),
+    args: [
+      `--data-dir=${join(directory, 'etcd')}`,
+      `--listen-client-urls=http://127.0.0.1:${etcdPort}`,
+      `--advertise-client-urls=http://127.0.0.1:${etcdPort}`,
+      `--listen-peer-urls=http://127.0.0.1:${etcdPeerPort}`,
+      `--initial-advertise-peer-urls=http://127.0.0.1:${etcdPeerPort}`,
+      `--initial-cluster=default=http://127.0.0.1:${etcdPeerPort}`,
+      '--log-level=warn',
+      '--unsafe-no-fsync',
+    ],
+    logFile: join(directory, 'etcd.log'),
+  });
+
+const startApiServerProcess = ({ directory, etcdPort, apiPort, options }: Plan) =>
+  startProcess({
+    name: 'kube-apiserver',
+    command: serverBinary('kube-apiserver'),
+    args: [
+      `--etcd-servers=http://127.0.0.1:${etcdPort}`,
+      `--cert-dir=${directory}`,
+      `--tls-cert-file=${join(directory, 'server.crt')}`,
+      `--tls-private-key-file=${join(directory, 'server.key')}`,
+      '--bind-address=127.0.0.1',
+      `--secure-port=${apiPort}`,
+      '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-key-file=${join(directory, 'service-accounts.key')}`,
+      `--service-account-signing-key-file=${join(directory, 'service-accounts.key')}`,
+      '--service-cluster-ip-range=10.0.0.0/24',
+      '--authorization-mode=RBAC,Node',
+      '--disable-admission-plugins=ServiceAccount',
+      `--token-auth-file=${join(directory, 'tokens.csv')}`,
+      '--profiling=false',
+      '--shutdown-delay-duration=0s',
+      ...(options.apiServerFlags ?? []),
+    ],
+    logFile: join(directory, 'kube-apiserver.log'),
+  });
+
+function startControllerManager({ directory, options }: Plan, kubeconfig: string): Promise<ServerProcess> {
+  const controllers = options.controllers === 'demo' ? demoControllers : (options.controllers ?? []);
+  const { periodSeconds = 1, graceSeconds = 10 } = options.nodeMonitor ?? {};
+  return startProcess({
+    name: 'kube-controller-manager',
+    command: serverBinary('kube-controller-manager'),
+    args: [
+      `--kubeconfig=${kubeconfig}`,
+      '--leader-elect=false',
+      '--secure-port=0',
+      `--service-account-private-key-file=${join(directory, 'service-accounts.key')}`,
+      `--root-ca-file=${join(directory, 'ca.crt')}`,
+      `--controllers=${controllers.join(',')}`,
+      `--node-monitor-period=${periodSeconds}s`,
+      `--node-monitor-grace-period=${graceSeconds}s`,
+      `--node-startup-grace-period=${graceSeconds}s`,
+      '--kube-api-qps=200',
+      '--kube-api-burst=400',
+    ],
+    logFile: join(directory, 'kube-controller-manager.log'),
+  });
+}
+
+const startScheduler = ({ directory }: Plan, kubeconfig: string) =>
+  startProcess({
+    name: 'kube-scheduler',
+    command: serverBinary('kube-scheduler'),
+    args: [`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--secure-port=0'],
+    logFile: join(directory, 'kube-scheduler.log'),
+  });
+
+/** Keys, certificates and tokens of one control plane. */
+function writeSecrets({ directory, tokens }: Plan): {
+  certificateAuthority: string;
+  serverCertificate: { certificate: string; key: string };
+} {
+  const authority = { commonName: 'scantling-test', ...createAuthority('scantling-test') };
+  const names = ['127.0.0.1', 'localhost', '10.0.0.1', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
+  const serverCertificate = issueCertificate(authority, names);
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const users = [`${tokens.admin},admin,admin,"system:masters"`, `${tokens.system},control-plane,control-plane,"system:masters"`];
+  const files = {
+    'ca.crt': authority.certificate,
+    'server.crt': serverCertificate.certificate,
+    'server.key': serverCertificate.key,
+    'service-accounts.key': privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
+    'tokens.csv': `${users.join('\n')}\n`,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 });
+  return { certificateAuthority: authority.certificate, serverCertificate };
+}
+
+/** Etcd's own HTTP gateway for its gRPC calls. */
+async function etcdCall(port: number, path: string, body: object): Promise<{ header: { revision: string } }> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`etcd ${path}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as { header: { revision: string } };
+}
+
+/**
+ * Starts etcd and kube-apiserver, and what the options ask for beside them; resolves when the API server is ready.
+ * @throws Error with the end of a server's output when one does not start. Nothing is left running then.
+ */
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const directory = options.directory ?? temporaryDirectory('cluster');
+  mkdirSync(directory, { recursive: true });
+  const plan: Plan = {
+    directory,
+    etcdPort: await freePort(),
+    etcdPeerPort: await freePort(),
+    apiPort: await freePort(),
+    tokens: { admin: randomBytes(16).toString('hex'), system: randomBytes(16).toString('hex') },
+    options,
+  };
+  const { certificateAuthority, serverCertificate } = writeSecrets(plan);
+  const url = `https://127.0.0.1:${plan.apiPort}`;
+  const processes = new Map<string, ServerProcess>();
+  const http = new Agent({ connect: { ca: certificateAuthority } });
+  let kubeconfigs = 0;
+
+  const kubeconfigFor = (token: string, server = url) => {
+    const file = join(directory, `kubeconfig-${kubeconfigs++}.yaml`);
+    writeKubeconfig(file, { url: server, certificateAuthority, token });
+    return file;
+  };
+  const launch = async (name: string, starting: () => Promise<ServerProcess>) => {
+    options.log?.(`starting ${name}`);
+    const started = await starting();
+    processes.set(name, started);
+    return started;
+  };
+  const startApiServer = async () => {
+    const server = await launch('kube-apiserver', () => startApiServerProcess(plan));
+    const headers = { authorization: `Bearer ${plan.tokens.admin}` };
+    await server.ready(async () => (await fetch(`${url}/readyz`, { dispatcher: http, headers })).status === 200);
+  };
+  const stopApiServer = async () => {
+    const server = processes.get('kube-apiserver');
+    server?.kill('SIGKILL'); // as a crash does: an orderly end waits for open watches
+    await server?.exited;
+  };
+  const stop = async () => {
+    // Clients before servers, so that nothing logs or retries against what is already gone.
+    for (const name of ['kube-scheduler', 'kube-controller-manager', 'kube-apiserver', 'etcd']) {
+      const server = processes.get(name);
+      server?.kill('SIGKILL');
+      await server?.exited;
+    }
+    await http.destroy();
+    if (options.directory === undefined) removeDirectory(directory);
+  };
+
+  try {
+    await launch('etcd', () => startEtcd(plan));
+    await startApiServer();
+    const kubeconfig = kubeconfigFor(plan.tokens.system);
+    if (options.controllers !== undefined)
+      await launch('kube-controller-manager', () => startControllerManager(plan, kubeconfig));
+    if (options.scheduler) await launch('kube-scheduler', () => startScheduler(plan, kubeconfig));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  return {
+    url,
+    caFile: join(directory, 'ca.crt'),
+    certificateAuthority,
+    serverCertificate,
+    adminToken: plan.tokens.admin,
+    adminKubeconfig: kubeconfigFor(plan.tokens.admin),
+    directory,
+    kubeconfigFor,
+    stopApiServer,
+    startApiServer,
+    restartApiServer: async () => {
+      await stopApiServer();
+      await startApiServer();
+    },
+    compactEtcd: async () => {
+      const { header } = await etcdCall(plan.etcdPort, '/v3/kv/range', { key: 'AA==' });
+      await etcdCall(plan.etcdPort, '/v3/kv/compaction', { revision: header.revision, physical: true });
+      return Number(header.revision);
+    },
+    logs: () => [...processes].map(([name, server]) => `--- ${name}\n${server.tail()}`).join('\n'),
+    stop,
+  };
+}
