@@ -1,0 +1,88 @@
+/** Renders a definition to a context. Pure: equal inputs give equal bytes on any machine; no clock, environment or network. */
+import { StallingError } from '../api/errors.ts';
+import type { SystemDefinitionSpec } from '../api/system-definition.ts';
+import type { Context } from '../build/context.ts';
+import { sha256 } from '../registry/digest.ts';
+import { type Inputs, renderFiles, renderTrees } from './files.ts';
+import { renderFoundation } from './foundation.ts';
+import { type Placement, checkPlacements } from './image-tree.ts';
+import { renderKernelArguments } from './kernel-arguments.ts';
+import { renderLabels } from './labels.ts';
+import { collectProblems } from './problems.ts';
+import { requestedInputs } from './repository-path.ts';
+import { writeTar } from './tar.ts';
+import { renderUnits } from './units.ts';
+import { renderUsers } from './users.ts';
+
+export interface RenderInput {
+  /** Name of the definition. */
+  definition: string;
+  spec: SystemDefinitionSpec;
+  /** What requestedInputs asks for. */
+  inputs: Inputs;
+  /** Path of the document in its repository, for messages. */
+  document?: string | undefined;
+}
+
+/** The finish layers of one image hold this many bytes of files and this many entries at most: they are made in memory. */
+const maxBytes = 256 * 1024 * 1024;
+const maxEntries = 100_000;
+
+/**
+ * The context of a definition: what runs in the image (foundation) and what is placed on top of it (finish layers), those that change
+ * least often first.
+ * @throws StallingError RenderFailed that names every field that is wrong.
+ */
+export function render({ definition, spec, inputs, document }: RenderInput): Context {
+  const requests = requestedInputs(spec, document);
+  const problems = collectProblems('RenderFailed');
+  const trees = renderTrees(spec, requests, inputs, problems);
+  const files = renderFiles(spec, requests, inputs, problems);
+  const placed = new Set([...trees, ...files].map(placement => placement.path));
+  const units = renderUnits(spec, path => placed.has(path), problems);
+  const system = [...renderKernelArguments(spec), ...renderUsers(spec, problems), ...units.placements];
+  checkPlacements([...system, ...trees, ...files], problems);
+  const labels = renderLabels(spec, problems);
+  const foundation = renderFoundation(spec, units.enable, problems);
+  problems.check(document);
+  checkSize([...system, ...trees, ...files], document);
+
+  const layers = [
+    { comment: 'system: kernel arguments, users, units', placements: system },
+    { comment: 'trees', placements: trees },
+    { comment: 'files', placements: files },
+  ]
+    .filter(({ placements }) => placements.length > 0)
+    .map(({ comment, placements }) => ({ comment, bytes: layer(placements) }));
+  return {
+    plan: {
+      version: 1,
+      definition,
+      ...(foundation ? { foundation } : {}),
+      layers: layers.map(({ comment, bytes }) => ({ digest: sha256(bytes), size: bytes.length, comment })),
+      labels,
+    },
+    layers: layers.map(({ bytes }) => bytes),
+  };
+}
+
+function layer(placements: readonly Placement[]): Uint8Array {
+  return writeTar(placements.map(({ path, content }) => ({ path: path.slice(1), ...content })));
+}
+
+function checkSize(placements: readonly Placement[], document: string | undefined): void {
+  const size = placements.reduce((sum, { content }) => sum + ('bytes' in content ? content.bytes.length : 0), 0);
+  const prefix = document ? `${document}: ` : '';
+  if (size > maxBytes) {
+    throw new StallingError(
+      'RenderFailed',
+      `${prefix}spec: files and trees hold ${size} bytes, more than ${maxBytes}; put large files into the base`,
+    );
+  }
+  if (placements.length > maxEntries) {
+    throw new StallingError(
+      'RenderFailed',
+      `${prefix}spec: files and trees hold ${placements.length} entries, more than ${maxEntries}`,
+    );
+  }
+}

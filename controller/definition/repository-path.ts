@@ -1,0 +1,60 @@
+import { StallingError } from '../api/errors.ts';
+import type { SystemDefinitionSpec } from '../api/system-definition.ts';
+import { quote } from './image-path.ts';
+import { type Problems, collectProblems } from './problems.ts';
+
+/** A path of the repository that a definition reads. */
+export interface InputRequest {
+  /** As `spec.files[3].from`. */
+  field: string;
+  /** What the document says. */
+  from: string;
+  /** The same relative to the repository, in normal form; empty for the repository itself. */
+  path: string;
+  kind: 'file' | 'directory';
+}
+
+/**
+ * Every path of the repository that the definition reads, with where it is asked for.
+ * @throws StallingError RenderFailed when a path is absolute or leaves the repository, or there is no repository.
+ */
+export function requestedInputs(spec: SystemDefinitionSpec, document?: string): InputRequest[] {
+  const problems = collectProblems('RenderFailed');
+  const requests: InputRequest[] = [];
+  const add = (field: string, from: string, kind: InputRequest['kind']): void => {
+    const path = repositoryPath(spec, field, from, problems);
+    if (path !== undefined) requests.push({ field, from, path, kind });
+  };
+  spec.files?.forEach(({ from }, i) => from !== undefined && add(`spec.files[${i}].from`, from, 'file'));
+  spec.trees?.forEach(({ from }, i) => add(`spec.trees[${i}].from`, from, 'directory'));
+  problems.check(document);
+  if (requests[0] && !spec.sourceRef) {
+    throw new StallingError('RenderFailed', `${requests[0].field}: reads a path of a repository, so spec.sourceRef is needed`);
+  }
+  return requests;
+}
+
+function repositoryPath(spec: SystemDefinitionSpec, field: string, from: string, problems: Problems): string | undefined {
+  if (from.startsWith('/')) {
+    problems.add(field, `${quote(from)} is absolute; name it relative to the document`);
+    return undefined;
+  }
+  if (from.includes('\\') || from.includes('\0') || !from.isWellFormed()) {
+    problems.add(field, `${quote(from)} is not a path; separate directories by "/"`);
+    return undefined;
+  }
+  const path = joinPath(spec.sourceRef?.path ?? '.', from);
+  if (path === undefined) problems.add(field, `${quote(from)} leaves the repository; move what it names into the repository`);
+  return path;
+}
+
+/** `path` seen from `directory`, both relative to one root, in normal form; empty for the root, undefined when it leaves it. */
+export function joinPath(directory: string, path: string): string | undefined {
+  const segments: string[] = [];
+  for (const segment of [...directory.split('/'), ...path.split('/')]) {
+    if (segment === '' || segment === '.') continue;
+    if (segment !== '..') segments.push(segment);
+    else if (segments.pop() === undefined) return undefined;
+  }
+  return segments.join('/');
+}
