@@ -35,7 +35,7 @@ while read -r verb what; do
     d) dirs="$dirs $what " ;;
   esac
 done
-for pid in $pids; do kill -KILL -- "-$pid" 2>/dev/null; done
+for pid in $pids; do kill -s KILL -- "-$pid" 2>/dev/null; done
 for dir in $dirs; do rm -rf -- "$dir"; done
 `;
 
