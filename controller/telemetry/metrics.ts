@@ -10,17 +10,17 @@ const minutes = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 export const metricTable: { name: string; type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }[] =
   [];
 
-function counter(name: string, help: string, labelNames: string[] = []): Counter {
+function counter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
   metricTable.push({ name, type: 'counter', labels: labelNames, help });
   return new Counter({ name, help, labelNames, registers: [registry] });
 }
 
-function gauge(name: string, help: string, labelNames: string[] = []): Gauge {
+function gauge<L extends string = never>(name: string, help: string, labelNames: L[] = []): Gauge<L> {
   metricTable.push({ name, type: 'gauge', labels: labelNames, help });
   return new Gauge({ name, help, labelNames, registers: [registry] });
 }
 
-function histogram(name: string, help: string, labelNames: string[], buckets: number[]): Histogram {
+function histogram<L extends string>(name: string, help: string, labelNames: L[], buckets: number[]): Histogram<L> {
   metricTable.push({ name, type: 'histogram', labels: labelNames, help });
   return new Histogram({ name, help, labelNames, buckets, registers: [registry] });
 }

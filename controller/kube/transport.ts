@@ -1,0 +1,267 @@
+/**
+ * The one way to the API server: one undici agent, deadlines, bounded retries, the write fence and the metrics of every request.
+ * Must never send a write when the fence is closed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { Agent, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
+import { TransientError } from '../api/errors.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import { Authentication, type TlsMaterial } from './authentication.ts';
+import { ApiError, apiErrorOf } from './errors.ts';
+import { RequestSlots } from './request-slots.ts';
+import { isLeasePath } from './resource-path.ts';
+import { retryDelayMs } from './retry.ts';
+
+export interface TransportOptions {
+  kubeConfig: KubeConfig;
+  /** E.g. `scantling-controller/0.1.0 (linux/x64)`: audit logs and flow schemas tell us by it. */
+  userAgent: string;
+  /** Requests at once, watches not counted (default 12). */
+  connections?: number;
+  /** False when nothing but Leases may be written; asked before every attempt, and while one is under way. Absent: always open. */
+  fence?: () => boolean;
+  random?: () => number;
+}
+
+export interface ApiRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path: string;
+  query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  body?: object;
+  /** Default application/json. */
+  contentType?: string;
+  /** Of one attempt, from its start to the last byte of the answer (default 30 s; 10 s for writes; 5 s for Leases). */
+  deadlineMs?: number;
+  /** False: every failure is the caller's (default true). */
+  retry?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface StreamRequest {
+  path: string;
+  query?: ApiRequest['query'];
+  /** How long the stream may be silent before it counts as dead. */
+  idleMs: number;
+  signal: AbortSignal;
+}
+
+const fencePollMs = 100;
+const connectOptions = { timeout: 5_000, keepAlive: true, keepAliveInitialDelay: 30_000 };
+
+export class Transport {
+  readonly #authentication: Authentication;
+  readonly #kubeConfig: KubeConfig;
+  readonly #server: URL;
+  readonly #userAgent: string;
+  readonly #slots: RequestSlots;
+  readonly #fence: () => boolean;
+  readonly #random: () => number;
+  #agent: { dispatcher: Dispatcher; tls: TlsMaterial } | undefined;
+
+  constructor(options: TransportOptions) {
+    const cluster = options.kubeConfig.getCurrentCluster();
+    if (!cluster) throw new Error('the kubeconfig names no cluster');
+    this.#kubeConfig = options.kubeConfig;
+    this.#authentication = new Authentication(options.kubeConfig);
+    this.#server = new URL(cluster.server);
+    this.#userAgent = options.userAgent;
+    this.#slots = new RequestSlots(options.connections ?? 12);
+    this.#fence = options.fence ?? (() => true);
+    this.#random = options.random ?? Math.random;
+  }
+
+  /**
+   * Sends one request and returns its JSON. Throws ApiError for an answer of 400 or more, TransientError (ConnectionFailed,
+   * NotLeading) when there was none, and the signal's reason when aborted.
+   */
+  async request<T>(request: ApiRequest): Promise<T> {
+    for (let attempts = 1; ; attempts++) {
+      let delay: number | undefined;
+      try {
+        return (await this.#attempt(request)) as T;
+      } catch (error) {
+        delay = request.retry === false ? undefined : this.#retryDelay(request, attempts, error);
+        if (delay === undefined) throw error;
+      }
+      await sleep(delay, undefined, request.signal ? { signal: request.signal } : {});
+    }
+  }
+
+  /**
+   * Opens an endless answer (a watch) and returns its bytes. Takes no request slot and is never retried here. Throws as `request`
+   * does, also from the iteration: when the connection breaks or is silent for longer than `idleMs`.
+   */
+  async stream(request: StreamRequest): Promise<AsyncIterable<Uint8Array>> {
+    const { path, query, idleMs, signal } = request;
+    const response = await this.#send({ method: 'GET', path, ...(query ? { query } : {}) }, { signal, bodyTimeout: idleMs });
+    if (response.statusCode >= 400)
+      throw apiErrorOf(response.statusCode, await response.body.text(), headerOf(response, 'retry-after'));
+    return untilBroken(response.body, signal);
+  }
+
+  /** Ends every connection; what is still under way fails. */
+  async close(): Promise<void> {
+    await this.#agent?.dispatcher.destroy();
+    this.#agent = undefined;
+  }
+
+  #retryDelay(request: ApiRequest, attempts: number, error: unknown): number | undefined {
+    if (request.signal?.aborted || isLeasePath(request.path)) return undefined;
+    if (error instanceof ApiError) {
+      // The server no longer knows our token: a rotated one may be there already.
+      if (error.status === 401 && attempts === 1) {
+        this.#authentication.refresh();
+        return 0;
+      }
+      const { status, retryAfterMs } = error;
+      return retryDelayMs(
+        { method: request.method, attempts, status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+        this.#random(),
+      );
+    }
+    return error instanceof ConnectionError ? retryDelayMs({ method: request.method, attempts }, this.#random()) : undefined;
+  }
+
+  async #attempt(request: ApiRequest): Promise<unknown> {
+    return this.#slots.run(async () => {
+      request.signal?.throwIfAborted();
+      const fenced = request.method !== 'GET' && !isLeasePath(request.path);
+      const deadlineMs = request.deadlineMs ?? (isLeasePath(request.path) ? 5_000 : request.method === 'GET' ? 30_000 : 10_000);
+      const deadline = AbortSignal.timeout(deadlineMs);
+      const closing = new AbortController();
+      // A write that hangs must not arrive after another process has taken over.
+      const poll = fenced ? setInterval(() => this.#fence() || closing.abort(notLeading()), fencePollMs) : undefined;
+      try {
+        const signal = AbortSignal.any([deadline, closing.signal, ...(request.signal ? [request.signal] : [])]);
+        const response = await this.#send(request, { signal, bodyTimeout: deadlineMs, fenced });
+        const text = await response.body.text();
+        if (response.statusCode >= 400) throw apiErrorOf(response.statusCode, text, headerOf(response, 'retry-after'));
+        return parse(text);
+      } catch (error) {
+        if (closing.signal.aborted) throw closing.signal.reason;
+        if (request.signal?.aborted) throw request.signal.reason;
+        if (deadline.aborted) throw new ConnectionError(`the API server did not answer within ${deadlineMs / 1000} s`, error);
+        throw wrapped(error);
+      } finally {
+        clearInterval(poll);
+      }
+    });
+  }
+
+  async #send(
+    request: ApiRequest,
+    o: { signal: AbortSignal; bodyTimeout: number; fenced?: boolean },
+  ): Promise<Dispatcher.ResponseData> {
+    const started = performance.now();
+    const host = this.#server.host;
+    let code = '<error>';
+    try {
+      const { headers, tls } = await this.#authentication.credentials();
+      const dispatcher = this.#dispatcher(tls);
+      // The last look before the bytes leave: nothing is awaited between here and the dispatch.
+      if (o.fenced && !this.#fence()) throw notLeading();
+      const response = await dispatcher.request({
+        origin: this.#server.origin,
+        path: this.#path(request),
+        method: request.method,
+        headers: {
+          ...headers,
+          'user-agent': this.#userAgent,
+          accept: 'application/json',
+          ...(request.body ? { 'content-type': request.contentType ?? 'application/json' } : {}),
+        },
+        body: request.body ? JSON.stringify(request.body) : null,
+        signal: o.signal,
+        headersTimeout: 10_000,
+        bodyTimeout: o.bodyTimeout,
+      });
+      code = String(response.statusCode);
+      return response;
+    } catch (error) {
+      throw wrapped(error);
+    } finally {
+      metrics.restRequests.inc({ code, method: request.method, host });
+      metrics.restSeconds.observe({ verb: request.method, host }, (performance.now() - started) / 1000);
+    }
+  }
+
+  #path(request: ApiRequest): string {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(request.query ?? {})) if (value !== undefined) query.set(name, String(value));
+    const prefix = this.#server.pathname.replace(/\/$/, '');
+    return query.size > 0 ? `${prefix}${request.path}?${query.toString()}` : `${prefix}${request.path}`;
+  }
+
+  /** The one agent; a new one only when the certificates on disk are others, and then the old one finishes what it has. */
+  #dispatcher(tls: TlsMaterial): Dispatcher {
+    if (this.#agent && sameTls(this.#agent.tls, tls)) return this.#agent.dispatcher;
+    void this.#agent?.dispatcher.close();
+    const dispatcher = createDispatcher(this.#kubeConfig, tls);
+    this.#agent = { dispatcher, tls };
+    return dispatcher;
+  }
+}
+
+/** No answer: refused, reset, timed out. Whether a write was carried out is not known. */
+export class ConnectionError extends TransientError {
+  constructor(message: string, cause: unknown) {
+    super('ConnectionFailed', message, { cause });
+    this.name = 'ConnectionError';
+  }
+}
+
+function notLeading(): TransientError {
+  return new TransientError('NotLeading', 'this process does not lead, so it writes nothing');
+}
+
+function wrapped(error: unknown): unknown {
+  if (error instanceof TransientError) return error;
+  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+  return new ConnectionError(
+    `no answer from the API server: ${error instanceof Error ? error.message : String(error)}${code}`,
+    error,
+  );
+}
+
+async function* untilBroken(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  try {
+    for await (const chunk of body) yield chunk;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw wrapped(error);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ConnectionError('the answer of the API server is not JSON', error);
+  }
+}
+
+function headerOf(response: Dispatcher.ResponseData, name: string): string | undefined {
+  const value = response.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function sameTls(a: TlsMaterial, b: TlsMaterial): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** HTTP/1.1, so that one stalled stream holds up only itself; idle connections are kept for less than the server's own 90 s. */
+function createDispatcher(config: KubeConfig, tls: TlsMaterial): Dispatcher {
+  const options = config.createDispatcherOptions(config.getCurrentCluster(), tls);
+  const common = { allowH2: false, keepAliveTimeout: 60_000, keepAliveMaxTimeout: 80_000, pipelining: 1 };
+  const connect = { ...connectOptions, ...tls };
+  switch (options.type) {
+    case 'proxy':
+      return new ProxyAgent({ ...common, uri: options.uri, requestTls: connect });
+    case 'socks':
+      return new Socks5ProxyAgent(options.uri, { ...common, requestTls: connect });
+    case 'agent':
+    case 'none':
+      return new Agent({ ...common, connect });
+  }
+}
