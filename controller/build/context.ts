@@ -5,6 +5,7 @@
 import { StallingError, TransientError } from '../api/errors.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import { isDigest, sha256 } from '../registry/digest.ts';
+import { NotFoundError } from '../registry/errors.ts';
 import { mediaTypes } from '../registry/media-types.ts';
 import type { Registry } from '../registry/registry.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -61,28 +62,42 @@ export async function pushContext(
   });
   const blobs = [...context.layers, config, ...(context.layers.length === 0 ? [emptyJson] : [])];
   await Promise.all(blobs.map(bytes => registry.pushBlob(repository, bytes, auth)));
-  return registry.pushManifest(repository, { mediaType: mediaTypes.manifest, bytes: manifest }, auth);
+  // Tagged too: some registries remove what has no tag.
+  const tag = `context-${sha256(manifest).slice('sha256:'.length)}`;
+  return registry.pushManifest(repository, { mediaType: mediaTypes.manifest, bytes: manifest, tag }, auth);
 }
 
 /**
  * Fetches a context by digest; every byte is checked.
- * @throws NotFoundError when it is not there, StallingError `InvalidContext` when it is no context of a version known here.
+ * @throws TransientError `ContextNotFound` when it is not there, StallingError `InvalidContext` when it is no context of a version known here.
  */
 export async function pullContext(registry: Registry, repository: string, digest: string, auth?: DockerConfig): Promise<Context> {
-  const manifest = await registry.manifest(`${repository}@${digest}`, auth);
-  const config = configDigest(manifest.json);
-  if (!config) throw new StallingError('InvalidContext', `${repository}@${digest} is not a Scantling context`);
-  const plan = parsePlan(await registry.blob(repository, config, auth, maxPlanBytes), `${repository}@${digest}`);
-  // The plan names the layers; a manifest that names others was not made by pushContext.
-  if (sha256(encode(plan).manifest) !== digest) {
-    throw new StallingError('InvalidContext', `${repository}@${digest}: the manifest does not follow from its plan`);
-  }
+  const plan = await pullPlan(registry, repository, digest, auth);
   const layers = await Promise.all(plan.layers.map(layer => registry.blob(repository, layer.digest, auth, layer.size)));
   plan.layers.forEach((layer, i) => {
     if (layers[i]?.length !== layer.size)
-      throw new TransientError('DigestMismatch', `${repository}: layer ${layer.digest} is cut`);
+      throw new StallingError('InvalidContext', `${repository}: layer ${layer.digest} is not of the size in its plan`);
   });
   return { plan, layers };
+}
+
+/** The plan of a context without its layers, which stay where an image built in the same repository needs them. Throws as pullContext. */
+export async function pullPlan(registry: Registry, repository: string, digest: string, auth?: DockerConfig): Promise<Plan> {
+  const name = `${repository}@${digest}`;
+  try {
+    const manifest = await registry.manifest(name, auth);
+    const config = configDigest(manifest.json);
+    if (!config) throw new StallingError('InvalidContext', `${name} is not a Scantling context`);
+    const plan = parsePlan(await registry.blob(repository, config, auth, maxPlanBytes), name);
+    // The plan names the layers; a manifest that names others was not made by pushContext.
+    if (sha256(encode(plan).manifest) !== digest) {
+      throw new StallingError('InvalidContext', `${name}: the manifest does not follow from its plan`);
+    }
+    return plan;
+  } catch (error) {
+    if (error instanceof NotFoundError) throw new TransientError('ContextNotFound', `context ${error.message}`, { cause: error });
+    throw error;
+  }
 }
 
 function encode(plan: Plan): { config: Uint8Array; manifest: Uint8Array } {

@@ -1,0 +1,135 @@
+import { StallingError, TransientError } from '../api/errors.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
+import { isDigest } from '../registry/digest.ts';
+import { NotFoundError } from '../registry/errors.ts';
+import { mediaTypes } from '../registry/media-types.ts';
+import type { Descriptor, Platform } from '../registry/media-types.ts';
+import { parseReference, repositoryOf } from '../registry/reference.ts';
+import type { Manifest, Registry } from '../registry/registry.ts';
+import type { Json } from './canonical-json.ts';
+
+export interface BasePlatform {
+  /** As `linux/amd64` or `linux/arm64/v8`. */
+  platform: string;
+  os: string;
+  architecture: string;
+  variant?: string;
+  /** Digest of the platform's manifest. */
+  digest: string;
+  labels: Record<string, string>;
+  layers: Descriptor[];
+  annotations: Record<string, string>;
+  /** The whole image config, with what Scantling knows nothing of. */
+  config: { [key: string]: Json };
+}
+
+export interface Base {
+  /** `host/repository`. */
+  repository: string;
+  /** Digest of the index, or of the manifest where there is no index. */
+  digest: string;
+  platforms: BasePlatform[];
+}
+
+/** The ImageBuild's status holds as many. */
+const maxPlatforms = 32;
+const maxConfigBytes = 8 * 1024 * 1024;
+
+/**
+ * Reads a base image by digest: each platform's manifest and config.
+ * @throws StallingError `BaseNotBootable` when a platform has neither label containers.bootc nor ostree.bootable, `BaseUnsupported` when it
+ *   cannot be built on; TransientError `BaseNotFound`; what the registry throws, naming the image.
+ */
+export async function baseInfo(registry: Registry, image: string, auth?: DockerConfig): Promise<Base> {
+  const reference = parseReference(image);
+  if (reference.digest === undefined) throw new StallingError('InvalidImage', `base image ${image} has no digest`);
+  const repository = repositoryOf(reference);
+  try {
+    const top = await registry.manifest(image, auth);
+    const children = platformManifests(top, image);
+    const platforms = await Promise.all(
+      children.map(async child => {
+        const manifest = child ? await registry.manifest(`${repository}@${child.digest}`, auth) : top;
+        return readPlatform(registry, { repository, image, manifest, declared: child?.platform }, auth);
+      }),
+    );
+    const names = new Set(platforms.map(p => p.platform));
+    if (names.size !== platforms.length) throw unsupported(image, 'it has two manifests for one platform');
+    return { repository, digest: top.digest, platforms: platforms.toSorted((a, b) => (a.platform < b.platform ? -1 : 1)) };
+  } catch (error) {
+    if (error instanceof NotFoundError)
+      throw new TransientError('BaseNotFound', `base image ${image}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** The platform manifests of an index; one undefined stands for the manifest itself. */
+function platformManifests(top: Manifest, image: string): (Descriptor | undefined)[] {
+  if (top.mediaType === mediaTypes.manifest || top.mediaType === mediaTypes.dockerManifest) return [undefined];
+  const { manifests } = top.json as { manifests?: Descriptor[] };
+  if (!Array.isArray(manifests)) throw unsupported(image, 'its index has no manifests');
+  const images = manifests.filter(isImage);
+  if (images.length === 0) throw unsupported(image, 'its index names no image for a platform');
+  if (images.length > maxPlatforms) throw unsupported(image, `it has more than ${maxPlatforms} platforms`);
+  for (const descriptor of images)
+    if (!isDigest(descriptor.digest)) throw unsupported(image, 'its index names a manifest by no sha256 digest');
+  return images;
+}
+
+/** Build tools put attestations into an index under the platform unknown/unknown; other indexes and artifacts are no image either. */
+function isImage(descriptor: Descriptor): boolean {
+  if (descriptor.mediaType !== mediaTypes.manifest && descriptor.mediaType !== mediaTypes.dockerManifest) return false;
+  return descriptor.platform?.os !== 'unknown' && descriptor.annotations?.['vnd.docker.reference.type'] === undefined;
+}
+
+async function readPlatform(
+  registry: Registry,
+  of: { repository: string; image: string; manifest: Manifest; declared: Platform | undefined },
+  auth: DockerConfig | undefined,
+): Promise<BasePlatform> {
+  const { repository, image, manifest } = of;
+  const json = manifest.json as { config?: Descriptor; layers?: Descriptor[]; annotations?: Record<string, string> };
+  if (!json.config || !isDigest(json.config.digest) || !Array.isArray(json.layers))
+    throw unsupported(image, `${manifest.digest} is no image manifest`);
+  const bytes = await registry.blob(repository, json.config.digest, auth, maxConfigBytes);
+  const config = JSON.parse(new TextDecoder().decode(bytes)) as { [key: string]: Json } & {
+    config?: { Labels?: Record<string, string> | null };
+  };
+  const os = of.declared?.os ?? stringOf(config['os']) ?? 'linux';
+  const architecture = of.declared?.architecture ?? stringOf(config['architecture']);
+  if (!architecture) throw unsupported(image, `${manifest.digest} names no architecture`);
+  const variant = of.declared?.variant ?? stringOf(config['variant']);
+  const platform = [os, architecture, variant].filter(part => part !== undefined).join('/');
+  const labels = config.config?.Labels ?? {};
+  if (!isBootable(labels)) {
+    throw new StallingError(
+      'BaseNotBootable',
+      `base image ${image} (${platform}) is not bootable: it has neither label containers.bootc nor ostree.bootable`,
+    );
+  }
+  const { layers, annotations = {} } = json;
+  return {
+    platform,
+    os,
+    architecture,
+    ...(variant === undefined ? {} : { variant }),
+    digest: manifest.digest,
+    labels,
+    layers,
+    annotations,
+    config,
+  };
+}
+
+/** What bootc asks of an image (`containers.bootc=1`, or `ostree.bootable` of images made before it). */
+function isBootable(labels: Readonly<Record<string, string>>): boolean {
+  return labels['containers.bootc'] === '1' || ['1', 'true'].includes(labels['ostree.bootable'] ?? '');
+}
+
+function stringOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function unsupported(image: string, why: string): StallingError {
+  return new StallingError('BaseUnsupported', `base image ${image} cannot be built on: ${why}`);
+}

@@ -1,0 +1,107 @@
+import { TransientError } from '../api/errors.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
+import { mediaTypes } from '../registry/media-types.ts';
+import type { Descriptor } from '../registry/media-types.ts';
+import type { Registry } from '../registry/registry.ts';
+import { assembleImage, assembleIndex } from './assemble.ts';
+import type { AssembledImage } from './assemble.ts';
+import type { Base } from './base.ts';
+import type { Plan } from './context.ts';
+import { imageVersion } from './name.ts';
+
+export interface BuiltImage {
+  /** `host/repository@digest`. */
+  reference: string;
+  /** Digest of the index. */
+  digest: string;
+  version: string;
+  platforms: { platform: string; digest: string }[];
+}
+
+export interface Publication {
+  /** What the finish layers go on: the base, or the foundation made from it. */
+  onto: Base;
+  /** Base that the definition names, as `host/repository@digest`. */
+  base: string;
+  plan: Plan;
+  /** Digest of the context. */
+  context: string;
+  /** Output repository, which already holds the finish layers: they are the context's. */
+  repository: string;
+  /** The index is pushed under it too, so that a registry that removes what has no tag keeps the image. */
+  tag: string;
+  auth: DockerConfig | undefined;
+}
+
+/** Assembles the image of every platform and pushes it: blobs, configs, manifests, then the index, each read back. */
+export async function publishImage(registry: Registry, publication: Publication): Promise<BuiltImage> {
+  const { onto, plan, repository, tag, auth } = publication;
+  const labels = imageLabels(publication);
+  const images = onto.platforms.map(platform => assembleImage(platform, plan.layers, labels));
+  await Promise.all([
+    copyLayers(registry, publication),
+    checkLayers(registry, publication),
+    ...images.map(image => registry.pushBlob(repository, image.config, auth)),
+  ]);
+  await Promise.all(
+    images.map(image => registry.pushManifest(repository, { mediaType: mediaTypes.manifest, bytes: image.manifest }, auth)),
+  );
+  const index = assembleIndex(images, indexAnnotations(labels));
+  const digest = await registry.pushManifest(repository, { mediaType: mediaTypes.index, bytes: index, tag }, auth);
+  return {
+    reference: `${repository}@${digest}`,
+    digest,
+    version: imageVersion(plan.definition, publication.context),
+    platforms: images.map(platformOf).toSorted((a, b) => (a.platform < b.platform ? -1 : 1)),
+  };
+}
+
+/** The labels of the image: the definition's, and those that make the chain from commit to booted digest readable from the image alone. */
+export function imageLabels({ plan, context, base }: Pick<Publication, 'plan' | 'context' | 'base'>): Record<string, string> {
+  const at = base.lastIndexOf('@');
+  return {
+    ...plan.labels,
+    'containers.bootc': '1',
+    'org.opencontainers.image.version': imageVersion(plan.definition, context),
+    'org.opencontainers.image.base.name': base.slice(0, at),
+    'org.opencontainers.image.base.digest': base.slice(at + 1),
+    'dev.scantling.definition': plan.definition,
+    'dev.scantling.context': context,
+  };
+}
+
+/** A few labels of the whole, for those who see only the index. */
+function indexAnnotations(labels: Readonly<Record<string, string>>): Record<string, string> {
+  const keys = [
+    'org.opencontainers.image.version',
+    'org.opencontainers.image.base.name',
+    'org.opencontainers.image.base.digest',
+    'dev.scantling.definition',
+    'dev.scantling.context',
+  ];
+  return Object.fromEntries(keys.map(key => [key, labels[key] ?? '']));
+}
+
+/** All platforms' layers at once; the client bounds the connections. */
+async function copyLayers(registry: Registry, { onto, repository, auth }: Publication): Promise<void> {
+  const layers = new Map<string, Descriptor>();
+  for (const platform of onto.platforms) for (const layer of platform.layers) layers.set(layer.digest, layer);
+  await Promise.all(
+    [...layers.values()].map(({ digest, size }) => registry.copyBlob(repository, { from: onto.repository, digest, size }, auth)),
+  );
+}
+
+/** The context's layers are in the output repository unless someone removed them after the context was read. */
+async function checkLayers(registry: Registry, { plan, repository, auth }: Publication): Promise<void> {
+  await Promise.all(
+    plan.layers.map(async ({ digest, size }) => {
+      if ((await registry.hasBlob(repository, digest, auth)) !== size) {
+        throw new TransientError('ContextNotFound', `layer ${digest} of the context is not in ${repository}`);
+      }
+    }),
+  );
+}
+
+function platformOf({ platform, digest }: AssembledImage): { platform: string; digest: string } {
+  return { platform, digest };
+}
