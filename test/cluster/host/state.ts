@@ -1,0 +1,99 @@
+/**
+ * What a fake host remembers, on disk below `<directory>/state`. The host's file system as an agent sees it is `<directory>/root`.
+ * Nothing but node: is imported here: every run of the fake bootc loads these files, and has well under 100 ms.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { statusDocument } from './status-document.ts';
+
+/** Releases with different behaviour: `next` is the first with `switch --download-only`. */
+export type BootcVersion = '1.12' | '1.16.9' | 'next';
+
+export interface ImageReference {
+  image: string;
+  transport: string;
+  signature?: 'containerPolicy';
+}
+
+/** One boot entry. */
+export interface Deployment {
+  reference: ImageReference;
+  /** Digest of the platform's manifest, also when the reference names an index. */
+  digest: string;
+  version: string | null;
+  timestamp: string | null;
+  /** ostree's commit, which differs between two stagings of one image only by its serial. */
+  checksum: string;
+  serial: number;
+  /** Staged with the finalization lock: discarded, not applied, at the next boot. */
+  locked: boolean;
+  incompatible: boolean;
+}
+
+export interface HostState {
+  version: BootcVersion;
+  /** OCI name (amd64). */
+  architecture: string;
+  /** null: a host that was not booted from an image. */
+  booted: Deployment | null;
+  staged: Deployment | null;
+  rollback: Deployment | null;
+  rollbackQueued: boolean;
+  usrOverlay: boolean;
+  readOnly: boolean;
+  /** How often it booted. */
+  boots: number;
+}
+
+/** Where a fake host keeps what. */
+export function hostPaths(directory: string) {
+  const state = join(directory, 'state');
+  const root = join(directory, 'root');
+  return {
+    bin: join(directory, 'bin'),
+    root,
+    state,
+    units: join(state, 'units'),
+    host: join(state, 'host.json'),
+    /** `bootc status --json`, written with each change so that the command is a `cat` behind the lock. */
+    status: join(state, 'status.json'),
+    faults: join(state, 'faults.json'),
+    rebootRequested: join(state, 'reboot-requested'),
+    calls: join(state, 'calls.log'),
+    bootID: join(root, 'proc/sys/kernel/random/boot_id'),
+    stamp: join(root, 'boot/ostree/finalize-failure.stamp'),
+    changed: join(root, 'ostree/bootc'),
+    rebootRequired: join(root, 'run/reboot-required'),
+  };
+}
+
+export function loadState(directory: string): HostState {
+  return JSON.parse(readFileSync(hostPaths(directory).host, 'utf8')) as HostState;
+}
+
+/** Written beside and renamed, as a host killed at any moment must keep the old state or the new. */
+export function saveState(directory: string, state: HostState): void {
+  const paths = hostPaths(directory);
+  mkdirSync(paths.state, { recursive: true });
+  replace(paths.status, statusDocument(state));
+  replace(paths.host, `${JSON.stringify(state, null, 1)}\n`);
+}
+
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
+
+/** Marks that bootc leaves for others when it stages: kured's sentinel, and the mtime that systemd watches. */
+export function announce(directory: string, image: string): void {
+  const paths = hostPaths(directory);
+  mkdirSync(join(paths.root, 'run'), { recursive: true });
+  writeFileSync(paths.rebootRequired, `bootc: Reboot required for image: ${image}\n`);
+  rmSync(paths.changed, { recursive: true, force: true });
+  mkdirSync(paths.changed, { recursive: true });
+}
+
+/** True when the directory holds a fake host. */
+export function isFakeHost(directory: string): boolean {
+  return existsSync(hostPaths(directory).host);
+}
