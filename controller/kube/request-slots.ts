@@ -17,9 +17,14 @@ export class RequestSlots {
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
+      // undici reuses a connection one turn of the event loop after its answer ended; a request sent before would open another.
+      setImmediate(() => this.#release());
     }
+  }
+
+  #release(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
   }
 }

@@ -1,0 +1,200 @@
+/**
+ * One process of several leads: the one that holds a Lease. It stops believing so a good while before another may take over, and once
+ * it has stopped it never leads again; the process is to end.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { leases, type Lease } from '../api/core.ts';
+import { messageOf } from '../api/errors.ts';
+import type { Log } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import type { Client } from './client.ts';
+import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
+import { leaseStep, observe, type LeaseStep, type ObservedLease } from './lease.ts';
+import { microTime } from './microtime.ts';
+
+export interface LeaderElectorOptions {
+  client: Client;
+  namespace: string;
+  name: string;
+  /** Of this process and no other, also not of its next life: the host's name and something random. */
+  identity: string;
+  log: Log;
+  /** Called once when the lease is no longer known to be held; the process must end. */
+  onLost?: (reason: string) => void;
+  /** After so long without renewal others take over (default 15 s; whole seconds). */
+  leaseDurationMs?: number;
+  /** After so long without renewal this process no longer leads (default 10 s; less than leaseDurationMs). */
+  renewDeadlineMs?: number;
+  /** Between attempts (default 2 s). */
+  retryPeriodMs?: number;
+  /** A monotonic clock in milliseconds. */
+  now?: () => number;
+  random?: () => number;
+}
+
+const fieldManager = 'leader-election';
+
+export class LeaderElector {
+  readonly #o: Required<Pick<LeaderElectorOptions, 'leaseDurationMs' | 'renewDeadlineMs' | 'retryPeriodMs' | 'now' | 'random'>> &
+    LeaderElectorOptions;
+  readonly #stop = new AbortController();
+  #state: 'new' | 'candidate' | 'leading' | 'lost' | 'released' = 'new';
+  #observed: ObservedLease | undefined;
+  /** Until when the lease is known to be held: from the start of the last successful write. */
+  #validUntil = -Infinity;
+  #watchdog: NodeJS.Timeout | undefined;
+  #loop: Promise<void> | undefined;
+
+  constructor(options: LeaderElectorOptions) {
+    const defaults = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 };
+    this.#o = { ...defaults, now: () => performance.now(), random: Math.random, ...options };
+    if (this.#o.renewDeadlineMs >= this.#o.leaseDurationMs) throw new Error('renewDeadlineMs must be less than leaseDurationMs');
+    metrics.leader.set({ name: options.name }, 0);
+  }
+
+  /** Resolves when this process leads, which may be never; rejects when it is released before. Called once. */
+  async start(): Promise<void> {
+    if (this.#state !== 'new') throw new Error('leader election was started before');
+    this.#state = 'candidate';
+    const leading = Promise.withResolvers<void>();
+    this.#loop = this.#run(() => leading.resolve()).finally(() =>
+      leading.reject(new Error('leader election ended before this process led')),
+    );
+    await leading.promise;
+  }
+
+  /** True while the lease is known to be held. This is the fence of the transport: once false, false for ever. */
+  isLeading(): boolean {
+    if (this.#state !== 'leading') return false;
+    if (this.#o.now() < this.#validUntil) return true;
+    // The timer below may be late when the loop was blocked; whoever asks must not be told a stale yes.
+    this.#lose('the lease could not be renewed in time');
+    return false;
+  }
+
+  /** Ends the election and gives the lease up, so that another need not wait for it to expire. */
+  async release(): Promise<void> {
+    const held = this.isLeading();
+    if (this.#state !== 'lost') this.#state = 'released';
+    clearTimeout(this.#watchdog);
+    metrics.leader.set({ name: this.#o.name }, 0);
+    this.#stop.abort();
+    // A renewal under way would take the lease back.
+    await this.#loop;
+    const resourceVersion = this.#observed?.lease?.metadata.resourceVersion;
+    if (!held || resourceVersion === undefined) return;
+    try {
+      await this.#patch({
+        metadata: { resourceVersion },
+        spec: { holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.#wallClock() },
+      });
+      this.#o.log.info({ lease: this.#o.name }, 'gave the lease up');
+    } catch (error) {
+      this.#o.log.warn({ lease: this.#o.name, error }, 'could not give the lease up; it will expire');
+    }
+  }
+
+  async #run(led: () => void): Promise<void> {
+    const { retryPeriodMs, random } = this.#o;
+    while (this.#state === 'candidate' || this.#state === 'leading') {
+      await this.#attempt(led);
+      const jitter = this.#state === 'leading' ? 1 : 1 + 0.2 * random();
+      // Only release() rejects it, and the loop looks at that itself.
+      await sleep(retryPeriodMs * jitter, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    }
+  }
+
+  /** One try to take or renew the lease. Never rejects: what fails is tried again until the deadline. */
+  async #attempt(led: () => void): Promise<void> {
+    const { now, identity, log, name } = this.#o;
+    const started = now();
+    try {
+      // While leading, the version of the last write is known, and writing over it tells whether it still is the newest.
+      if (this.#state !== 'leading' || !this.#observed) this.#observed = observe(this.#observed, await this.#read(), now());
+      const step = leaseStep(this.#observed, identity, now());
+      if (this.#state === 'leading' && step !== 'renew') {
+        this.#lose(`the lease is held by "${this.#observed.lease?.spec?.holderIdentity ?? ''}"`);
+      } else if (step !== 'wait') {
+        this.#held(await this.#write(step, this.#observed.lease), started, led);
+      }
+    } catch (error) {
+      if (isConflict(error) || isNotFound(error)) this.#forgetVersion();
+      // A rival that was faster is the ordinary course of an election.
+      const fields = { lease: name, reason: messageOf(error) };
+      if (this.#state === 'leading') log.warn(fields, 'could not renew the lease');
+      else if (!isConflict(error) && !isAlreadyExists(error)) log.warn(fields, 'could not take the lease');
+    }
+  }
+
+  /** While leading, the next attempt reads the lease; a candidate keeps what it saw, because its age matters. */
+  #forgetVersion(): void {
+    if (this.#state === 'leading') this.#observed = undefined;
+  }
+
+  #held(lease: Lease, started: number, led: () => void): void {
+    const { now, renewDeadlineMs, name, log, identity } = this.#o;
+    this.#observed = { lease, seenAt: started };
+    if (this.#state !== 'leading' && this.#state !== 'candidate') return;
+    // An answer that came too late: the time in which it was true is over.
+    if (started + renewDeadlineMs <= now() || (this.#state === 'leading' && !this.isLeading())) return;
+    this.#validUntil = started + renewDeadlineMs;
+    clearTimeout(this.#watchdog);
+    this.#watchdog = setTimeout(() => this.isLeading(), this.#validUntil - now() + 1);
+    if (this.#state === 'leading') return;
+    this.#state = 'leading';
+    metrics.leader.set({ name }, 1);
+    log.info({ lease: name, identity }, 'leading');
+    led();
+  }
+
+  #lose(reason: string): void {
+    if (this.#state !== 'leading') return;
+    this.#state = 'lost';
+    clearTimeout(this.#watchdog);
+    this.#stop.abort();
+    metrics.leader.set({ name: this.#o.name }, 0);
+    this.#o.log.error({ lease: this.#o.name, reason }, 'leader election lost');
+    this.#o.onLost?.(reason);
+  }
+
+  async #read(): Promise<Lease | undefined> {
+    try {
+      return await this.#o.client.get(leases, this.#o.name, this.#o.namespace);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #write(step: Exclude<LeaseStep, 'wait'>, lease: Lease | undefined): Promise<Lease> {
+    const { name, namespace, identity, leaseDurationMs } = this.#o;
+    const held = {
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.ceil(leaseDurationMs / 1000),
+      renewTime: this.#wallClock(),
+    };
+    const taken = { ...held, acquireTime: held.renewTime };
+    if (step === 'create' || !lease) {
+      const metadata = { name, namespace };
+      return this.#o.client.create(leases, {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata,
+        spec: { ...taken, leaseTransitions: 0 },
+      });
+    }
+    // The precondition makes it one winner: the version that was judged is the version that is replaced.
+    const { resourceVersion } = lease.metadata;
+    const leaseTransitions = (lease.spec?.leaseTransitions ?? 0) + 1;
+    return this.#patch({ metadata: { resourceVersion }, spec: step === 'renew' ? held : { ...taken, leaseTransitions } });
+  }
+
+  #patch(body: object): Promise<Lease> {
+    return this.#o.client.mergePatch(leases, this.#o.name, body, { fieldManager, namespace: this.#o.namespace });
+  }
+
+  /** For people who read the Lease; nothing here compares it. */
+  #wallClock(): string {
+    return microTime(new Date());
+  }
+}
