@@ -1,0 +1,77 @@
+/** The controller as a process of its own, which can be killed and started again. */
+import { appendFileSync } from 'node:fs';
+import { fetch } from 'undici';
+import { freePort, startProcess, type ServerProcess } from './processes.ts';
+
+export interface ControllerProcessOptions {
+  /** Program and first arguments that `controller` and its flags follow. */
+  program: readonly [command: string, ...args: string[]];
+  /** Of the controller's ServiceAccount. */
+  kubeconfig: string;
+  insecureRegistries?: readonly string[];
+  flags?: readonly string[];
+  logFile: string;
+}
+
+export class ControllerProcess {
+  readonly logFile: string;
+  readonly #o: ControllerProcessOptions;
+  #process: ServerProcess | undefined;
+  #address = '';
+
+  constructor(options: ControllerProcessOptions) {
+    this.#o = options;
+    this.logFile = options.logFile;
+  }
+
+  /** Where /healthz, /readyz and /metrics are. */
+  get url(): string {
+    return `http://${this.#address}`;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.running ? this.#process.pid : undefined;
+  }
+
+  /** Starts it; resolves when /readyz answers 200. */
+  async start(): Promise<void> {
+    this.#address = `127.0.0.1:${await freePort()}`;
+    const [command, ...args] = this.#o.program;
+    const insecure = this.#o.insecureRegistries ?? [];
+    appendFileSync(this.logFile, '');
+    this.#process = await startProcess({
+      name: 'controller',
+      command,
+      args: [
+        ...args,
+        'controller',
+        `--kubeconfig=${this.#o.kubeconfig}`,
+        `--http-address=${this.#address}`,
+        ...(insecure.length > 0 ? [`--insecure-registries=${insecure.join(',')}`] : []),
+        ...(this.#o.flags ?? []),
+      ],
+      logFile: this.logFile,
+    });
+    await this.#process.ready(async () => (await fetch(`${this.url}/readyz`)).status === 200, { everyMs: 20 });
+  }
+
+  /** SIGKILL: nothing is finished, nothing is released. */
+  async kill(): Promise<void> {
+    this.#process?.kill('SIGKILL');
+    await this.#process?.exited;
+  }
+
+  /** SIGTERM, and SIGKILL when that is not enough. */
+  async stop(): Promise<void> {
+    await this.#process?.stop(10_000);
+  }
+
+  /** The text of /metrics. */
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.url}/metrics`)).text();
+  }
+
+  tail(lines = 20): string {
+    return this.#process?.tail(lines) ?? '';
+  }
+}

@@ -1,0 +1,162 @@
+/** Simulated nodes: a fake host, a kubelet that speaks for it, and the real agent as a process of its own, with a token that is bound to the node. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../../controller/telemetry/log.ts';
+import { createFakeHost, rebootHost, rebootRequested, type FakeHost } from './host/fake-host.ts';
+import type { BootcVersion } from './host/state.ts';
+import { hostPaths } from './host/state.ts';
+import type { Kubelets } from './kubelets.ts';
+import { startProcess, type ServerProcess } from './processes.ts';
+
+export interface SimulatedNodeOptions {
+  name: string;
+  /** Of this node alone: its host, its logs. */
+  directory: string;
+  labels?: Readonly<Record<string, string>>;
+  architecture?: 'amd64' | 'arm64';
+  bootcVersion?: BootcVersion;
+  /** What it was installed from; the digest is the platform's. */
+  booted: { image: string; digest: string };
+  kubelets: Kubelets;
+  /** Returns the path of a kubeconfig with a token of the agents' ServiceAccount that is bound to this Node. */
+  kubeconfigFor: (node: { name: string; uid: string }) => Promise<string>;
+  /** Program and first arguments that `agent` and its flags follow. */
+  program: readonly [command: string, ...args: string[]];
+  /** More flags of the agent. */
+  agentFlags?: readonly string[];
+  /** How long a machine is down while it reboots (default 1 s). */
+  rebootMs?: number;
+  log: Log;
+}
+
+/** How often the machine looks whether it was told to reboot. */
+const lookEveryMs = 50;
+/** After which a kubelet starts a container again that ended by itself. */
+const restartAfterMs = 500;
+
+export class SimulatedNode {
+  readonly name: string;
+  readonly host: FakeHost;
+  readonly agentLog: string;
+  readonly #o: SimulatedNodeOptions;
+  #kubeconfig = '';
+  #agent: ServerProcess | undefined;
+  #up = false;
+  #stopped = false;
+  #machine: Promise<void> | undefined;
+  #reboots = 0;
+
+  constructor(options: SimulatedNodeOptions) {
+    this.#o = options;
+    this.name = options.name;
+    mkdirSync(options.directory, { recursive: true });
+    this.agentLog = join(options.directory, 'agent.log');
+    this.host = createFakeHost({
+      directory: join(options.directory, 'host'),
+      version: options.bootcVersion ?? 'next',
+      architecture: options.architecture ?? 'amd64',
+      booted: options.booted,
+    });
+  }
+
+  /** The host's boot ID now. */
+  get bootID(): string {
+    return readFileSync(hostPaths(this.host.directory).bootID, 'utf8').trim();
+  }
+
+  /** Boots since `start`. */
+  get reboots(): number {
+    return this.#reboots;
+  }
+
+  get agentPid(): number | undefined {
+    return this.#agent?.running ? this.#agent.pid : undefined;
+  }
+
+  /** Registers the node and starts its agent. */
+  async start(): Promise<void> {
+    const { kubelets, labels, architecture = 'amd64' } = this.#o;
+    const node = await kubelets.register({ name: this.name, architecture, bootID: this.bootID, ...(labels ? { labels } : {}) });
+    this.#kubeconfig = await this.#o.kubeconfigFor({ name: this.name, uid: node.metadata.uid ?? '' });
+    this.#up = true;
+    await this.#startAgent();
+    this.#machine = this.#watchMachine();
+  }
+
+  /** Ends the agent at once; it is started again as a kubelet does. */
+  killAgent(): void {
+    this.#agent?.kill('SIGKILL');
+  }
+
+  /** Takes the power away for the time of a reboot: nothing is finalized, the node says nothing. */
+  async powerCut(): Promise<void> {
+    this.#o.kubelets.vanish(this.name);
+    await this.#cycle({ powerCut: true });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#machine;
+    await this.#agent?.stop(2_000);
+  }
+
+  /** The machine itself: obeys `systemctl reboot`, and keeps the agent running while it is up. */
+  async #watchMachine(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        if (this.#up && rebootRequested(this.host.directory)) await this.#reboot();
+        else if (this.#up && this.#agent && !this.#agent.running) {
+          await sleep(restartAfterMs);
+          if (!this.#stopped && this.#up) await this.#startAgent();
+        }
+      } catch (error) {
+        this.#o.log.warn({ error, node: this.name }, 'the simulated machine failed a step, and tries again');
+        await sleep(restartAfterMs);
+      }
+      await sleep(lookEveryMs);
+    }
+  }
+
+  async #reboot(): Promise<void> {
+    await this.#o.kubelets.shutDown(this.name);
+    await this.#cycle({});
+  }
+
+  /** Down and up again. A host that does not return stays down. */
+  async #cycle(o: { powerCut?: boolean }): Promise<void> {
+    this.#up = false;
+    this.#agent?.kill('SIGKILL');
+    await this.#agent?.exited;
+    await sleep(this.#o.rebootMs ?? 1_000);
+    const boot = rebootHost(this.host.directory, o);
+    if (boot.outcome === 'NeverReturned') {
+      this.#o.log.info({ node: this.name }, 'the host does not return');
+      return;
+    }
+    this.#reboots++;
+    await this.#o.kubelets.boot(this.name, boot.bootID);
+    this.#up = true;
+    await this.#startAgent();
+  }
+
+  async #startAgent(): Promise<void> {
+    const [command, ...args] = this.#o.program;
+    this.#agent = await startProcess({
+      name: `agent of ${this.name}`,
+      command,
+      args: [
+        ...args,
+        'agent',
+        `--node-name=${this.name}`,
+        `--kubeconfig=${this.#kubeconfig}`,
+        `--host-root=${this.host.root}`,
+        `--host-path=${this.host.path}`,
+        '--host-exec=nsenter',
+        '--http-address=off',
+        ...(this.#o.agentFlags ?? []),
+      ],
+      logFile: this.agentLog,
+    });
+  }
+}
