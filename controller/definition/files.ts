@@ -52,7 +52,7 @@ export function renderTrees(
     const field = `spec.trees[${i}]`;
     const request = requested.get(`${field}.from`);
     const to = tree.to.replace(/\/+$/, '');
-    const wrong = refusePath(to);
+    const wrong = to === '' ? undefined : refusePath(to);
     if (wrong) problems.add(`${field}.to`, wrong);
     else if (request) placements.push(...treePlacements({ field, to, from: request.path }, inputs, problems));
   });
@@ -69,8 +69,10 @@ interface Tree {
 function treePlacements({ field, to, from }: Tree, inputs: Inputs, problems: Problems): Placement[] {
   const prefix = from === '' ? '' : `${from}/`;
   const placements: Placement[] = [];
+  let found = false;
   for (const [path, input] of inputs) {
     if (!path.startsWith(prefix)) continue;
+    found = true;
     const inner = path.slice(prefix.length);
     const at = `${field}.from`;
     if (input.type === 'symlink') {
@@ -81,7 +83,7 @@ function treePlacements({ field, to, from }: Tree, inputs: Inputs, problems: Pro
     else
       placements.push({ path: `${to}/${inner}`, content: { mode: input.executable ? 0o755 : 0o644, bytes: input.bytes }, field });
   }
-  if (placements.length === 0) problems.add(`${field}.from`, `${quote(from)} holds no file`);
+  if (!found) problems.add(`${field}.from`, `${quote(from)} holds no file`);
   return placements;
 }
 

@@ -1,6 +1,6 @@
 import type { SystemDefinitionSpec, SystemDefinitionSpecUser } from '../api/system-definition.ts';
 import type { Placement } from './image-tree.ts';
-import { refusePath } from './image-path.ts';
+import { quote, refusePath } from './image-path.ts';
 import type { Problems } from './problems.ts';
 
 /** Directories below which a home is made. Elsewhere the account only records it, because tmpfiles would change what is there. */
@@ -23,18 +23,23 @@ export function renderUsers(spec: SystemDefinitionSpec, problems: Problems): Pla
 }
 
 function renderUser(user: SystemDefinitionSpecUser, field: string, problems: Problems): Placement[] {
-  const { name, description = '', home = `/var/home/${name}`, shell = '/usr/sbin/nologin' } = user;
+  const { name, description, home = `/var/home/${name}`, shell = '/usr/sbin/nologin' } = user;
   for (const [key, path] of [
     ['home', home],
     ['shell', shell],
   ] as const) {
     const wrong =
-      path === '/' ? undefined : (refusePath(path) ?? (plainPath.test(path) ? undefined : `${path} holds unusual characters`));
+      path === '/'
+        ? undefined
+        : (refusePath(path) ?? (plainPath.test(path) ? undefined : `${quote(path)} holds unusual characters`));
     if (wrong) problems.add(`${field}.${key}`, wrong);
   }
-  if (/\p{Cc}/u.test(description)) problems.add(`${field}.description`, 'holds a control character');
+  if (description && /\p{Cc}/u.test(description)) problems.add(`${field}.description`, 'holds a control character');
 
-  const account = [`u ${name} ${user.uid ?? '-'} "${escape(description)}" ${home} ${shell}`, ...memberships(user)];
+  const account = [
+    `u ${name} ${user.uid ?? '-'} ${description ? `"${escape(description)}"` : '-'} ${home} ${shell}`,
+    ...memberships(user),
+  ];
   const placements = [generated(`/usr/lib/sysusers.d/scantling-${name}.conf`, account, field)];
   const made = homeRoots.some(root => home.startsWith(root));
   if (made) {
