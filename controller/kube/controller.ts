@@ -1,11 +1,10 @@
 /** Workers that take keys from a queue and reconcile them: one worker a key, results and errors decide when a key comes again. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StallingError, TransientError, WaitingError, messageOf } from '../api/errors.ts';
+import { messageOf, reasonOf } from '../api/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
-import { backoffMs, conflictBackoff, reconcileBackoff } from './backoff.ts';
-import { isConflict } from './errors.ts';
+import { requeueOf, type Outcome, type Requeue } from './requeue.ts';
 import { WorkQueue } from './work-queue.ts';
 
 export interface Result {
@@ -102,12 +101,15 @@ export class Controller {
       const taken = this.#queue.take(now);
       if (!taken) break;
       metrics.workqueueQueueSeconds.observe({ name }, Math.max(0, now - taken.since) / 1000);
-      const worker = this.#work(taken.key).finally(() => {
-        this.#workers.delete(worker);
-        metrics.activeWorkers.set({ controller: name }, this.#workers.size);
-        this.#queue.done(taken.key, this.#now());
-        this.#dispatch();
-      });
+      // Begun in a turn of its own: whoever enqueues is not to run a reconcile, and a reconcile may enqueue.
+      const worker = Promise.resolve()
+        .then(() => this.#work(taken.key))
+        .finally(() => {
+          this.#workers.delete(worker);
+          metrics.activeWorkers.set({ controller: name }, this.#workers.size);
+          this.#queue.done(taken.key, this.#now());
+          this.#dispatch();
+        });
       this.#workers.add(worker);
       metrics.activeWorkers.set({ controller: name }, this.#workers.size);
     }
@@ -129,59 +131,44 @@ export class Controller {
     const reconcileId = randomBytes(6).toString('hex');
     const log = this.#o.log.child({ controller: name, key, reconcileId });
     const started = performance.now();
-    let result: string;
-    try {
-      result = this.#succeeded(key, await this.#o.reconcile(key, { log, signal: this.#abort.signal, reconcileId }));
-    } catch (error) {
-      result = this.#failed(key, error, log);
-    }
+    const outcome = await this.#outcome(key, { log, signal: this.#abort.signal, reconcileId });
     const seconds = (performance.now() - started) / 1000;
     metrics.reconcileSeconds.observe({ controller: name }, seconds);
     metrics.workqueueWorkSeconds.observe({ name }, seconds);
-    metrics.reconcileTotal.inc({ controller: name, result });
+    const requeue = requeueOf(outcome, this.#failures.get(key) ?? 0, this.#random());
+    metrics.reconcileTotal.inc({ controller: name, result: requeue.result });
+    if (requeue.result === 'error') metrics.reconcileErrors.inc({ controller: name });
+    if (requeue.failures > 0) {
+      this.#failures.set(key, requeue.failures);
+      metrics.workqueueRetries.inc({ name });
+    } else this.#failures.delete(key);
+    if ('error' in outcome) {
+      if (this.#abort.signal.aborted)
+        log.info({ reason: messageOf(outcome.error) }, 'the pass was cut off by the end of the process');
+      else logFailure(log, outcome.error, requeue);
+    }
+    if (requeue.afterMs !== undefined) this.enqueue(key, { afterMs: requeue.afterMs });
   }
 
-  #succeeded(key: string, result: Result | void): string {
-    this.#failures.delete(key);
-    if (result?.requeueAfterMs === undefined) return 'success';
-    this.enqueue(key, { afterMs: result.requeueAfterMs });
-    return 'requeue_after';
+  async #outcome(key: string, context: ReconcileContext): Promise<Outcome> {
+    try {
+      return { requeueAfterMs: (await this.#o.reconcile(key, context))?.requeueAfterMs };
+    } catch (error) {
+      return { error };
+    }
   }
+}
 
-  #failed(key: string, error: unknown, log: Log): string {
-    const { name } = this.#o;
-    if (this.#abort.signal.aborted) {
-      log.info({ error }, 'reconcile was cut off by the end of the process');
-      return 'error';
-    }
-    if (error instanceof WaitingError) {
-      this.#failures.delete(key);
-      log.debug({ reason: error.reason, requeueAfterMs: error.requeueAfterMs }, `waiting: ${error.message}`);
-      this.enqueue(key, { afterMs: error.requeueAfterMs });
-      return 'requeue_after';
-    }
-    if (error instanceof StallingError) {
-      this.#failures.delete(key);
-      log.warn({ reason: error.reason }, `stalled: ${error.message}`);
-      metrics.reconcileErrors.inc({ controller: name });
-      return 'error';
-    }
-    const failures = (this.#failures.get(key) ?? 0) + 1;
-    this.#failures.set(key, failures);
-    metrics.workqueueRetries.inc({ name });
-    if (isConflict(error)) {
-      const afterMs = backoffMs(conflictBackoff, failures, this.#random());
-      log.debug({ reason: messageOf(error), afterMs }, 'the object changed meanwhile; reconciling again');
-      this.enqueue(key, { afterMs });
-      return 'requeue';
-    }
-    metrics.reconcileErrors.inc({ controller: name });
-    const asked = error instanceof TransientError ? (error.retryAfterMs ?? 0) : 0;
-    const afterMs = Math.max(asked, backoffMs(reconcileBackoff, failures, this.#random()));
-    if (error instanceof TransientError)
-      log.warn({ reason: error.reason, failures, afterMs }, `reconcile failed: ${error.message}`);
-    else log.error({ error, failures, afterMs }, 'reconcile failed');
-    this.enqueue(key, { afterMs });
-    return 'error';
-  }
+/** What is expected in the course of things is not an error in the log; only what nobody foresaw comes with its stack. */
+function logFailure(log: Log, error: unknown, { kind, failures, afterMs }: Requeue): void {
+  const fields = {
+    reason: reasonOf(error),
+    ...(failures > 0 ? { failures } : {}),
+    ...(afterMs === undefined ? {} : { afterMs }),
+  };
+  if (kind === 'waiting') log.debug(fields, `waiting: ${messageOf(error)}`);
+  else if (kind === 'conflict') log.debug(fields, `the object changed meanwhile: ${messageOf(error)}`);
+  else if (kind === 'stalled') log.warn(fields, `stalled: ${messageOf(error)}`);
+  else if (kind === 'transient') log.warn(fields, `reconcile failed: ${messageOf(error)}`);
+  else log.error({ ...fields, error }, 'reconcile failed');
 }

@@ -61,13 +61,16 @@ export class WorkQueue {
 /** A heap of keys by due time, in which each key counts once, with its earliest time; entries that were overtaken are skipped. */
 class DueTimes {
   readonly #times = new Map<string, number>();
-  readonly #heap: { key: string; at: number }[] = [];
+  #heap: { key: string; at: number }[] = [];
 
   add(key: string, at: number): void {
     const before = this.#times.get(key);
     if (before !== undefined && before <= at) return;
     this.#times.set(key, at);
-    this.#push({ key, at });
+    // What events woke before its time leaves its entry behind, perhaps for hours. A sorted array is a heap.
+    if (this.#heap.length > 2 * this.#times.size + 64) {
+      this.#heap = Array.from(this.#times, ([k, time]) => ({ key: k, at: time })).toSorted((a, b) => a.at - b.at);
+    } else this.#push({ key, at });
   }
 
   delete(key: string): void {

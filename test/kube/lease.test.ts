@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { Lease } from '../../controller/api/core.ts';
+import { leaseStep, observe, type ObservedLease } from '../../controller/kube/lease.ts';
+import { microTime } from '../../controller/kube/microtime.ts';
+
+const lease = (holderIdentity: string, resourceVersion = '1'): Lease => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  metadata: { name: 'l', namespace: 'n', resourceVersion },
+  spec: { holderIdentity, leaseDurationSeconds: 15 },
+});
+
+describe('lease', () => {
+  const cases: [string, ObservedLease, number, string][] = [
+    ['there is none', { lease: undefined, seenAt: 0 }, 0, 'create'],
+    ['ours', { lease: lease('me'), seenAt: 0 }, 99_999, 'renew'],
+    ['given up', { lease: lease(''), seenAt: 0 }, 0, 'take'],
+    ["another's, just seen", { lease: lease('other'), seenAt: 1000 }, 1000, 'wait'],
+    ["another's, seen unchanged for just its duration", { lease: lease('other'), seenAt: 1000 }, 16_000, 'wait'],
+    ["another's, expired", { lease: lease('other'), seenAt: 1000 }, 16_001, 'take'],
+  ];
+  for (const [name, observed, now, step] of cases) it(name, () => assert.equal(leaseStep(observed, 'me', now), step));
+
+  it('counts the age from the first sight of a version', () => {
+    const first = observe(undefined, lease('other', '7'), 1000);
+    assert.equal(observe(first, lease('other', '7'), 9000).seenAt, 1000);
+    assert.equal(observe(first, lease('other', '8'), 9000).seenAt, 9000);
+    assert.equal(observe(first, undefined, 9000).seenAt, 9000);
+  });
+
+  it('writes times with six fractional digits', () => {
+    assert.equal(microTime(new Date(1_700_000_000_123)), '2023-11-14T22:13:20.123000Z');
+  });
+
+  // The rule of the elector on a simulated server: two candidates with clocks of any offset, any pauses, any lost renewals.
+  it('never lets two lead at once, whatever the schedule', () => {
+    const schedule = fc.array(
+      fc.record({ who: fc.nat(1), pause: fc.integer({ min: 0, max: 6000 }), late: fc.integer({ min: 0, max: 12_000 }) }),
+      {
+        minLength: 5,
+        maxLength: 60,
+      },
+    );
+    fc.assert(
+      fc.property(schedule, fc.tuple(fc.nat(10_000_000), fc.nat(10_000_000)), (turns, offsets) => {
+        let now = 0;
+        let stored: Lease | undefined;
+        const candidates = ['a', 'b'].map((identity, i) => ({
+          identity,
+          offset: offsets[i] ?? 0,
+          observed: undefined as ObservedLease | undefined,
+          until: -1,
+        }));
+        for (const { who, pause, late } of turns) {
+          now += pause;
+          const me = candidates[who];
+          if (!me) continue;
+          const started = now;
+          me.observed = observe(me.observed, stored, now + me.offset);
+          const step = leaseStep(me.observed, me.identity, now + me.offset);
+          if (step === 'wait') continue;
+          stored = lease(me.identity, String(Number(stored?.metadata.resourceVersion ?? 0) + 1));
+          now += late;
+          // As the elector does it: held from the start of the write, for ten seconds of the fifteen; a late answer counts for nothing.
+          if (started + 10_000 > now) me.until = started + 10_000;
+          assert.ok(candidates.filter(c => c.until > now).length <= 1, 'one leader');
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
