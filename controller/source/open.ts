@@ -1,0 +1,119 @@
+/** Repositories by URL and credentials, shared by everything that reads them, and the one function that others use: `openRevision`. */
+import { createHash } from 'node:crypto';
+import { secrets } from '../api/core.ts';
+import { parseDuration } from '../api/duration.ts';
+import { StallingError, TransientError } from '../api/errors.ts';
+import { type SystemSource, systemsources } from '../api/system-source.ts';
+import type { Client } from '../kube/client.ts';
+import { isNotFound } from '../kube/errors.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import { ByteCache } from './byte-cache.ts';
+import { type Credentials, credentialsOf, fingerprint } from './credentials.ts';
+import { GitHttp, type Wire } from './git-http.ts';
+import type { SourceReason } from './reasons.ts';
+import { type FetchContext, type Cached, Repository } from './repository.ts';
+import { type RepositoryTree, type SkippingTree, createRepositoryTree } from './repository-tree.ts';
+import { parseRevision } from './revision.ts';
+
+export interface RepositoriesOptions {
+  client: Client;
+  /** The operator's own, where Secrets are read. */
+  namespace: string;
+  userAgent: string;
+  now: () => number;
+  /** Bytes of Git objects kept over all repositories; default 32 MiB. */
+  cacheBytes?: number;
+}
+
+export interface Repositories {
+  /** The repository of a source with its present credentials. */
+  of(source: SystemSource): Promise<Repository>;
+  /** The tree of a commit; nothing is fetched before it is read. */
+  tree(source: SystemSource, repository: Repository, oid: string, signal?: AbortSignal): SkippingTree;
+  /** Deadline (spec.timeout) and accounting of one operation for a source. */
+  wire(source: SystemSource, signal?: AbortSignal): Wire;
+  /**
+   * The files of a revision (`main@sha1:<40 hex>`) of the named SystemSource, fetched as they are read.
+   * @throws StallingError when the revision or the source cannot be used, TransientError when the server or the API cannot be reached.
+   */
+  openRevision(sourceName: string, revision: string): Promise<RepositoryTree>;
+  /** Lets go of what a deleted source held. */
+  forget(sourceName: string): Promise<void>;
+}
+
+export function createRepositories(o: RepositoriesOptions): Repositories {
+  const cache = new ByteCache<Cached>(o.cacheBytes ?? 32 * 1024 * 1024);
+  const open = new Map<string, { repository: Repository; users: Set<string> }>();
+
+  const release = async (sourceName: string, except?: string): Promise<void> => {
+    for (const [key, { repository, users }] of open) {
+      if (key === except || !users.delete(sourceName) || users.size > 0) continue;
+      open.delete(key);
+      await repository.close();
+    }
+  };
+  const of = async (source: SystemSource): Promise<Repository> => {
+    const credentials = await readCredentials(o, source);
+    const { name } = source.metadata;
+    const key = createHash('sha256')
+      .update(`${source.spec.url}\n${fingerprint(credentials)}`)
+      .digest('hex');
+    let entry = open.get(key);
+    if (!entry) {
+      const http = new GitHttp({ url: source.spec.url, credentials, userAgent: o.userAgent, now: o.now });
+      entry = { repository: new Repository({ key, http, cache, now: o.now }), users: new Set() };
+      open.set(key, entry);
+    }
+    entry.users.add(name);
+    await release(name, key);
+    return entry.repository;
+  };
+  const tree = (source: SystemSource, repository: Repository, oid: string, signal?: AbortSignal): SkippingTree => {
+    const { limits } = source.spec;
+    const context = (): FetchContext => ({ ...wireOf(source, signal), commit: oid, limits });
+    return createRepositoryTree({
+      limits,
+      commit: () => repository.commit(context()),
+      objects: oids => repository.objects(oids, context()),
+    });
+  };
+
+  return {
+    of,
+    tree,
+    wire: wireOf,
+    async openRevision(sourceName, revision) {
+      const parsed = parseRevision(revision);
+      if (!parsed) throw new StallingError('InvalidSource' satisfies SourceReason, `"${revision}" is not a revision`);
+      const source = await o.client.get(systemsources, sourceName);
+      return tree(source, await of(source), parsed.oid);
+    },
+    forget: sourceName => release(sourceName),
+  };
+}
+
+function wireOf(source: SystemSource, signal?: AbortSignal): Wire {
+  const deadline = AbortSignal.timeout(timeoutOf(source));
+  return {
+    signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+    onBytes: bytes => metrics.sourceFetchedBytes.inc({ source: source.metadata.name }, bytes),
+  };
+}
+
+/** Milliseconds of spec.timeout, at least one second. */
+function timeoutOf(source: SystemSource): number {
+  return Math.max(1000, parseDuration(source.spec.timeout));
+}
+
+async function readCredentials(o: RepositoriesOptions, source: SystemSource): Promise<Credentials> {
+  const name = source.spec.secretRef?.name;
+  if (name === undefined) return {};
+  try {
+    return credentialsOf(await o.client.get(secrets, name, o.namespace));
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    throw new TransientError('SecretNotFound' satisfies SourceReason, `Secret ${o.namespace}/${name} does not exist`, {
+      cause: error,
+    });
+  }
+}

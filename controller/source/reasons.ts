@@ -1,0 +1,31 @@
+/** Every reason that a SystemSource's conditions and events give, and what it means; the docs are written from this table. */
+export const sourceReasons = {
+  Succeeded: 'All documents of the revision are applied.',
+  Progressing: 'A revision is being fetched or applied.',
+  Suspended: 'spec.suspend is set; the last state stays.',
+  InvalidSource: 'A field of spec (interval, timeout, path, URL) cannot be used.',
+  InvalidSecret: 'The Secret that secretRef names lacks the keys it needs.',
+  SecretNotFound: 'The Secret that secretRef names does not exist.',
+  AuthenticationFailed: 'The Git server refused the credentials, or wants some.',
+  RepositoryNotFound: 'The Git server knows no repository at this URL.',
+  RefNotFound: 'The repository has no such branch, tag or commit.',
+  GitServerUnavailable: 'The Git server is overloaded, broken or cannot be reached.',
+  GitOperationFailed: 'The Git server answered something that the protocol does not allow.',
+  InsecureRedirect: 'The Git server redirects to another host, or from https to http.',
+  UnsupportedGitFeature:
+    'A document needs a submodule, a Git LFS file, a SHA-256 repository or another feature that is not supported.',
+  InvalidGitObject: 'An object is not what its id says, or cannot be parsed.',
+  LimitExceeded: 'The commit passes a cap of spec.limits.',
+  NonFastForward: 'The new commit does not descend from the last applied one.',
+  PathNotFound: 'spec.path does not exist in the revision, or is not a directory.',
+  NoDocuments: 'spec.path holds no document of our kinds.',
+  DocumentsRefused: 'Some documents are invalid; status.failures names file and line.',
+  ObjectClaimed: 'Another source declares the same object; neither changes it until one lets go.',
+  TooManyObjects: 'The revision declares more objects than an inventory can hold.',
+  PruneBlocked: 'Objects whose documents are gone stay, because removing them needs a word from a person or a clean revision.',
+} as const;
+
+export type SourceReason = keyof typeof sourceReasons;
+
+/** The condition type that says why objects without a document were not removed; there only while True. */
+export const pruneBlocked = 'PruneBlocked';
