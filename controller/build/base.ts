@@ -8,6 +8,11 @@ import { parseReference, repositoryOf } from '../registry/reference.ts';
 import type { Manifest, Registry } from '../registry/registry.ts';
 import type { Json } from './canonical-json.ts';
 
+/** A layer and the repository that has it. */
+export interface BaseLayer extends Descriptor {
+  repository: string;
+}
+
 export interface BasePlatform {
   /** As `linux/amd64` or `linux/arm64/v8`. */
   platform: string;
@@ -17,7 +22,7 @@ export interface BasePlatform {
   /** Digest of the platform's manifest. */
   digest: string;
   labels: Record<string, string>;
-  layers: Descriptor[];
+  layers: BaseLayer[];
   annotations: Record<string, string>;
   /** The whole image config, with what Scantling knows nothing of. */
   config: { [key: string]: Json };
@@ -107,7 +112,8 @@ async function readPlatform(
       `base image ${image} (${platform}) is not bootable: it has neither label containers.bootc nor ostree.bootable`,
     );
   }
-  const { layers, annotations = {} } = json;
+  const { annotations = {} } = json;
+  const layers = json.layers.map(layer => ({ ...layer, repository }));
   return {
     platform,
     os,

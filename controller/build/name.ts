@@ -31,3 +31,8 @@ export function imageVersion(definition: string, context: string): string {
 function hex10(digest: string): string {
   return digest.slice('sha256:'.length, 'sha256:'.length + 10);
 }
+
+/** The tag that an image is pushed under: the build's name where a tag may be so long, else its end, which has the hash. */
+export function imageTag(buildName: string): string {
+  return buildName.slice(-128).replace(/^[^a-zA-Z0-9_]+/, '');
+}

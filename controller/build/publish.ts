@@ -1,11 +1,10 @@
 import { TransientError } from '../api/errors.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import { mediaTypes } from '../registry/media-types.ts';
-import type { Descriptor } from '../registry/media-types.ts';
 import type { Registry } from '../registry/registry.ts';
 import { assembleImage, assembleIndex } from './assemble.ts';
 import type { AssembledImage } from './assemble.ts';
-import type { Base } from './base.ts';
+import type { Base, BaseLayer } from './base.ts';
 import type { Plan } from './context.ts';
 import { imageVersion } from './name.ts';
 
@@ -84,10 +83,10 @@ function indexAnnotations(labels: Readonly<Record<string, string>>): Record<stri
 
 /** All platforms' layers at once; the client bounds the connections. */
 async function copyLayers(registry: Registry, { onto, repository, auth }: Publication): Promise<void> {
-  const layers = new Map<string, Descriptor>();
+  const layers = new Map<string, BaseLayer>();
   for (const platform of onto.platforms) for (const layer of platform.layers) layers.set(layer.digest, layer);
   await Promise.all(
-    [...layers.values()].map(({ digest, size }) => registry.copyBlob(repository, { from: onto.repository, digest, size }, auth)),
+    [...layers.values()].map(({ repository: from, digest, size }) => registry.copyBlob(repository, { from, digest, size }, auth)),
   );
 }
 

@@ -1,5 +1,3 @@
-import { StallingError } from '../api/errors.ts';
-
 export interface Credentials {
   username: string;
   password: string;
@@ -14,7 +12,7 @@ export interface DockerConfig {
 
 /**
  * Parses the content of `.dockerconfigjson`. Keys are normalised: no scheme, no trailing slash, no /v1 or /v2, Docker Hub's old names as docker.io.
- * @throws StallingError `InvalidCredentials`, without any of the text, which is secret.
+ * @throws SyntaxError, without any of the text, which is secret.
  */
 export function parseDockerConfig(json: string): DockerConfig {
   let parsed: unknown;
@@ -22,7 +20,7 @@ export function parseDockerConfig(json: string): DockerConfig {
     parsed = JSON.parse(json);
   } catch {
     // The parser's message quotes the text.
-    throw new StallingError('InvalidCredentials', '.dockerconfigjson is not JSON');
+    throw new SyntaxError('.dockerconfigjson is not JSON');
   }
   const auths = new Map<string, Credentials>();
   for (const [key, value] of Object.entries(record(record(parsed)['auths']))) {

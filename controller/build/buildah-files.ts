@@ -1,0 +1,87 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { credentialsFor } from '../registry/credentials.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
+
+export interface BuildahFiles {
+  /** buildah's flags before the subcommand. */
+  global: string[];
+  authFile: string;
+  policyFile: string;
+  digestFile: string;
+  containerfile: string;
+  /** An empty build context: what a build reads is in the image or in the Containerfile. */
+  contextDirectory: string;
+  environment: Record<string, string>;
+}
+
+export interface BuildahInputs {
+  /** As the Containerfile is to be, FROM included. */
+  containerfile: string;
+  /** Repositories that are pulled from and pushed to. */
+  repositories: readonly string[];
+  auth: DockerConfig | undefined;
+  insecureHosts: ReadonlySet<string>;
+}
+
+/** Writes all that buildah reads below `directory`, so that nothing of the machine's own configuration decides what is built. */
+export async function writeBuildahFiles(directory: string, inputs: BuildahInputs): Promise<BuildahFiles> {
+  const at = (name: string): string => join(directory, name);
+  const contextDirectory = at('context');
+  await Promise.all(['context', 'home', 'tmp', 'storage', 'run'].map(name => mkdir(at(name), { mode: 0o700 })));
+  const write = (name: string, text: string): Promise<void> => writeFile(at(name), text, { mode: 0o600, flag: 'wx' });
+  await Promise.all([
+    write('auth.json', authJson(inputs)),
+    // Signatures are verified by Scantling before an image becomes a base or a target; this file only lets buildah pull.
+    write('policy.json', '{"default":[{"type":"insecureAcceptAnything"}]}'),
+    write('registries.conf', registriesConf(inputs.insecureHosts)),
+    write(
+      'storage.conf',
+      `[storage]\ndriver = "vfs"\ngraphroot = ${JSON.stringify(at('storage'))}\nrunroot = ${JSON.stringify(at('run'))}\n`,
+    ),
+    write('containers.conf', ''),
+    write('Containerfile', inputs.containerfile),
+  ]);
+  return {
+    global: ['--root', at('storage'), '--runroot', at('run'), '--storage-driver', 'vfs'],
+    authFile: at('auth.json'),
+    policyFile: at('policy.json'),
+    digestFile: at('digest'),
+    containerfile: at('Containerfile'),
+    contextDirectory,
+    environment: {
+      HOME: at('home'),
+      TMPDIR: at('tmp'),
+      XDG_RUNTIME_DIR: at('tmp'),
+      LC_ALL: 'C.UTF-8',
+      CONTAINERS_CONF: at('containers.conf'),
+      CONTAINERS_STORAGE_CONF: at('storage.conf'),
+      CONTAINERS_REGISTRIES_CONF: at('registries.conf'),
+    },
+  };
+}
+
+/** containers-auth.json(5). The repositories in use get entries of their own: buildah knows no wildcards in keys. */
+function authJson({ auth, repositories }: BuildahInputs): string {
+  const entries = new Map(auth?.auths ?? []);
+  for (const repository of repositories) {
+    const credentials = credentialsFor(auth, repository);
+    if (credentials) entries.set(repository, credentials);
+  }
+  const auths = [...entries]
+    .filter(([key]) => !key.startsWith('*.'))
+    .map(([key, { username, password, identityToken }]) => [
+      key,
+      {
+        auth: Buffer.from(`${username}:${password}`).toString('base64'),
+        ...(identityToken === undefined ? {} : { identitytoken: identityToken }),
+      },
+    ]);
+  return JSON.stringify({ auths: Object.fromEntries(auths) as object });
+}
+
+/** containers-registries.conf(5). */
+function registriesConf(insecureHosts: ReadonlySet<string>): string {
+  const hosts = [...insecureHosts].map(host => `\n[[registry]]\nlocation = ${JSON.stringify(host)}\ninsecure = true\n`);
+  return `unqualified-search-registries = []\nshort-name-mode = "enforcing"\n${hosts.join('')}`;
+}

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { killGroup } from './process-table.ts';
+
+export interface ChildOptions {
+  command: string;
+  args: readonly string[];
+  /** The whole environment. */
+  env: Readonly<Record<string, string>>;
+  cwd: string;
+  /** Kills the process group when aborted; the promise still waits for its end. */
+  signal: AbortSignal;
+  /** Standard output and standard error in the order they were written. */
+  onOutput: (chunk: Uint8Array) => void;
+  onStart: (pid: number) => Promise<void>;
+}
+
+/** How long output may still come after the child has ended: only what it left running in the background writes it. */
+const drainMs = 500;
+
+/**
+ * Runs a command in a process group of its own and waits for its end; nothing of the group is left then.
+ * @throws Error of spawn (ENOENT and so on); the signal's reason when it is aborted before the start.
+ */
+export async function runChild(options: ChildOptions): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  options.signal.throwIfAborted();
+  // One pipe for both streams keeps their order.
+  const child = spawn('/bin/sh', ['-c', 'exec "$@" 2>&1', 'sh', options.command, ...options.args], {
+    env: { ...options.env },
+    cwd: options.cwd,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  const closed = once(child, 'close');
+  // Both are awaited below, but may reject before that.
+  exited.catch(() => undefined);
+  closed.catch(() => undefined);
+  await once(child, 'spawn');
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${options.command} was not started`);
+  const kill = (): void => void killGroup(pid);
+  options.signal.addEventListener('abort', kill, { once: true });
+  if (options.signal.aborted) kill();
+  child.stdout.on('data', options.onOutput);
+  try {
+    await options.onStart(pid);
+    const [code, signal] = await exited;
+    return { code, signal };
+  } finally {
+    kill();
+    options.signal.removeEventListener('abort', kill);
+    await Promise.race([closed, sleep(drainMs)]);
+    child.stdout.destroy();
+  }
+}

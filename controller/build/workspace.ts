@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { messageOf } from '../api/errors.ts';
+import type { Log } from '../telemetry/log.ts';
+import { identify, isAlive, killGroup, killRootedIn, mountsBelow } from './process-table.ts';
+
+/** A directory of one build: storage, files for buildah, and a note of the children that work in it. */
+export interface Workspace {
+  path: string;
+  /** Notes a child's process group, so that the next process can end it should this one be killed. */
+  noteChild(pid: number): Promise<void>;
+  /** Ends what still runs in it and removes it. Never rejects: what stays is removed by a later sweep. */
+  remove(): Promise<void>;
+}
+
+/** `<directory>/<pid>-<start time of this process>/<random>`: whose it is can be told after any crash. */
+export class Workspaces {
+  readonly #directory: string;
+  readonly #log: Log;
+  #own: Promise<string> | undefined;
+
+  constructor(options: { directory: string; log: Log }) {
+    this.#directory = resolve(options.directory);
+    this.#log = options.log;
+  }
+
+  /** A new one. The first call sweeps up after processes that are no more. */
+  async open(): Promise<Workspace> {
+    this.#own ??= this.#prepare();
+    const path = join(await this.#own, randomBytes(6).toString('hex'));
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return {
+      path,
+      noteChild: async pid => {
+        const child = await identify(pid);
+        if (child) await appendFile(join(path, 'children'), `${child.pid} ${child.startedAt}\n`);
+      },
+      remove: () => this.#remove(path),
+    };
+  }
+
+  async #prepare(): Promise<string> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    for (const entry of await readdir(this.#directory)) {
+      const [, pid, startedAt] = /^(\d+)-(\d+)$/.exec(entry) ?? [];
+      if (pid === undefined || startedAt === undefined || (await isAlive({ pid: Number(pid), startedAt }))) continue;
+      this.#log.info({ directory: entry }, 'removing what a build of an ended process left behind');
+      const owned = join(this.#directory, entry);
+      for (const workspace of await readdir(owned)) await this.#remove(join(owned, workspace));
+      await rm(owned, { recursive: true, force: true });
+    }
+    const self = await identify(process.pid);
+    return join(this.#directory, `${process.pid}-${self?.startedAt ?? '0'}`);
+  }
+
+  async #remove(path: string): Promise<void> {
+    try {
+      await endChildren(path);
+      const mounts = await mountsBelow(path);
+      // Removing through a mount would remove the host's files.
+      if (mounts.length > 0) throw new Error(`still mounted: ${mounts.join(', ')}`);
+      await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    } catch (error) {
+      this.#log.warn({ path, reason: messageOf(error) }, 'a build directory could not be removed');
+    }
+  }
+}
+
+async function endChildren(path: string): Promise<void> {
+  const notes = await readFile(join(path, 'children'), 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return '';
+    throw error;
+  });
+  for (const line of notes.split('\n')) {
+    const [pid, startedAt] = line.split(' ');
+    if (pid && startedAt && (await isAlive({ pid: Number(pid), startedAt }))) killGroup(Number(pid));
+  }
+  await killRootedIn(path);
+}
