@@ -1,0 +1,52 @@
+/** The ImageBuild that a definition asks for: pure. */
+import type { ImageBuild } from '../api/image-build.ts';
+import { definitionLabel } from '../api/names.ts';
+import type { SystemDefinition } from '../api/system-definition.ts';
+import { buildName, builderVersion } from '../build/name.ts';
+import { parseReference, repositoryOf } from '../registry/reference.ts';
+
+export interface BuildRequest {
+  /** Of the base image. */
+  base: { digest: string };
+  /** Of the context. */
+  context: string;
+  revision?: string | undefined;
+}
+
+/** The name of the ImageBuild of these inputs. */
+export function requestedBuildName(definition: SystemDefinition, request: BuildRequest): string {
+  const { base, context } = request;
+  const output = definition.spec.output.repository;
+  return buildName(definition.metadata.name, { context, base: baseReference(definition, base), output, builderVersion });
+}
+
+/** The whole object, owned by the definition. */
+export function requestedBuild(definition: SystemDefinition, request: BuildRequest): ImageBuild {
+  const { apiVersion, kind, metadata, spec } = definition;
+  const { repository, pushSecretRef } = spec.output;
+  return {
+    apiVersion: 'scantling.dev/v1alpha1',
+    kind: 'ImageBuild',
+    metadata: {
+      name: requestedBuildName(definition, request),
+      // A label's value holds 63 characters, fewer than a name; spec.definitionRef always has it.
+      ...(metadata.name.length <= 63 ? { labels: { [definitionLabel]: metadata.name } } : {}),
+      ownerReferences: [
+        { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true, blockOwnerDeletion: true },
+      ],
+    },
+    spec: {
+      definitionRef: { name: metadata.name },
+      ...(request.revision === undefined ? {} : { revision: request.revision }),
+      context: request.context,
+      base: baseReference(definition, request.base),
+      output: { repository, ...(pushSecretRef ? { pushSecretRef } : {}) },
+      timeout: spec.build.timeout,
+      builderVersion,
+    },
+  };
+}
+
+function baseReference({ spec }: SystemDefinition, { digest }: { digest: string }): string {
+  return `${repositoryOf(parseReference(spec.base.image))}@${digest}`;
+}

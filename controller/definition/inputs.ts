@@ -1,0 +1,61 @@
+/** Reads what a definition asks of its repository at one revision. */
+import type { Input } from './files.ts';
+import { quote } from './image-path.ts';
+import { collectProblems } from './problems.ts';
+import type { InputRequest } from './repository-path.ts';
+
+/** What this needs of a revision's tree. */
+export interface InputTree {
+  /** What is at a path relative to the repository; '' is the repository itself. */
+  entry(path: string): Promise<InputEntry | undefined>;
+  /** Files and links below a directory, at any depth. */
+  list(directory: string): Promise<readonly InputEntry[]>;
+  /** Content by object id. */
+  read(entries: readonly InputEntry[]): Promise<ReadonlyMap<string, Uint8Array>>;
+}
+
+export interface InputEntry {
+  /** Relative to the repository. */
+  path: string;
+  mode: 'file' | 'executable' | 'symlink' | 'directory';
+  oid: string;
+}
+
+/**
+ * The inputs of a render, each object read once.
+ * @throws StallingError InputNotFound that names every "from" that names nothing, or not what its field needs.
+ */
+export async function collectInputs(
+  requests: readonly InputRequest[],
+  tree: InputTree,
+  at: { revision: string; document?: string | undefined },
+): Promise<Map<string, Input>> {
+  const problems = collectProblems('InputNotFound');
+  const entries = new Map<string, InputEntry>();
+  for (const { field, from, path, kind } of requests) {
+    const entry = path === '' ? { path, mode: 'directory' as const, oid: '' } : await tree.entry(path);
+    if (!entry) {
+      problems.add(
+        field,
+        `${quote(from)} is not in the repository: ${quote(path)} is missing at ${at.revision}; commit it or correct the path`,
+      );
+    } else if (kind === 'directory') {
+      if (entry.mode !== 'directory')
+        problems.add(field, `${quote(path)} is not a directory at ${at.revision}; use files for a single file`);
+      else for (const inner of await tree.list(path)) entries.set(inner.path, inner);
+    } else if (entry.mode === 'directory') {
+      problems.add(field, `${quote(path)} is a directory at ${at.revision}; use trees for a directory`);
+    } else entries.set(path, entry);
+  }
+  problems.check(at.document);
+
+  const contents = await tree.read([...entries.values()]);
+  const inputs = new Map<string, Input>();
+  for (const [path, { mode, oid }] of entries) {
+    const bytes = contents.get(oid);
+    if (!bytes) throw new Error(`the content of ${path} (${oid}) was not read`);
+    if (mode === 'symlink') inputs.set(path, { type: 'symlink', target: new TextDecoder().decode(bytes) });
+    else if (mode !== 'directory') inputs.set(path, { type: 'file', executable: mode === 'executable', bytes });
+  }
+  return inputs;
+}
