@@ -21,6 +21,9 @@ export const poolLabel = 'scantling.dev/pool';
 /** On a Node that we cordoned: JSON {pool, since, target, wasUnschedulable}, written in the same patch as the cordon. Nothing else may lift that cordon but its owner. */
 export const cordonAnnotation = 'scantling.dev/cordon';
 
+/** On a NodeTarget: failures (`<digest>/<time>`, separated by spaces) that a person has allowed to be tried again. */
+export const retriedAnnotation = 'scantling.dev/retried';
+
 /** On a SystemPool: its nodes' cordons are lifted before it goes. */
 export const poolFinalizer = 'scantling.dev/rollout';
 /** On a SystemSource: what it applied is left or pruned by its own rules before it goes. */

@@ -1,0 +1,84 @@
+/** The writes that a plan asks for. Each is one API call, and leaves the objects in a state from which a new plan goes on. */
+import type { NodeTargetStatusRollout } from '../api/node-target.ts';
+import type { Target } from './classify.ts';
+import type { Cordon } from './cordon.ts';
+import type { NodeTargetView, NodeView } from './projection.ts';
+
+export type Action =
+  /** Creates the NodeTarget, or moves it to another image, state Staged. `retried` forgives these failures. */
+  | { type: 'target'; node: string; target: Target; since: number; retried?: readonly string[] }
+  /** Cordons the node and says so on it, in one patch. */
+  | { type: 'cordon'; node: string; cordon: Cordon }
+  /** Lets the agent reboot: state Booted. */
+  | { type: 'approve'; node: string; approval: string; since: number }
+  /** Takes our mark off, and the cordon unless it was somebody else's before. `proven`: the node came back as it should. */
+  | { type: 'uncordon'; node: string; cordon: Cordon; proven: boolean }
+  /** Says on the NodeTarget why the node does not move, or takes that back. */
+  | { type: 'report'; node: string; rollout?: NodeTargetStatusRollout }
+  /** Deletes the NodeTarget. */
+  | { type: 'remove'; node: string };
+
+/** What is known of a node before and after an action. */
+export interface Subject {
+  node: NodeView;
+  nodeTarget?: NodeTargetView;
+}
+
+/** The member as it will be once the API server has taken the action. */
+export function advance<S extends Subject>(subject: S, action: Action, pool: string): S {
+  switch (action.type) {
+    case 'target':
+      return { ...subject, nodeTarget: retargeted(subject, action, pool) };
+    case 'cordon':
+      return { ...subject, node: { ...subject.node, unschedulable: true, cordon: action.cordon } };
+    case 'uncordon': {
+      const { cordon: _, ...node } = subject.node;
+      return { ...subject, node: { ...node, unschedulable: node.unschedulable && action.cordon.wasUnschedulable } };
+    }
+    case 'approve': {
+      const { approval, since } = action;
+      return subject.nodeTarget
+        ? { ...subject, nodeTarget: { ...subject.nodeTarget, state: 'Booted', approval, since } }
+        : subject;
+    }
+    case 'report': {
+      if (!subject.nodeTarget) return subject;
+      const { rollout: _, ...nodeTarget } = subject.nodeTarget;
+      return { ...subject, nodeTarget: { ...nodeTarget, ...(action.rollout ? { rollout: action.rollout } : {}) } };
+    }
+    case 'remove': {
+      const { nodeTarget: _, ...rest } = subject;
+      return rest as S;
+    }
+  }
+}
+
+function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'target' }, pool: string): NodeTargetView {
+  const {
+    approval: _,
+    revision: __,
+    ...before
+  } = nodeTarget ?? {
+    name: node.name,
+    uid: '',
+    resourceVersion: '',
+    retried: [],
+  };
+  const { image, digests, revision } = action.target;
+  return {
+    ...before,
+    pool,
+    deleting: false,
+    image,
+    digests,
+    ...(revision === undefined ? {} : { revision }),
+    state: 'Staged',
+    since: action.since,
+    retried: action.retried ?? before.retried,
+  };
+}
+
+/** A go-ahead: unlike every other, and naming the digest that it is for. */
+export function approvalOf(now: number, digest: string): string {
+  return `${new Date(now).toISOString()}/${digest}`;
+}

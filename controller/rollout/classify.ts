@@ -1,0 +1,185 @@
+/** What one node is in the course of its pool's rollout. Pure: projections and a time in, a state out. */
+import { digestOf } from './digest.ts';
+import { failureKey, failureOf, type Failure } from './failure.ts';
+import type { NodeTargetView, NodeView } from './projection.ts';
+
+export interface Target {
+  /** repository@digest. */
+  image: string;
+  /** Index and platform digests that count as the image. */
+  digests: readonly string[];
+  revision?: string;
+}
+
+/** Milliseconds. */
+export interface Timeouts {
+  stage: number;
+  drain: number;
+  reboot: number;
+}
+
+export interface Member {
+  node: NodeView;
+  nodeTarget?: NodeTargetView;
+  /** Other pools that select the node too. */
+  conflicts: readonly string[];
+}
+
+export interface Surroundings {
+  pool: string;
+  target?: Target;
+  timeouts: Timeouts;
+  now: number;
+}
+
+export type NodeState =
+  /** Its NodeTarget belongs to another pool, or is on its way out. */
+  | { kind: 'Held'; pool: string }
+  /** Has no NodeTarget yet. */
+  | { kind: 'New' }
+  /**
+   * Its NodeTarget names another image than the pool's target, or it left the target again. `pulling`: it is staging that other image.
+   * `runs`: it runs the pool's target already. `away`: an approval is outstanding, so it may still reboot.
+   */
+  | { kind: 'Outdated'; pulling: boolean; runs: boolean; away: boolean }
+  | { kind: 'Staging'; deadline?: number }
+  /** Holds the target staged. `locked` is false where the host cannot lock. */
+  | { kind: 'Staged'; locked: boolean }
+  /** Cordoned by us; its pods are being evicted. */
+  | { kind: 'Draining'; since: number; deadline: number }
+  /** Approved to reboot, and not proven yet. */
+  | { kind: 'Rebooting'; deadline: number }
+  /** Runs its approved image and is Ready; our cordon is still there. */
+  | { kind: 'Returned' }
+  /** Runs the target. */
+  | { kind: 'Updated' }
+  /** Failed on the target. */
+  | ({ kind: 'Failed' } & Failure);
+
+/** The state of a member of the pool. */
+export function classify(member: Member, around: Surroundings): NodeState {
+  const { nodeTarget } = member;
+  if (!nodeTarget) return { kind: 'New' };
+  if (nodeTarget.pool !== around.pool || nodeTarget.deleting) return { kind: 'Held', pool: nodeTarget.pool };
+  const own = ownState(member.node, nodeTarget, around);
+  if (nodeTarget.image === around.target?.image || own.kind === 'Rebooting' || own.kind === 'Returned') return own;
+  return outdated(nodeTarget, around, own);
+}
+
+/** The state measured by the node's own target, whether or not that is still the pool's. */
+function ownState(node: NodeView, nodeTarget: NodeTargetView, around: Surroundings): NodeState {
+  return nodeTarget.state === 'Booted' ? approved(node, nodeTarget, around) : preparing(node, nodeTarget, around);
+}
+
+function outdated(nodeTarget: NodeTargetView, around: Surroundings, own: NodeState): NodeState {
+  return {
+    kind: 'Outdated',
+    pulling: own.kind === 'Staging',
+    runs: runsAny(nodeTarget, around.target?.digests ?? []),
+    away: own.kind === 'Failed' && own.rebooted && !own.settled,
+  };
+}
+
+/** After the go-ahead: only a verdict for this very approval counts, which the agent can give only after the boot. */
+function approved(node: NodeView, nodeTarget: NodeTargetView, around: Surroundings): NodeState {
+  const failure = failureOf(nodeTarget);
+  if (failure) return { kind: 'Failed', ...failure };
+  const deadline = nodeTarget.since + around.timeouts.reboot;
+  const verdict = nodeTarget.verdict?.approval === nodeTarget.approval ? nodeTarget.verdict : undefined;
+  if (!verdict) {
+    if (around.now < deadline) return { kind: 'Rebooting', deadline };
+    return failed(
+      'RebootTimeout',
+      `is not back on ${digestOf(nodeTarget.image)} since the go-ahead of ${iso(nodeTarget.since)}`,
+      true,
+    );
+  }
+  if (!runsAny(nodeTarget, nodeTarget.digests)) return strayed(nodeTarget, verdict.bootID);
+  if (node.cordon?.pool !== around.pool) return { kind: 'Updated' };
+  if (node.ready && node.bootID !== undefined && node.bootID === nodeTarget.host?.bootID) return { kind: 'Returned' };
+  if (around.now < deadline) return { kind: 'Rebooting', deadline };
+  return failed('NotReady', 'booted the target, but is not Ready', true);
+}
+
+/** The boot succeeded and yet something else runs: in the same boot that is a failure; after another one somebody changed it. */
+function strayed(nodeTarget: NodeTargetView, verdictBootID: string): NodeState {
+  if (nodeTarget.host?.bootID !== verdictBootID) return { kind: 'Outdated', pulling: false, runs: false, away: false };
+  return { ...failed('WrongImage', `runs ${nodeTarget.host?.booted ?? 'an unknown image'} after the boot`, true), settled: true };
+}
+
+/** Before the go-ahead. */
+function preparing(node: NodeView, nodeTarget: NodeTargetView, around: Surroundings): NodeState {
+  if (runsAny(nodeTarget, nodeTarget.digests)) return { kind: 'Updated' };
+  const failure = failureOf(nodeTarget);
+  if (failure) return { kind: 'Failed', ...failure };
+  const staged = stagedOf(nodeTarget);
+  if (!staged) return staging(node, nodeTarget, around);
+  const { cordon } = node;
+  const taken = cordon?.pool === around.pool && cordon.target === digestOf(nodeTarget.image) && cordon.since >= nodeTarget.since;
+  if (!taken) return { kind: 'Staged', locked: staged.locked };
+  const deadline = cordon.since + around.timeouts.drain;
+  if (around.now < deadline) return { kind: 'Draining', since: cordon.since, deadline };
+  return failed('DrainTimeout', `could not be drained since ${iso(cordon.since)}`, false);
+}
+
+/**
+ * A host that went down loses what it had staged and stages it again, and one that is not Ready cannot be expected to: the deadline
+ * counts from the latest of these.
+ */
+function staging(node: NodeView, nodeTarget: NodeTargetView, { timeouts, now }: Surroundings): NodeState {
+  if (!node.ready) return { kind: 'Staging' };
+  const from = Math.max(nodeTarget.since, node.readySince, nodeTarget.unstagedAt ?? 0);
+  const deadline = Math.min(from, now) + timeouts.stage;
+  if (now < deadline) return { kind: 'Staging', deadline };
+  const why = nodeTarget.host ? `has not staged ${digestOf(nodeTarget.image)}` : 'its agent has not reported';
+  return failed('StageTimeout', `${why} since ${iso(from)}`, false);
+}
+
+/** What is staged, when it is the target and locked, or cannot be locked on this host. */
+export function stagedOf({ host, digests }: NodeTargetView): { locked: boolean } | undefined {
+  const staged = host?.staged;
+  if (!staged || !digests.includes(staged.digest)) return undefined;
+  return staged.locked || !host.canLock ? { locked: staged.locked } : undefined;
+}
+
+/** Whether a node of this state is taken away by us, whatever the Node object says. */
+export function isAway(state: NodeState): boolean {
+  switch (state.kind) {
+    case 'Draining':
+    case 'Rebooting':
+    case 'Returned':
+      return true;
+    case 'Failed':
+      return state.rebooted;
+    case 'Outdated':
+      return state.away;
+    case 'Held':
+    case 'New':
+    case 'Staging':
+    case 'Staged':
+    case 'Updated':
+      return false;
+  }
+}
+
+/** Whether the node counts against the budget. */
+export function isUnavailable(node: NodeView, state: NodeState): boolean {
+  return !node.ready || node.unschedulable || isAway(state);
+}
+
+/** The failures that a retry forgives, as keys. */
+export function forgivenFailures(nodeTarget: NodeTargetView): string[] {
+  return (nodeTarget.host?.failures ?? []).filter(f => nodeTarget.digests.includes(f.digest)).map(failureKey);
+}
+
+function runsAny(nodeTarget: NodeTargetView, digests: readonly string[]): boolean {
+  return nodeTarget.host?.booted !== undefined && digests.includes(nodeTarget.host.booted);
+}
+
+function failed(reason: string, message: string, rebooted: boolean): { kind: 'Failed' } & Failure {
+  return { kind: 'Failed', reason, message, rebooted, settled: !rebooted };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}

@@ -1,0 +1,79 @@
+/** A plan in the making: each action is applied to the plan's own picture at once, so that what follows builds on it. */
+import { type Action, advance } from './actions.ts';
+import { classify, isAway, isUnavailable, type Member, type NodeState, type Surroundings } from './classify.ts';
+import { compare, placesOf, type Place } from './order.ts';
+import type { PoolState } from './pool-state.ts';
+
+export interface Entry {
+  member: Member;
+  state: NodeState;
+}
+
+export interface Draft {
+  readonly pool: PoolState;
+  readonly around: Surroundings;
+  /** Sorted by name. */
+  readonly entries: readonly Entry[];
+  readonly actions: Action[];
+  places?: Map<string, Place>;
+}
+
+/** The picture before any action. */
+export function newDraft(pool: PoolState): Draft {
+  const { target, timeouts, now } = pool;
+  const around: Surroundings = { pool: pool.pool, timeouts, now, ...(target ? { target } : {}) };
+  const members = pool.members.toSorted((a, b) => compare(a.node.name, b.node.name));
+  return { pool, around, entries: members.map(member => ({ member, state: classify(member, around) })), actions: [] };
+}
+
+/** Adds an action, and looks at the node as it will be after it. */
+export function act(draft: Draft, entry: Entry, action: Action): void {
+  draft.actions.push(action);
+  entry.member = advance(entry.member, action, draft.pool.pool);
+  entry.state = classify(entry.member, draft.around);
+}
+
+/** Entries in the order in which they get their turn: by `first` (lower goes first) between control plane and position. */
+export function inOrder(draft: Draft, entries: readonly Entry[], first: (entry: Entry) => number): Entry[] {
+  if (entries.length < 2) return [...entries];
+  draft.places ??= placesOf(draft.entries.map(e => e.member.node));
+  const places = draft.places;
+  const keyed = entries.map(entry => {
+    const place = places.get(entry.member.node.name);
+    return { entry, last: place?.controlPlane ? 1 : 0, first: first(entry), position: place?.position ?? 0 };
+  });
+  keyed.sort((a, b) => a.last - b.last || a.first - b.first || a.position - b.position);
+  return keyed.map(k => k.entry);
+}
+
+export function unavailable(entry: Entry): boolean {
+  return isUnavailable(entry.member.node, entry.state);
+}
+
+export function away(entry: Entry): boolean {
+  return isAway(entry.state);
+}
+
+export function count(draft: Draft, predicate: (entry: Entry) => boolean): number {
+  let n = 0;
+  for (const entry of draft.entries) if (predicate(entry)) n++;
+  return n;
+}
+
+/** Runs the target, and is Ready: what proves an image. */
+export function proven(entry: Entry): boolean {
+  return entry.state.kind === 'Updated' && entry.member.node.ready;
+}
+
+/** Whether the node's agent can be expected to act: the node is Ready, or the agent has reported since it is not. */
+export function reachable({ member: { node, nodeTarget } }: Entry): boolean {
+  return node.ready || (nodeTarget?.host?.reportedAt ?? 0) > node.readySince;
+}
+
+/** An agent reports every five minutes; three missed reports mean that nobody is there to act on a go-ahead. */
+export const silentAfterMs = 15 * 60_000;
+
+/** Whether the agent has not been heard of for long. */
+export function silent({ member: { nodeTarget } }: Entry, now: number): boolean {
+  return nodeTarget?.host !== undefined && now - nodeTarget.host.reportedAt > silentAfterMs;
+}

@@ -1,0 +1,118 @@
+/** What has to be done on nodes whatever else goes on: records of failures, cordons that are over, nodes that left. */
+import type { NodeTargetStatusRollout } from '../api/node-target.ts';
+import { classify, forgivenFailures } from './classify.ts';
+import { newCordon } from './cordon.ts';
+import { digestOf } from './digest.ts';
+import { act, type Draft, type Entry } from './draft.ts';
+import type { Departed } from './pool-state.ts';
+
+/** A drain is worth a word in status only when it is held up for longer than this. */
+export const reportAfterMs = 10_000;
+
+/** Gives every node that failed on the target another try. */
+export function retryFailed(draft: Draft): void {
+  const { target, now } = draft.pool;
+  for (const entry of draft.entries) {
+    const { member, state } = entry;
+    if (state.kind !== 'Failed' || member.conflicts.length > 0 || !member.nodeTarget || !target) continue;
+    // Later than the record of the failure, which counts from then on as one of the time before.
+    const recorded = Date.parse(member.nodeTarget.rollout?.since ?? '') || 0;
+    const since = Math.max(now, recorded + 1);
+    act(draft, entry, { type: 'target', node: member.node.name, target, since, retried: forgivenFailures(member.nodeTarget) });
+  }
+}
+
+/** Writes or clears the node's record, where it must change. */
+export function record(draft: Draft, entry: Entry): void {
+  const { nodeTarget } = entry.member;
+  if (!nodeTarget || entry.state.kind === 'Held' || entry.state.kind === 'New') return;
+  const wanted = wantedRecord(draft, entry);
+  if (wanted === 'keep' || same(nodeTarget.rollout, wanted)) return;
+  const node = entry.member.node.name;
+  act(draft, entry, { type: 'report', node, ...(wanted ? { rollout: wanted } : {}) });
+}
+
+function wantedRecord(draft: Draft, { member, state }: Entry): NodeTargetStatusRollout | undefined | 'keep' {
+  const { nodeTarget, node, conflicts } = member;
+  const { pool, now, drains } = draft.pool;
+  const since = new Date(now).toISOString();
+  const digest = digestOf(nodeTarget?.image ?? '');
+  if (state.kind === 'Failed') return { phase: 'Failed', since, reason: state.reason, message: limit(state.message), digest };
+  if (conflicts.length > 0) {
+    const message = `selected by the SystemPools ${[pool, ...conflicts].toSorted().join(', ')}; none of them moves it`;
+    return { phase: 'Conflict', since, reason: 'NodeConflict', message: limit(message), digest };
+  }
+  if (state.kind !== 'Draining') return undefined;
+  const drain = drains[node.name];
+  if (!drain) return nodeTarget?.rollout?.phase === 'Draining' ? 'keep' : undefined;
+  if (!drain.blocked || drain.drained || now - state.since < reportAfterMs) return undefined;
+  const deadline = new Date(state.deadline).toISOString();
+  return { phase: 'Draining', since, reason: drain.blocked.reason, message: limit(drain.blocked.message), deadline, digest };
+}
+
+/** Equal but for `since`, which keeps its first value. */
+function same(a: NodeTargetStatusRollout | undefined, b: NodeTargetStatusRollout | undefined): boolean {
+  if (!a || !b) return a === b;
+  return a.phase === b.phase && a.reason === b.reason && a.message === b.message && a.digest === b.digest;
+}
+
+/** Lifts our cordon where it has no purpose any more, and puts it back where somebody lifted it during the reboot. */
+export function maintainCordon(draft: Draft, entry: Entry): void {
+  const { node, nodeTarget } = entry.member;
+  if (node.cordon?.pool === draft.pool.pool && isOver(entry)) {
+    act(draft, entry, { type: 'uncordon', node: node.name, cordon: node.cordon, proven: entry.state.kind === 'Returned' });
+  } else if (entry.state.kind === 'Rebooting' && !node.unschedulable && nodeTarget) {
+    cordonAgain(draft, entry, nodeTarget.image);
+  }
+}
+
+/** A person who lifts the cordon during the slot means it for afterwards: nothing of an earlier cordon is left to restore. */
+export function cordonAgain(draft: Draft, entry: Entry, image: string): void {
+  const { node } = entry.member;
+  const { pool, now } = draft.pool;
+  const own = node.cordon?.pool === pool ? { ...node.cordon, wasUnschedulable: false } : undefined;
+  act(draft, entry, { type: 'cordon', node: node.name, cordon: own ?? newCordon({ pool, image, now, wasUnschedulable: false }) });
+}
+
+function isOver({ member, state }: Entry): boolean {
+  switch (state.kind) {
+    case 'Returned':
+    case 'New':
+    case 'Held':
+    case 'Staging':
+    case 'Staged':
+    case 'Updated':
+      return true;
+    case 'Outdated':
+      // While an approval is outstanding the node may still reboot; moving it to the new target takes that back.
+      return !state.away;
+    case 'Failed':
+      return !state.rebooted || (state.settled && member.node.ready);
+    case 'Draining':
+    case 'Rebooting':
+      return false;
+  }
+}
+
+/**
+ * Takes our things off a node that left: first the target, which takes an outstanding approval back, then the cordon. A node that was
+ * approved to reboot finishes first, for it would reboot under whatever is scheduled on it meanwhile. Returns whether it must wait.
+ */
+export function release(draft: Draft, departed: Departed): boolean {
+  const { node, nodeTarget, name } = departed;
+  const { pool } = draft.pool;
+  if (node && nodeTarget) {
+    const state = classify({ node, nodeTarget, conflicts: [] }, draft.around);
+    if (state.kind === 'Rebooting') return true;
+  }
+  if (nodeTarget && !nodeTarget.deleting) draft.actions.push({ type: 'remove', node: name });
+  if (node?.cordon?.pool === pool) {
+    draft.actions.push({ type: 'uncordon', node: name, cordon: node.cordon, proven: false });
+  }
+  return false;
+}
+
+/** The API's limit on the message. */
+function limit(text: string): string {
+  return text.length <= 1024 ? text : `${text.slice(0, 1023)}…`;
+}

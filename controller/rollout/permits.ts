@@ -1,0 +1,32 @@
+/** Who may pull: gives the pool's target to nodes, as many at once as the registry has to bear. */
+import { act, count, type Draft, type Entry, inOrder, reachable } from './draft.ts';
+
+/**
+ * Gives the target to nodes that have another or none. A node that runs the target already pulls nothing, and one that is pulling an
+ * older target keeps its permit; the others wait for one. A node whose agent cannot act gets its target when it is back.
+ */
+export function givePermits(draft: Draft): void {
+  const { target, maxStaging } = draft.pool;
+  if (!target) return;
+  let free = maxStaging - count(draft, e => isPulling(e) && reachable(e));
+  const waiting = draft.entries.filter(e => needsTarget(e) && e.member.conflicts.length === 0 && reachable(e));
+  for (const entry of inOrder(draft, waiting, rank)) {
+    const costs = rank(entry) === 2 ? 1 : 0;
+    if (costs > free) continue;
+    free -= costs;
+    act(draft, entry, { type: 'target', node: entry.member.node.name, target, since: draft.pool.now });
+  }
+}
+
+function needsTarget({ state }: Entry): boolean {
+  return state.kind === 'New' || state.kind === 'Outdated';
+}
+
+function isPulling({ state }: Entry): boolean {
+  return state.kind === 'Staging' || (state.kind === 'Outdated' && state.pulling);
+}
+
+function rank({ state }: Entry): number {
+  if (state.kind !== 'Outdated') return 2;
+  return state.runs ? 0 : state.pulling ? 1 : 2;
+}

@@ -1,0 +1,39 @@
+/** All that a plan is made from, as plain data: it survives JSON, and nothing else matters. */
+import type { Member, Target, Timeouts } from './classify.ts';
+import type { NodeTargetView, NodeView } from './projection.ts';
+
+/** What one pass of evictions found on a node. */
+export interface DrainReport {
+  /** No pod is left that would have to go. */
+  drained: boolean;
+  /** Why it cannot end by itself; absent while pods are just going. */
+  blocked?: { reason: string; message: string };
+}
+
+/** A node that the pool no longer selects, or that is gone, and on which the pool has left something. */
+export interface Departed {
+  name: string;
+  node?: NodeView;
+  nodeTarget?: NodeTargetView;
+}
+
+export interface PoolState {
+  pool: string;
+  now: number;
+  maxUnavailable: number | string;
+  maxStaging: number;
+  canary: number;
+  failureThreshold: number;
+  timeouts: Timeouts;
+  drain: boolean;
+  /** What the nodes should run; absent while nothing is known. */
+  target?: Target;
+  /** Why nothing new may start. Nodes that were approved finish all the same. */
+  frozen?: { reason: string; message: string };
+  /** A person asked for failed nodes to be tried again. */
+  retry: boolean;
+  members: readonly Member[];
+  departed: readonly Departed[];
+  /** By node name, from this very pass. */
+  drains: Readonly<Record<string, DrainReport>>;
+}

@@ -1,0 +1,182 @@
+/** What a rollout remembers of Nodes, NodeTargets, SystemPools and SystemDefinitions. Heartbeats of kubelets are dropped. */
+import type { Node } from '../api/core.ts';
+import { conditionOf } from '../api/conditions.ts';
+import type { KubeObject } from '../api/meta.ts';
+import { cordonAnnotation, requestedAt, retriedAnnotation } from '../api/names.ts';
+import type { NodeTarget, NodeTargetSpec, NodeTargetStatusHost, NodeTargetStatusRollout } from '../api/node-target.ts';
+import type { SystemDefinition } from '../api/system-definition.ts';
+import type { SystemPool, SystemPoolSpec, SystemPoolStatus } from '../api/system-pool.ts';
+import { type Cordon, parseCordon } from './cordon.ts';
+
+interface View {
+  name: string;
+  uid: string;
+  resourceVersion: string;
+}
+
+export interface NodeView extends View {
+  ready: boolean;
+  /** Since when `ready` is as it is, epoch ms. */
+  readySince: number;
+  unschedulable: boolean;
+  bootID?: string;
+  labels: Readonly<Record<string, string>>;
+  /** Set when the cordon is Scantling's. */
+  cordon?: Cordon;
+}
+
+export interface HostView {
+  phase?: NodeTargetStatusHost['phase'];
+  bootID?: string;
+  /** Digest of the image that runs. */
+  booted?: string;
+  staged?: { digest: string; locked: boolean };
+  /** Whether the host's bootc can keep a staged image from being booted by accident. */
+  canLock: boolean;
+  /** When the agent last wrote, epoch ms by its own clock. */
+  reportedAt: number;
+  failures: readonly { digest: string; reason: string; message: string; time: string; approval?: string }[];
+}
+
+export interface NodeTargetView extends View {
+  pool: string;
+  deleting: boolean;
+  image: string;
+  digests: readonly string[];
+  revision?: string;
+  state: NodeTargetSpec['state'];
+  approval?: string;
+  /** Epoch ms. */
+  since: number;
+  /** Failures that may be tried again: keys as failureKey makes them. */
+  retried: readonly string[];
+  host?: HostView;
+  verdict?: { type: string; approval?: string; bootID: string; message?: string };
+  /** When the agent said that nothing is staged any more, epoch ms. */
+  unstagedAt?: number;
+  rollout?: NodeTargetStatusRollout;
+}
+
+export interface SystemPoolView extends View {
+  generation?: number;
+  deleting: boolean;
+  finalizers: readonly string[];
+  requestedAt?: string;
+  spec: SystemPoolSpec;
+  status: SystemPoolStatus;
+}
+
+/** The part of a SystemDefinition that a pool needs: its last good image. */
+export interface DefinitionImageView extends View {
+  image?: string;
+  digests: readonly string[];
+  revision?: string;
+  /** Why there is no image yet. */
+  message?: string;
+}
+
+/** Projection of a Node: no heartbeats, images, addresses or other conditions. */
+export function projectNode(node: Node): NodeView {
+  const ready = node.status?.conditions?.find(c => c.type === 'Ready');
+  const cordon = parseCordon(node.metadata.annotations?.[cordonAnnotation]);
+  return {
+    ...identity(node),
+    ready: ready?.status === 'True',
+    readySince: epoch(ready?.lastTransitionTime),
+    unschedulable: node.spec?.unschedulable === true,
+    labels: node.metadata.labels ?? {},
+    ...optional('bootID', node.status?.nodeInfo?.bootID),
+    ...optional('cordon', cordon),
+  };
+}
+
+/** Projection of a NodeTarget. */
+export function projectNodeTarget(target: NodeTarget): NodeTargetView {
+  const { spec, status, metadata } = target;
+  const staged = conditionOf(status?.conditions, 'Staged');
+  const verdict = status?.verdict;
+  return {
+    ...identity(target),
+    pool: spec.poolRef.name,
+    deleting: metadata.deletionTimestamp !== undefined,
+    image: spec.image,
+    digests: spec.digests,
+    state: spec.state,
+    since: epoch(spec.since),
+    retried: (metadata.annotations?.[retriedAnnotation] ?? '').split(' ').filter(Boolean),
+    ...optional('revision', spec.revision === '' ? undefined : spec.revision),
+    ...optional('approval', spec.approval),
+    ...optional('host', status?.host && projectHost(status.host)),
+    ...optional(
+      'verdict',
+      verdict && {
+        type: verdict.type,
+        bootID: verdict.bootID,
+        ...optional('approval', verdict.approval),
+        ...optional('message', verdict.message),
+      },
+    ),
+    ...optional('unstagedAt', staged?.status === 'False' ? epoch(staged.lastTransitionTime) : undefined),
+    ...optional('rollout', status?.rollout),
+  };
+}
+
+function projectHost(host: NodeTargetStatusHost): HostView {
+  const { staged } = host;
+  return {
+    canLock: host.capabilities?.includes('LockedStaging') ?? false,
+    reportedAt: epoch(host.reportedAt),
+    failures: (host.failed ?? []).map(f => ({
+      digest: f.digest,
+      reason: f.reason,
+      message: f.message ?? '',
+      time: f.time,
+      ...optional('approval', f.approval),
+    })),
+    ...optional('phase', host.phase),
+    ...optional('bootID', host.bootID),
+    ...optional('booted', host.booted?.digest),
+    ...optional('staged', staged?.digest === undefined ? undefined : { digest: staged.digest, locked: staged.locked === true }),
+  };
+}
+
+/** Projection of a SystemPool: all but its other metadata. */
+export function projectSystemPool(pool: SystemPool): SystemPoolView {
+  const { metadata } = pool;
+  return {
+    ...identity(pool),
+    deleting: metadata.deletionTimestamp !== undefined,
+    finalizers: metadata.finalizers ?? [],
+    spec: pool.spec,
+    status: pool.status ?? {},
+    ...optional('generation', metadata.generation),
+    ...optional('requestedAt', metadata.annotations?.[requestedAt]),
+  };
+}
+
+/** Projection of a SystemDefinition for pools. */
+export function projectDefinitionImage(definition: SystemDefinition): DefinitionImageView {
+  const { status } = definition;
+  return {
+    ...identity(definition),
+    digests: status?.digests ?? [],
+    ...optional('image', status?.image),
+    ...optional('revision', status?.revision),
+    ...optional('message', status?.image === undefined ? conditionOf(status?.conditions, 'Ready')?.message : undefined),
+  };
+}
+
+function identity({ metadata }: KubeObject): View {
+  return { name: metadata.name, uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' };
+}
+
+/** Epoch ms of an RFC 3339 time; 0 for one that is absent or unreadable. */
+function epoch(time: string | undefined): number {
+  const ms = time === undefined ? 0 : Date.parse(time);
+  return Number.isNaN(ms) ? 0 : ms;
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  // A computed key widens to string; the type says what it is.
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+}

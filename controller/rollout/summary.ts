@@ -1,0 +1,174 @@
+/** What a pool's status says: counts, the wave, the failed nodes, and one message that says why it does not move. */
+import type { SystemPoolStatusFailedNode, SystemPoolStatusNodes } from '../api/system-pool.ts';
+import type { NodeState } from './classify.ts';
+import { digestOf } from './digest.ts';
+import { away, count, type Draft, type Entry, proven, reachable, silent, unavailable } from './draft.ts';
+import type { PoolState } from './pool-state.ts';
+import { canaryLeft } from './turns.ts';
+
+export interface Summary {
+  nodes: Required<SystemPoolStatusNodes>;
+  currentWave?: 'canary' | 'rest';
+  /** By name, the first 50. */
+  failedNodes: SystemPoolStatusFailedNode[];
+  /** Ready: nothing is left to do. Stalled: a person has to do something. */
+  outcome: { kind: 'Ready' | 'Progressing' | 'Stalled'; reason: string; message: string };
+}
+
+interface Facts {
+  max: number;
+  halted: boolean;
+  /** Nodes that left the pool and have to finish first. */
+  departing: readonly string[];
+}
+
+/** The status of the pool as it will be after the plan. */
+export function summarize(draft: Draft, facts: Facts): Summary {
+  const nodes = countNodes(draft);
+  const complete = nodes.updated === nodes.total && facts.departing.length === 0 && conflicting(draft).length === 0;
+  const wave = complete || !draft.pool.target ? undefined : canaryLeft(draft) > 0 ? 'canary' : 'rest';
+  return {
+    nodes,
+    ...(wave ? { currentWave: wave } : {}),
+    failedNodes: failedNodes(draft),
+    outcome: outcomeOf(draft, facts, { nodes, complete }),
+  };
+}
+
+function countNodes(draft: Draft): Required<SystemPoolStatusNodes> {
+  const of = (...kinds: NodeState['kind'][]): number => count(draft, e => kinds.includes(e.state.kind));
+  return {
+    total: draft.entries.length,
+    updated: count(draft, proven),
+    staged: of('Staged'),
+    updating: of('Draining', 'Rebooting', 'Returned'),
+    unavailable: count(draft, unavailable),
+    failed: of('Failed'),
+  };
+}
+
+function failedNodes(draft: Draft): SystemPoolStatusFailedNode[] {
+  return draft.entries
+    .flatMap(({ member, state }) =>
+      state.kind === 'Failed'
+        ? [{ name: member.node.name, reason: state.reason.slice(0, 64), message: state.message.slice(0, 1024) }]
+        : [],
+    )
+    .slice(0, 50);
+}
+
+function outcomeOf(
+  draft: Draft,
+  facts: Facts,
+  { nodes, complete }: { nodes: Summary['nodes']; complete: boolean },
+): Summary['outcome'] {
+  const { target, frozen, pool } = draft.pool;
+  const progress = target ? `${nodes.updated} of ${nodes.total} nodes run ${labelOf(target)}` : '';
+  const say = (kind: Summary['outcome']['kind'], reason: string, ...parts: (string | undefined)[]): Summary['outcome'] => ({
+    kind,
+    reason,
+    message: parts.filter(Boolean).join('; ') || `SystemPool ${pool}`,
+  });
+  const details = detailsOf(draft, facts);
+  if (frozen)
+    return say(
+      complete && frozen.reason === 'Suspended' ? 'Ready' : 'Progressing',
+      frozen.reason,
+      frozen.message,
+      progress,
+      ...details,
+    );
+  if (facts.halted) {
+    const { failureThreshold } = draft.pool;
+    const halted = `halted: ${nodes.failed} failed, and failureThreshold is ${failureThreshold}`;
+    return say('Stalled', 'RolloutHalted', halted, ...details, progress);
+  }
+  if (nodes.total === 0) return say('Ready', 'NoNodes', 'no node matches nodeSelector', ...details);
+  if (complete) return say('Ready', 'Updated', progress);
+  const reason = reasonOf(draft, facts);
+  return say(reason.stalled ? 'Stalled' : 'Progressing', reason.reason, progress, ...details);
+}
+
+/** The most telling reason: what moves, or else what keeps it from moving. */
+function reasonOf(draft: Draft, facts: Facts): { reason: string; stalled?: boolean } {
+  const has = (...kinds: NodeState['kind'][]): boolean => draft.entries.some(e => kinds.includes(e.state.kind));
+  const draining = draft.entries.filter(e => e.state.kind === 'Draining');
+  if (has('Staging', 'Rebooting', 'Returned')) return { reason: 'RollingOut' };
+  if (draining.length > 0) return { reason: draining.every(isBlocked) ? 'DrainBlocked' : 'RollingOut' };
+  if (draft.entries.some(e => away(e)) && facts.max > 0 && has('Staged')) return { reason: 'NodesFailed' };
+  if (has('Staged') && facts.max === 0) return { reason: 'NoBudget' };
+  if (has('Staged')) return { reason: 'WaitingForBudget' };
+  if (conflicting(draft).length > 0) return { reason: 'NodeConflict', stalled: true };
+  if (has('Failed')) return { reason: 'NodesFailed', stalled: true };
+  return { reason: draft.entries.some(e => !e.member.node.ready) ? 'NodesNotReady' : 'RollingOut' };
+}
+
+function detailsOf(draft: Draft, facts: Facts): (string | undefined)[] {
+  const { entries, pool } = draft;
+  const named = (kind: NodeState['kind']): Entry[] => entries.filter(e => e.state.kind === kind);
+  const draining = named('Draining');
+  const unlocked = count(draft, e => e.state.kind === 'Staged' && !e.state.locked);
+  return [
+    phrase(
+      named('Failed').map(
+        e => `${e.member.node.name} failed (${e.state.kind === 'Failed' ? `${e.state.reason}: ${e.state.message}` : ''})`,
+      ),
+    ),
+    phrase(
+      draining
+        .filter(isBlocked)
+        .map(e => `${e.member.node.name} cannot be drained: ${e.member.nodeTarget?.rollout?.message ?? ''}`),
+    ),
+    phrase(draining.filter(e => !isBlocked(e)).map(nameOf), 'being drained'),
+    phrase(named('Rebooting').map(nameOf), 'rebooting'),
+    phrase(named('Staging').map(nameOf), 'staging'),
+    waiting(draft, facts),
+    unlocked > 0 ? `${unlocked} staged without a lock, because the host has none` : undefined,
+    phrase(entries.filter(e => e.state.kind !== 'Updated' && !reachable(e)).map(nameOf), 'not Ready and not heard of'),
+    phrase(entries.filter(e => e.state.kind === 'Staged' && silent(e, pool.now)).map(nameOf), 'without a report of the agent'),
+    phrase(entries.filter(e => e.state.kind === 'Updated' && !e.member.node.ready).map(nameOf), 'on the target but not Ready'),
+    phrase(
+      named('Held').map(e => `${e.member.node.name} is still with SystemPool ${e.state.kind === 'Held' ? e.state.pool : ''}`),
+    ),
+    phrase(conflicting(draft).map(e => `${e.member.node.name} is also selected by SystemPool ${e.member.conflicts.join(', ')}`)),
+    phrase(facts.departing, 'finishing a reboot before it leaves the pool'),
+  ];
+}
+
+/** Why staged nodes do not get their turn. */
+function waiting(draft: Draft, { max, halted }: Facts): string | undefined {
+  const staged = draft.entries.filter(e => e.state.kind === 'Staged' && e.member.conflicts.length === 0);
+  if (staged.length === 0 || halted || draft.pool.frozen) return undefined;
+  if (max === 0) return `${staged.length} staged, but maxUnavailable is 0`;
+  if (canaryLeft(draft) > 0 && count(draft, away) > 0) return `${staged.length} staged and waiting for the canary`;
+  const lost = draft.entries.filter(unavailable);
+  if (lost.length < max) return `${staged.length} staged`;
+  return `${staged.length} staged and waiting: ${max} may be unavailable, and ${list(lost.map(nameOf))} ${lost.length === 1 ? 'is' : 'are'}`;
+}
+
+function labelOf({ image, revision }: NonNullable<PoolState['target']>): string {
+  if (!revision) return digestOf(image).slice(0, 19);
+  return revision.replace(/(sha1:[0-9a-f]{12})[0-9a-f]+/, '$1');
+}
+
+function isBlocked({ member }: Entry): boolean {
+  return member.nodeTarget?.rollout?.phase === 'Draining';
+}
+
+function conflicting(draft: Draft): Entry[] {
+  return draft.entries.filter(e => e.member.conflicts.length > 0);
+}
+
+function nameOf({ member }: Entry): string {
+  return member.node.name;
+}
+
+function phrase(items: readonly string[], state?: string): string | undefined {
+  if (items.length === 0) return undefined;
+  return state === undefined ? list(items) : `${list(items)} ${state}`;
+}
+
+/** The first three; more names would only hide them. */
+function list(items: readonly string[]): string {
+  return items.length <= 3 ? items.join(', ') : `${items.slice(0, 3).join(', ')} and ${items.length - 3} more`;
+}

@@ -1,0 +1,105 @@
+/** Who may be away: keeps, gives and takes back slots, and gives the go-ahead. */
+import { approvalOf } from './actions.ts';
+import { newCordon } from './cordon.ts';
+import { digestOf } from './digest.ts';
+import { act, away, count, type Draft, type Entry, inOrder, proven, reachable, silent, unavailable } from './draft.ts';
+import { cordonAgain } from './maintain.ts';
+import { compare } from './order.ts';
+
+/** What the pool's slots come to. */
+export interface Slots {
+  max: number;
+  /** Nothing new may start. */
+  stopped: boolean;
+}
+
+/**
+ * Takes back the slot of nodes that are not approved yet when nothing may start any more, or when more nodes are unavailable than
+ * may be; the ones taken last go first. Of those that stay, a cordon that somebody lifted is put back.
+ */
+export function reviewDraining(draft: Draft, { max, stopped }: Slots): void {
+  const draining = draft.entries.filter(e => e.state.kind === 'Draining').toSorted(byTurn);
+  for (const entry of draining) {
+    if (stopped || max === 0 || entry.member.conflicts.length > 0) giveUp(draft, entry);
+  }
+  let lost = count(draft, unavailable);
+  let slots = count(draft, away);
+  for (const entry of draining.toReversed()) {
+    const { node } = entry.member;
+    if (entry.state.kind !== 'Draining') continue;
+    const helps = node.ready && node.cordon?.wasUnschedulable !== true;
+    if (slots > max || (lost > max && helps)) {
+      giveUp(draft, entry);
+      slots--;
+      if (helps) lost--;
+    } else if (!node.unschedulable && entry.member.nodeTarget) {
+      cordonAgain(draft, entry, entry.member.nodeTarget.image);
+    }
+  }
+}
+
+function giveUp(draft: Draft, entry: Entry): void {
+  const { node } = entry.member;
+  if (node.cordon) act(draft, entry, { type: 'uncordon', node: node.name, cordon: node.cordon, proven: false });
+}
+
+function byTurn(a: Entry, b: Entry): number {
+  return since(a) - since(b) || compare(a.member.node.name, b.member.node.name);
+}
+
+function since({ state }: Entry): number {
+  return state.kind === 'Draining' ? state.since : 0;
+}
+
+/**
+ * Takes nodes away, in order, while the budget lasts. A node that is unavailable already costs nothing of it, but needs a slot like
+ * the others: a person's cordon does not mean that the node is empty. Until the canary is proven nobody else has a turn.
+ */
+export function take(draft: Draft, { max, stopped }: Slots): void {
+  const { pool, now, target } = draft.pool;
+  if (stopped || max === 0 || !target) return;
+  const ready = draft.entries.filter(e => mayBeTaken(e, now));
+  if (ready.length === 0) return;
+  let turns = Math.min(max - count(draft, away), canaryTurns(draft));
+  let free = max - count(draft, unavailable);
+  for (const entry of inOrder(draft, ready, e => (unavailable(e) ? 0 : 1))) {
+    if (turns <= 0) return;
+    const cost = unavailable(entry) ? 0 : 1;
+    if (cost > free) continue;
+    const { name, unschedulable } = entry.member.node;
+    const cordon = newCordon({ pool, image: target.image, now, wasUnschedulable: unschedulable });
+    act(draft, entry, { type: 'cordon', node: name, cordon });
+    turns--;
+    free -= cost;
+  }
+}
+
+function mayBeTaken(entry: Entry, now: number): boolean {
+  return entry.state.kind === 'Staged' && entry.member.conflicts.length === 0 && reachable(entry) && !silent(entry, now);
+}
+
+/** How many nodes more may be taken before the canary is proven; any number after. */
+function canaryTurns(draft: Draft): number {
+  const left = canaryLeft(draft);
+  return left === 0 ? Number.POSITIVE_INFINITY : left - count(draft, e => away(e) && e.state.kind !== 'Outdated');
+}
+
+/** Nodes that the canary still lacks. */
+export function canaryLeft(draft: Draft): number {
+  return Math.max(0, Math.min(draft.pool.canary, draft.entries.length) - count(draft, proven));
+}
+
+/** Gives drained nodes the go-ahead; returns the names of those whose pods have to go first. */
+export function approve(draft: Draft): string[] {
+  const { drain, drains, now } = draft.pool;
+  const waiting: string[] = [];
+  for (const entry of draft.entries) {
+    const { node, nodeTarget } = entry.member;
+    if (entry.state.kind !== 'Draining' || !nodeTarget || !node.unschedulable) continue;
+    if (drain && drains[node.name]?.drained !== true) waiting.push(node.name);
+    else if (reachable(entry)) {
+      act(draft, entry, { type: 'approve', node: node.name, approval: approvalOf(now, digestOf(nodeTarget.image)), since: now });
+    }
+  }
+  return waiting;
+}
