@@ -51,6 +51,8 @@ export interface ProcessBuilderOptions {
   env: Readonly<Record<string, string | undefined>>;
 }
 
+/** Longer timers would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
 const localName = 'localhost/foundation:latest';
 /** What RUN steps need to reach package repositories, in both spellings. */
 const passedOn = [
@@ -92,7 +94,7 @@ class Build {
     this.#o = options;
     this.#job = job;
     this.#workspace = workspace;
-    this.#deadline = AbortSignal.timeout(job.timeoutMs);
+    this.#deadline = AbortSignal.timeout(Math.min(job.timeoutMs, longestTimerMs));
   }
 
   /** Pull, build and push are three commands, because what fails in the first and last is the network and not the definition. */
