@@ -1,5 +1,5 @@
 /**
- * Writes what is generated from the CRDs in crds/: TypeScript types (controller/api/<kind>.ts),
+ * Writes what is generated from the CRDs in crds/: TypeScript types (controller/api/<kind>.ts), schemas (controller/api/schemas.ts),
  * and the reference pages under docs/ from crds/ and the tables of flags and metrics.
  * `--check` writes nothing and exits 1 when a file differs, which is what the test does.
  */
@@ -113,6 +113,61 @@ ${body}`;
   return { kind, text: await format(text, { ...(await resolveConfig(join(root, 'package.json'))), parser: 'typescript' }) };
 }
 
+/** The kinds that may come from a repository; their schemas are needed at run time to name file and line of what is wrong. */
+const documentKinds = ['SystemDefinition', 'SystemPool'];
+
+/** The schema without what the API server alone uses. */
+function forDecoding(schema: Schema): Schema {
+  const { description: _description, 'x-kubernetes-validations': _rules, ...rest } = schema;
+  return {
+    ...rest,
+    ...(schema.properties
+      ? { properties: Object.fromEntries(Object.entries(schema.properties).map(([name, s]) => [name, forDecoding(s)])) }
+      : {}),
+    ...(schema.additionalProperties ? { additionalProperties: forDecoding(schema.additionalProperties) } : {}),
+    ...(schema.items ? { items: forDecoding(schema.items) } : {}),
+  };
+}
+
+/** controller/api/schemas.ts: the spec schema of each kind that may come from a repository. */
+export async function schemasOf(crdTexts: readonly string[]): Promise<string> {
+  const crds = crdTexts.map(text => parse(text) as Crd).filter(crd => documentKinds.includes(crd.spec.names.kind));
+  const specs = crds.map(crd => [
+    crd.spec.names.kind,
+    forDecoding(crd.spec.versions[0]?.schema.openAPIV3Schema.properties?.['spec'] ?? {}),
+  ]);
+  const text = `// Generated from crds/ by \`npm run generate\`. Do not edit.
+/* oxlint-disable max-lines */
+
+/** The part of an OpenAPI v3 schema that our CRDs use. */
+export interface Schema {
+  type?: string;
+  format?: string;
+  properties?: Readonly<Record<string, Schema>>;
+  additionalProperties?: Schema;
+  items?: Schema;
+  required?: readonly string[];
+  default?: unknown;
+  enum?: readonly unknown[];
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  maxProperties?: number;
+  'x-kubernetes-int-or-string'?: boolean;
+  'x-kubernetes-list-type'?: string;
+  'x-kubernetes-list-map-keys'?: readonly string[];
+}
+
+/** The schema of spec, by kind, of the kinds that may come from a repository. */
+export const specSchemas: Readonly<Record<string, Schema>> = ${JSON.stringify(Object.fromEntries(specs))};
+`;
+  return format(text, { ...(await resolveConfig(join(root, 'package.json'))), parser: 'typescript' });
+}
+
 /** Every generated file with the text it should have, keyed by its path from the root. */
 export async function generated(): Promise<Map<string, string>> {
   const out = new Map<string, string>();
@@ -125,6 +180,7 @@ export async function generated(): Promise<Map<string, string>> {
   const crdTexts = readdirSync(join(root, 'crds'))
     .filter(f => f.endsWith('.yaml'))
     .map(f => readFileSync(join(root, 'crds', f), 'utf8'));
+  out.set('controller/api/schemas.ts', await schemasOf(crdTexts));
   const pages = {
     'docs/api.md': apiReference(crdTexts),
     'docs/flags.md': flagsReference(),
