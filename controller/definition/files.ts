@@ -34,8 +34,7 @@ function inputFile({ field, path, from }: InputRequest, inputs: Inputs, problems
   if (!input) problems.add(field, `${quote(from)} was not read from the repository as ${quote(path)}`);
   else if (input.type === 'symlink') {
     problems.add(field, `${quote(path)} is a symbolic link to ${quote(input.target)}; name the file itself, or use a tree`);
-  } else if (isLfsPointer(input.bytes)) problems.add(field, lfsPointer(path));
-  else return input.bytes;
+  } else return input.bytes;
   return undefined;
 }
 
@@ -79,8 +78,7 @@ function treePlacements({ field, to, from }: Tree, inputs: Inputs, problems: Pro
       const refused = refuseLink(inner, input.target);
       if (refused) problems.add(at, `${quote(path)} ${refused}`);
       else placements.push({ path: `${to}/${inner}`, content: { link: input.target }, field });
-    } else if (isLfsPointer(input.bytes)) problems.add(at, lfsPointer(path));
-    else
+    } else
       placements.push({ path: `${to}/${inner}`, content: { mode: input.executable ? 0o755 : 0o644, bytes: input.bytes }, field });
   }
   if (!found) problems.add(`${field}.from`, `${quote(from)} holds no file`);
@@ -94,14 +92,4 @@ function refuseLink(inner: string, target: string): string | undefined {
   if (target.startsWith('/')) return `${link}, which is absolute; make it relative to stay inside its tree`;
   const directory = inner.slice(0, Math.max(0, inner.lastIndexOf('/')));
   return joinPath(directory, target) === undefined ? `${link}, which leaves its tree` : undefined;
-}
-
-/** Git LFS keeps a small text in place of the file (git-lfs "docs/spec.md"); in an image it would be nobody's wish. */
-function isLfsPointer(bytes: Uint8Array): boolean {
-  const start = 'version https://git-lfs.github.com/spec/v1\n';
-  return bytes.length < 1024 && Buffer.from(bytes.subarray(0, start.length)).toString('latin1') === start;
-}
-
-function lfsPointer(path: string): string {
-  return `${quote(path)} is a Git LFS pointer, not the file; commit the file itself`;
 }

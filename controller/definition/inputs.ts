@@ -1,4 +1,5 @@
 /** Reads what a definition asks of its repository at one revision. */
+import { StallingError } from '../api/errors.ts';
 import type { Input } from './files.ts';
 import { quote } from './image-path.ts';
 import { collectProblems } from './problems.ts';
@@ -32,17 +33,16 @@ export async function collectInputs(
 ): Promise<Map<string, Input>> {
   const problems = collectProblems('InputNotFound');
   const entries = new Map<string, InputEntry>();
-  for (const { field, from, path, kind } of requests) {
-    const entry = path === '' ? { path, mode: 'directory' as const, oid: '' } : await tree.entry(path);
+  for (const request of requests) {
+    const { field, from, path, kind } = request;
+    const entry = await of(request, at.document, tree.entry(path));
     if (!entry) {
-      problems.add(
-        field,
-        `${quote(from)} is not in the repository: ${quote(path)} is missing at ${at.revision}; commit it or correct the path`,
-      );
+      const missing = `${quote(path)} is missing at ${at.revision}`;
+      problems.add(field, `${quote(from)} is not in the repository: ${missing}; commit it or correct the path`);
     } else if (kind === 'directory') {
       if (entry.mode !== 'directory')
-        problems.add(field, `${quote(path)} is not a directory at ${at.revision}; use files for a single file`);
-      else for (const inner of await tree.list(path)) entries.set(inner.path, inner);
+        problems.add(field, `${quote(path)} is a file at ${at.revision}; use files for a single file`);
+      else for (const inner of await of(request, at.document, tree.list(path))) entries.set(inner.path, inner);
     } else if (entry.mode === 'directory') {
       problems.add(field, `${quote(path)} is a directory at ${at.revision}; use trees for a directory`);
     } else entries.set(path, entry);
@@ -58,4 +58,14 @@ export async function collectInputs(
     else if (mode !== 'directory') inputs.set(path, { type: 'file', executable: mode === 'executable', bytes });
   }
   return inputs;
+}
+
+/** What the repository refuses (a submodule, say) names a path; this adds the field that asked for it. */
+async function of<T>({ field }: InputRequest, document: string | undefined, read: Promise<T>): Promise<T> {
+  try {
+    return await read;
+  } catch (error) {
+    if (!(error instanceof StallingError)) throw error;
+    throw new StallingError(error.reason, `${document ? `${document}: ` : ''}${field}: ${error.message}`, { cause: error });
+  }
 }

@@ -1,5 +1,4 @@
 /** SystemDefinition: resolve the base, render, push the context, ask for the build, follow it. One status write a pass. */
-import type { Secret } from '../api/core.ts';
 import { messageOf, TransientError, WaitingError } from '../api/errors.ts';
 import { conditionOf } from '../api/conditions.ts';
 import { type ImageBuild, imagebuilds } from '../api/image-build.ts';
@@ -23,7 +22,6 @@ import type { DockerConfig } from '../registry/credentials.ts';
 import { NotFoundError } from '../registry/errors.ts';
 import type { Registry } from '../registry/registry.ts';
 import { requestedBuild, requestedBuildName } from './build-request.ts';
-import { readCredentials } from './credentials.ts';
 import type { Input } from './files.ts';
 import { type InputTree, collectInputs } from './inputs.ts';
 import { followedSource } from './projection.ts';
@@ -45,8 +43,8 @@ export interface DefinitionDependencies {
   registry: Registry;
   /** A source's repository at `main@sha1:<40 hex>`. */
   openRevision: (source: string, revision: string) => Promise<InputTree>;
-  /** A Secret of the operator's namespace; ApiError 404 when absent. */
-  readSecret: (name: string) => Promise<Secret>;
+  /** The registry credentials of a Secret in the operator's namespace; undefined when none is named. */
+  readCredentials: (secret: string | undefined) => Promise<DockerConfig | undefined>;
   events: Pick<EventRecorder, 'record'>;
   /** Epoch ms. */
   now: () => number;
@@ -82,7 +80,7 @@ class Pass {
   readonly #context: ReconcileContext;
   /** What the pass found so far, for the status when it ends early. */
   readonly #found: Partial<Present> = {};
-  #credentials: Promise<DockerConfig> | undefined;
+  #credentials: Promise<DockerConfig | undefined> | undefined;
 
   constructor(dependencies: DefinitionDependencies, rendered: Rendered, definition: SystemDefinition, context: ReconcileContext) {
     this.#o = dependencies;
@@ -232,10 +230,9 @@ class Pass {
     this.#o.events.record({ regarding, type, reason, action: 'Reconcile', note });
   }
 
-  async #auth(): Promise<DockerConfig | undefined> {
-    const secret = this.#definition.spec.output.pushSecretRef;
-    if (!secret) return undefined;
-    this.#credentials ??= readCredentials(this.#o.readSecret, secret.name);
+  /** Read once a pass, and only when the registry is asked. */
+  #auth(): Promise<DockerConfig | undefined> {
+    this.#credentials ??= this.#o.readCredentials(this.#definition.spec.output.pushSecretRef?.name);
     return this.#credentials;
   }
 

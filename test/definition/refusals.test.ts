@@ -116,11 +116,6 @@ const cases: Record<string, Case> = {
     inputs: { 'systems/worker/a': '-> b' },
     message: 'spec.files[0].from: "systems/worker/a" is a symbolic link to "b"; name the file itself, or use a tree',
   },
-  'a Git LFS pointer': {
-    spec: { sourceRef, files: [{ path: '/etc/a', mode: '0644', from: 'a' }] },
-    inputs: { 'systems/worker/a': 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' },
-    message: 'spec.files[0].from: "systems/worker/a" is a Git LFS pointer, not the file; commit the file itself',
-  },
   'an absolute from': {
     spec: { sourceRef, files: [{ path: '/etc/a', mode: '0644', from: '/etc/passwd' }] },
     message: 'spec.files[0].from: "/etc/passwd" is absolute; name it relative to the document',
