@@ -78,8 +78,9 @@ async function pushPlatform(
   };
 }
 
+const file = (path: string, content: string, mode = 0o644): TarEntry => ({ path, mode, bytes: text.encode(content) });
+
 function rootFiles(architecture: string, version: string): TarEntry[] {
-  const file = (path: string, content: string, mode = 0o644): TarEntry => ({ path, mode, bytes: text.encode(content) });
   return [
     file('usr/lib/os-release', `NAME="Base system"\nID=base\nVERSION_ID=${version}\nPRETTY_NAME="Base system ${version}"\n`),
     file('usr/lib/modules/6.12.0/vmlinuz', `a kernel for ${architecture}\n`),

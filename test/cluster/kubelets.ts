@@ -63,6 +63,8 @@ export interface KubeletsOptions {
 }
 
 export class Kubelets {
+  /** Pods that ran on a node when it went down, as node/namespace/pod: what a drain should have moved away. */
+  readonly interrupted: string[] = [];
   /** All pods that are bound to a node; key namespace/name, index `node`. */
   readonly pods = new Store<PodView>({ node: pod => [pod.nodeName] });
   readonly #client: Client;
@@ -142,7 +144,10 @@ export class Kubelets {
     const node = this.#node(name);
     node.up = false;
     await this.#postStatus(name);
-    for (const pod of this.pods.byIndex('node', name)) await this.#postPod(pod, false);
+    for (const pod of this.pods.byIndex('node', name)) {
+      this.interrupted.push(`${name}/${pod.namespace}/${pod.name}`);
+      await this.#postPod(pod, false);
+    }
   }
 
   /** The node stops without a word, as by a power cut: only its Lease tells, in time. */

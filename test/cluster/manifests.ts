@@ -49,7 +49,7 @@ export function crds(): CustomResourceDefinition[] {
   const directory = join(root, 'crds');
   return readdirSync(directory)
     .filter(name => name.endsWith('.yaml'))
-    .sort()
+    .toSorted()
     .flatMap(name => documentsOf<CustomResourceDefinition>(join(directory, name)));
 }
 

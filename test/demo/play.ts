@@ -1,0 +1,104 @@
+/** The demo from the first server to the last table. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SystemSource } from '../../controller/api/system-source.ts';
+import { systemsources } from '../../controller/api/system-source.ts';
+import { startEnvironment, type Environment } from '../cluster/environment.ts';
+import { Fleet } from '../cluster/fleet.ts';
+import { createWorkload, WorkloadWatch } from '../cluster/workloads.ts';
+import type { Narration } from './narration.ts';
+import type { StepReport } from './report.ts';
+import type { Stage } from './stage.ts';
+import { breakDocument, changeOneFile, firstCommit, revert } from './steps.ts';
+
+export interface PlayOptions {
+  nodes: number;
+  narration: Narration;
+  /** Program that controller and agents run as. */
+  program: readonly [command: string, ...args: string[]];
+  /** Told each step's figures as soon as they are there. */
+  report: (step: StepReport) => void;
+}
+
+/** Sets the stage. Whoever calls it ends it. */
+export async function setStage({ nodes, narration, program }: PlayOptions): Promise<{ stage: Stage; end: () => Promise<void> }> {
+  const environment = await startEnvironment({
+    nodes,
+    program,
+    controllerFlags: ['--identity=controller-0'],
+    progress: line => narration.tell(line),
+  });
+  const fleet = new Fleet(environment);
+  const workload = new WorkloadWatch({ transport: environment.transport, name: 'web', log: environment.log });
+  const end = async () => {
+    narration.end();
+    await Promise.all([workload.stop(), fleet.stop()]);
+    await environment.stop();
+  };
+  try {
+    await fleet.start();
+    await workload.start();
+    const replicas = nodes + 1;
+    await createWorkload(environment.admin, { name: 'web', replicas, minAvailable: nodes - 1 });
+    await fleet.until('the Deployment is up', () => workload.available === replicas, {
+      timeoutMs: 60_000,
+      explain: () => `${workload.available} of ${replicas} pods are available\n${environment.controlPlane.logs()}`,
+    });
+    const stage: Stage = {
+      environment,
+      fleet,
+      workload,
+      repository: await environment.git.createRepository('fleet'),
+      narration,
+      minAvailablePods: nodes - 1,
+      maxUnavailable: nodes > 3 ? 2 : 1,
+      files: {
+        baseImage: environment.base.image,
+        output: `${environment.registry.host}/systems/worker`,
+        maxUnavailable: nodes > 3 ? 2 : 1,
+      },
+    };
+    return { stage, end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** Plays the four steps. Throws when something that must come does not. */
+export async function play(stage: Stage, { report, narration }: PlayOptions): Promise<void> {
+  const title = (text: string) => {
+    narration.say();
+    narration.say(text);
+  };
+  narration.follow(stage.fleet);
+  title('1. A first commit: a definition becomes an image, and every node boots it');
+  await createSource(stage.environment, stage.repository.url);
+  const first = await firstCommit(stage);
+  report(first);
+  await rest(stage);
+  title('2. One file changes: staged everywhere, one canary, then the rest; the controller is killed midway');
+  const second = await changeOneFile(stage);
+  report(second);
+  await rest(stage);
+  title('3. A broken document: refused, and nothing moves');
+  report(await breakDocument(stage, second));
+  title('4. The commit is reverted: nothing is built, and the nodes return to the first image');
+  report(await revert(stage, first));
+  narration.end();
+}
+
+/** A step's figures are its own: pods that still start after a rollout are waited for. */
+async function rest({ workload, environment }: Stage): Promise<void> {
+  const replicas = environment.nodes.length + 1;
+  for (let i = 0; i < 600 && workload.available < replicas; i++) await sleep(100);
+}
+
+async function createSource({ admin }: Environment, url: string): Promise<void> {
+  const source = {
+    apiVersion: 'scantling.dev/v1alpha1',
+    kind: 'SystemSource',
+    metadata: { name: 'fleet' },
+    spec: { url, allowInsecure: true, path: 'systems', interval: '1s' },
+  } as SystemSource;
+  await admin.create(systemsources, source);
+}

@@ -1,0 +1,75 @@
+/** What the demo's Git repository holds: one definition with a file beside it, and the pool that runs it. */
+
+export interface RepositoryOptions {
+  baseImage: string;
+  /** Repository that the system is pushed to, with its registry. */
+  output: string;
+  maxUnavailable: number;
+}
+
+/** Paths in the repository. */
+export const paths = { definition: 'systems/worker.yaml', pool: 'systems/workers.yaml', greeting: 'systems/files/motd' } as const;
+
+/** The message of the day of a version of the system: the one file that the second commit changes. */
+export function greeting(version: number): string {
+  return `Welcome aboard, this is version ${version} of the worker system.\n`;
+}
+
+/** All files of the first commit. */
+export function firstFiles(o: RepositoryOptions): Record<string, string> {
+  return { [paths.definition]: definition(o), [paths.pool]: pool(o), [paths.greeting]: greeting(1), 'README.md': '# Fleet\n' };
+}
+
+/** The definition with a typing error in a field's name, and the line that it is on. */
+export function brokenDefinition(o: RepositoryOptions): { text: string; line: number } {
+  const text = definition(o).replace('kernelArguments:', 'kernelArgumnets:');
+  return { text, line: text.slice(0, text.indexOf('kernelArgumnets:')).split('\n').length };
+}
+
+function definition({ baseImage, output }: RepositoryOptions): string {
+  return `apiVersion: scantling.dev/v1alpha1
+kind: SystemDefinition
+metadata:
+  name: worker
+spec:
+  base:
+    image: ${baseImage}
+  output:
+    repository: ${output}
+  files:
+    - path: /etc/motd
+      from: files/motd
+    - path: /etc/sysctl.d/90-worker.conf
+      content: |
+        vm.max_map_count = 262144
+  units:
+    - name: greet.service
+      enabled: true
+      contents: |
+        [Unit]
+        Description=Greets on the console
+        [Service]
+        Type=oneshot
+        ExecStart=/usr/bin/hello
+  kernelArguments:
+    - panic=10
+`;
+}
+
+function pool({ maxUnavailable }: RepositoryOptions): string {
+  return `apiVersion: scantling.dev/v1alpha1
+kind: SystemPool
+metadata:
+  name: workers
+spec:
+  nodeSelector:
+    matchLabels:
+      node-role.kubernetes.io/worker: ''
+  system:
+    definitionRef:
+      name: worker
+  rollout:
+    canary: 1
+    maxUnavailable: ${maxUnavailable}
+`;
+}
