@@ -35,6 +35,7 @@ export interface Operation {
   kind: OperationKind;
   /** Digest that the operation is about. */
   digest: string;
+  /** Never rejects. */
   done: Promise<Outcome>;
   /** Ends it (SIGTERM, then SIGKILL); `done` settles afterwards. Pulled layers stay. */
   cancel(): Promise<void>;
@@ -65,7 +66,7 @@ export interface Host {
   features(): Promise<HostFeatures>;
   /** Rejects with HostError; waits for the sysroot lock for some seconds only. */
   status(): Promise<BootcStatus>;
-  /** The operation that an earlier life of the agent started and that still runs. */
+  /** An operation that an earlier life of the agent started: one that still runs, or whose end nobody has read. */
   adopt(): Promise<Operation | undefined>;
   /** Starts a command; the agent runs one at a time. */
   start(request: Request): Promise<Operation>;

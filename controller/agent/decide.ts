@@ -1,0 +1,234 @@
+/**
+ * What the agent does next: pure. One step at a time, each decided from what was just read back from the host, so that being killed
+ * between any two steps leads to the same end.
+ */
+import { StallingError, TransientError, WaitingError } from '../api/errors.ts';
+import { timestamp } from '../api/conditions.ts';
+import type { Outcome as Condition } from '../api/conditions.ts';
+import type { NodeTargetSpec, NodeTargetStatusHost } from '../api/node-target.ts';
+import type { BootcStatus, BootEntry } from './bootc-status.ts';
+import type { BootFacts, HostFeatures, LockMethod } from './host.ts';
+import type { HostFailure } from './host-failure.ts';
+import { barredBy } from './memory.ts';
+import type { Intent, Memory } from './memory.ts';
+import { approvalOf, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
+
+/** Staging that failed since the agent was started; a restart tries at once. */
+export interface StageTrouble {
+  digest: string;
+  failure: HostFailure;
+  count: number;
+  /** Epoch ms. */
+  firstAt: number;
+  retryAt: number;
+}
+
+export interface Facts {
+  now: number;
+  spec: NodeTargetSpec;
+  /** Failures that a person allowed to be tried again. */
+  retried: readonly string[];
+  boot: BootFacts;
+  status: BootcStatus;
+  features: HostFeatures;
+  memory: Memory;
+  /** The host is on its way down. */
+  stopping: boolean;
+  trouble?: StageTrouble;
+  /** Ways that were tried to lock this very deployment, without effect. */
+  lockTried: { deployment: string; methods: readonly LockMethod[] };
+  /** What arming or the order to reboot came to, when it failed. */
+  bootTrouble?: HostFailure & { retryAt: number };
+  /** How long the host may take to begin to go down, ms, before it is told again; and to be down, before that is reported. */
+  rebootGraceMs: number;
+  rebootTimeoutMs: number;
+}
+
+export type Phase = NonNullable<NodeTargetStatusHost['phase']>;
+
+/** What there is to say while nothing is to be done. */
+export interface Situation {
+  phase: Phase;
+  condition: Condition;
+}
+
+export type Step =
+  /** Nothing until something changes, or until `until` (epoch ms). */
+  | { do: 'Rest'; situation: Situation; until?: number }
+  /** The host rebooted since the approval: conclude what came of it. */
+  | { do: 'Judge'; intent: Intent }
+  /** An approval came for what runs already. */
+  | { do: 'Acknowledge'; approval: string; digest: string }
+  /** The go-ahead was taken back before the reboot. */
+  | { do: 'Withdraw' }
+  | { do: 'Stage'; image: string; digest: string }
+  | { do: 'Lock'; method: LockMethod; deployment: string; digest: string }
+  /** Remember the intent, then unlock what is staged. */
+  | { do: 'Arm'; intent: Intent }
+  /** Remember the intent with its time, report, ask once more, and reboot. */
+  | { do: 'Reboot'; intent: Intent; situation: Situation };
+
+export function decide(facts: Facts): Step {
+  const { spec, status, boot, memory } = facts;
+  const { intent } = memory;
+  const misread = !status.booted && boot.imageBooted;
+  if (intent && intent.bootID !== boot.bootID && !misread) return { do: 'Judge', intent };
+  if (!status.booted) return unmanaged(boot);
+  const told = toldUntil(facts);
+  if (told !== undefined) return goingDown(facts, told);
+  if (intent && !stands(intent, spec)) return { do: 'Withdraw' };
+  const digests = digestsOf(spec);
+  if (isOneOf(status.booted, digests)) return booted(facts, status.booted);
+  const drift = driftOf(status);
+  if (drift) return stalled(drift[0], drift[1]);
+  const failure = barredBy(memory, { digests, approval: approvalOf(spec), retried: facts.retried });
+  if (failure) return lockFirst(facts, stalled(failure.reason, failure.message ?? failure.reason));
+  if (status.staged && isOneOf(status.staged, digests)) return staged(facts, status.staged);
+  return stage(facts);
+}
+
+/** The approval that an intent is for is still the spec's. */
+export function stands(intent: Intent, spec: NodeTargetSpec): boolean {
+  return approvalOf(spec) === intent.approval;
+}
+
+function unmanaged(boot: BootFacts): Step {
+  if (boot.imageBooted) {
+    const message = 'bootc sees an empty host though the host was booted from an image: the agent is in the wrong namespaces';
+    return stalled('AgentMisconfigured', message);
+  }
+  const error = new StallingError('Unmanaged', 'the host was not booted from a bootable container image');
+  return { do: 'Rest', situation: { phase: 'Unmanaged', condition: { kind: 'Failed', error } } };
+}
+
+function driftOf(status: BootcStatus): [string, string] | undefined {
+  if (status.booted?.incompatible)
+    return ['HostIncompatible', 'packages are layered on the image; bootc cannot update this host'];
+  if (status.readOnly) return ['HostReadOnly', 'the host is a live system that cannot be updated'];
+  return undefined;
+}
+
+function booted(facts: Facts, entry: BootEntry): Step {
+  const { spec, memory } = facts;
+  const approval = approvalOf(spec);
+  // The controller waits for a word on each approval, also where there was nothing left to boot.
+  if (approval !== undefined && !memory.spent.includes(approval)) {
+    return { do: 'Acknowledge', approval, digest: digestOf(spec.image) };
+  }
+  const message = `runs ${nameOf(spec.revision, entry.digest)}`;
+  return lockFirst(facts, { do: 'Rest', situation: { phase: 'Idle', condition: { kind: 'Ready', reason: 'Booted', message } } });
+}
+
+function staged(facts: Facts, entry: BootEntry): Step {
+  const { spec, memory } = facts;
+  const name = nameOf(spec.revision, digestOf(spec.image));
+  const approval = approvalOf(spec);
+  if (approval === undefined) {
+    const how = entry.locked ? 'staged' : 'staged without a lock';
+    const mismatch = spec.state === 'Booted' ? ', but the approval is for another image' : ', waits for approval';
+    const condition = { kind: 'Progressing', reason: 'Staged', message: `${how} ${name}${mismatch}` } as const;
+    return lockFirst(facts, { do: 'Rest', situation: { phase: 'Staged', condition } });
+  }
+  if (memory.spent.includes(approval)) {
+    const message = `${name} was booted under ${approval} and is not what runs; another boot needs a new approval`;
+    return lockFirst(facts, stalled('ApprovalSpent', message));
+  }
+  const intent = memory.intent ?? newIntent(facts, approval);
+  const { bootTrouble } = facts;
+  if (bootTrouble && facts.now < bootTrouble.retryAt) {
+    const error = new TransientError(bootTrouble.reason, bootTrouble.message);
+    return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: bootTrouble.retryAt };
+  }
+  return entry.locked ? { do: 'Arm', intent } : { do: 'Reboot', intent, situation: rebootingSituation(facts) };
+}
+
+function newIntent({ spec, boot, status }: Facts, approval: string): Intent {
+  const before = status.booted?.digest;
+  return {
+    approval,
+    digest: digestOf(spec.image),
+    digests: digestsOf(spec),
+    bootID: boot.bootID,
+    ...(before === undefined ? {} : { before }),
+  };
+}
+
+function stage({ spec, trouble, now }: Facts): Step {
+  const digest = digestOf(spec.image);
+  if (trouble?.digest === digest && now < trouble.retryAt) {
+    const { reason, message, stalled: forPerson } = trouble.failure;
+    const error = forPerson ? new StallingError(reason, message) : new TransientError(reason, message);
+    return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: trouble.retryAt };
+  }
+  return { do: 'Stage', image: spec.image, digest };
+}
+
+/**
+ * Until when a host that was told to reboot in this boot is left alone: while it is going down, and for a moment before, as inhibitors
+ * (the kubelet's, for one) may hold the shutdown back.
+ */
+function toldUntil({ memory, now, stopping, rebootGraceMs }: Facts): number | undefined {
+  const toldAt = memory.intent?.toldAt;
+  if (toldAt !== undefined && now < toldAt + rebootGraceMs) return toldAt + rebootGraceMs;
+  return stopping ? now + rebootGraceMs : undefined;
+}
+
+function goingDown(facts: Facts, until: number): Step {
+  return { do: 'Rest', situation: rebootingSituation(facts), until };
+}
+
+function rebootingSituation({ spec, memory, now, rebootTimeoutMs }: Facts): Situation {
+  const rebootAt = memory.intent?.rebootAt ?? now;
+  if (now - rebootAt > rebootTimeoutMs) {
+    const error = new TransientError('RebootOverdue', `told to reboot at ${timestamp(new Date(rebootAt))} and not down yet`);
+    return { phase: 'Rebooting', condition: { kind: 'Failed', error } };
+  }
+  const message = `reboots into ${nameOf(spec.revision, digestOf(spec.image))}`;
+  return { phase: 'Rebooting', condition: { kind: 'Progressing', reason: 'Rebooting', message } };
+}
+
+/** While it pulls; reported only when there is nothing better to say. */
+export function stagingSituation(spec: NodeTargetSpec): Situation {
+  const message = `stages ${nameOf(spec.revision, digestOf(spec.image))}`;
+  return { phase: 'Staging', condition: { kind: 'Progressing', reason: 'Staging', message } };
+}
+
+/** The host cannot be asked: what was known stays, and the condition says why. */
+export function unreadableSituation(
+  kind: 'Busy' | 'Failed',
+  message: string,
+  phase: Phase | undefined,
+  retryMs: number,
+): Situation {
+  const error =
+    kind === 'Busy' ? new WaitingError('HostBusy', message, retryMs) : new TransientError('StatusUnreadable', message);
+  return { phase: kind === 'Busy' ? (phase ?? 'Idle') : 'Failed', condition: { kind: 'Failed', error } };
+}
+
+function stalled(reason: string, message: string): Step {
+  const error = new StallingError(reason, message);
+  return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } } };
+}
+
+/** Something is staged that nobody has approved and that any reboot would apply: give it the lock, if there is a way left, then rest. */
+function lockFirst({ status, features, lockTried }: Facts, rest: Step): Step {
+  const { staged } = status;
+  if (!staged || staged.locked) return rest;
+  const deployment = deploymentOf(staged);
+  const tried = lockTried.deployment === deployment ? lockTried.methods : [];
+  const method = lockMethods(features).find(m => !tried.includes(m));
+  return method ? { do: 'Lock', method, deployment, digest: staged.digest ?? '' } : rest;
+}
+
+/** What tells a staging from a later one. */
+export function deploymentOf(entry: BootEntry): string {
+  return entry.deployment ?? entry.digest ?? '';
+}
+
+/**
+ * `bootc upgrade --download-only` leaves what is staged unlocked as it is and exits 0 (bootc issue 2425), so it comes second; it is tried
+ * because a later release may do better.
+ */
+function lockMethods(features: HostFeatures): LockMethod[] {
+  return [...(features.lockFinalization ? ['ostree' as const] : []), ...(features.upgradeDownloadOnly ? ['bootc' as const] : [])];
+}

@@ -1,0 +1,29 @@
+/** What a NodeTarget's spec asks for, as questions that decide, verdict and report share. */
+import type { NodeTargetSpec } from '../api/node-target.ts';
+import type { BootEntry } from './bootc-status.ts';
+
+/** The digest in `repository@digest`. */
+export function digestOf(image: string): string {
+  return image.slice(image.lastIndexOf('@') + 1);
+}
+
+/** Every digest that counts as the target: the one in the image, and the platforms'. */
+export function digestsOf(spec: Pick<NodeTargetSpec, 'image' | 'digests'>): string[] {
+  return [...new Set([digestOf(spec.image), ...spec.digests])];
+}
+
+/** Whether a boot entry is one of these digests. */
+export function isOneOf(entry: BootEntry | undefined, digests: readonly string[]): boolean {
+  return entry?.digest !== undefined && digests.includes(entry.digest);
+}
+
+/** The approval in force: state Booted, and the digest that it names is the image's. A go-ahead for another image is none. */
+export function approvalOf(spec: NodeTargetSpec): string | undefined {
+  if (spec.state !== 'Booted' || spec.approval === undefined) return undefined;
+  return spec.approval.slice(spec.approval.indexOf('/') + 1) === digestOf(spec.image) ? spec.approval : undefined;
+}
+
+/** How people name a target: by its commit, else by its digest. */
+export function nameOf(revision: string | undefined, digest: string | undefined): string {
+  return revision ?? digest ?? 'an unknown image';
+}

@@ -1,0 +1,130 @@
+/**
+ * Commands that change the host run as transient units of its service manager: they outlive the agent, which finds them again, and two
+ * of a name cannot run at once. Their output goes to files, as a pipe would break, and bootc with it, when the agent ends.
+ */
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../api/errors.ts';
+import { requestOf, unitOf } from './bootc-command.ts';
+import type { Operation, Outcome, Request } from './host.ts';
+
+type Run = (command: readonly string[], timeoutMs?: number) => Promise<Outcome>;
+
+export interface UnitOptions {
+  run: Run;
+  /** Where the host's file system is seen. */
+  root: string;
+  /** PATH inside the unit. */
+  path: string;
+  /** The service manager ends a unit that runs longer, seconds. */
+  maxSeconds: number;
+  pollMs: number;
+}
+
+/** Below the host's /run: gone with the boot. */
+const outputDirectory = '/run/scantling';
+const queryMs = 30_000;
+
+/** Starts a command as the unit named after its request. Rejects when the host's directory cannot be written. */
+export async function startUnit(request: Request, command: readonly string[], o: UnitOptions): Promise<Operation> {
+  const unit = unitOf(request);
+  await mkdir(join(o.root, outputDirectory), { recursive: true, mode: 0o700 });
+  const started = o.run([
+    'systemd-run',
+    `--unit=${unit}`,
+    '--wait',
+    '--quiet',
+    '--service-type=exec',
+    `--property=StandardOutput=truncate:${outputDirectory}/${unit}.out`,
+    `--property=StandardError=truncate:${outputDirectory}/${unit}.err`,
+    `--property=RuntimeMaxSec=${o.maxSeconds}`,
+    `--setenv=PATH=${o.path}`,
+    '--setenv=HOME=/root',
+    '--',
+    ...command,
+  ]);
+  return operation(unit, request, () => finished(unit, started, o), o);
+}
+
+/** The unit of an earlier life of the agent that still runs, or ended unread. */
+export async function findUnit(o: UnitOptions): Promise<Operation | undefined> {
+  const { stdout } = await o.run(
+    ['systemctl', 'list-units', '--all', '--plain', '--no-legend', '--full', 'scantling-*'],
+    queryMs,
+  );
+  const loaded = stdout.split('\n').map(line => line.trim().split(/\s+/)[0] ?? '');
+  for (const unit of new Set([...loaded, ...(await unread(o.root))])) {
+    const request = requestOf(unit);
+    if (request) return operation(unit, request, () => finished(unit, undefined, o), o);
+  }
+  return undefined;
+}
+
+function operation(
+  unit: string,
+  request: Pick<Request, 'kind' | 'digest'>,
+  end: () => Promise<Outcome>,
+  o: UnitOptions,
+): Operation {
+  const done = end().catch((error: unknown): Outcome => ({ stdout: '', stderr: `error: ${messageOf(error)}` }));
+  return {
+    kind: request.kind,
+    digest: request.digest,
+    done,
+    async cancel() {
+      await o.run(['systemctl', 'stop', unit]);
+    },
+  };
+}
+
+/** Waits for the unit's end, takes its words, and leaves nothing of it behind. */
+async function finished(unit: string, started: Promise<Outcome> | undefined, o: UnitOptions): Promise<Outcome> {
+  const client = await started;
+  const code = client?.code === 0 ? 0 : await endOf(unit, client?.code, o);
+  const [stdout, stderr] = await Promise.all([output(o.root, unit, 'out'), output(o.root, unit, 'err')]);
+  if (code !== 0) await o.run(['systemctl', 'reset-failed', unit], queryMs);
+  // systemd-run's own words come last, as the unit's are the ones that tell.
+  const words = stderr.trim() === '' ? (client?.stderr ?? '') : stderr;
+  return { stdout, stderr: words, ...(code === undefined ? {} : { code }) };
+}
+
+/**
+ * The exit code of a unit once it runs no more. A unit that succeeded is unloaded by the service manager, so one that is not found
+ * succeeded, unless systemd-run itself (`clientCode`) said otherwise.
+ */
+async function endOf(unit: string, clientCode: number | undefined, o: UnitOptions): Promise<number | undefined> {
+  for (;;) {
+    const { stdout } = await o.run(
+      ['systemctl', 'show', '--property=LoadState,ActiveState,Result,ExecMainStatus', unit],
+      queryMs,
+    );
+    const properties = new Map(stdout.split('\n').map(line => [line.split('=', 1)[0] ?? '', line.slice(line.indexOf('=') + 1)]));
+    const state = properties.get('ActiveState') ?? '';
+    if (state === 'failed') return Number(properties.get('ExecMainStatus')) || 1;
+    if (!['active', 'activating', 'deactivating', 'reloading'].includes(state)) return clientCode ?? 0;
+    await sleep(o.pollMs);
+  }
+}
+
+async function unread(root: string): Promise<string[]> {
+  try {
+    const files = await readdir(join(root, outputDirectory));
+    return files.filter(f => f.endsWith('.err')).map(f => f.slice(0, -'.err'.length));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function output(root: string, unit: string, stream: 'out' | 'err'): Promise<string> {
+  const path = join(root, outputDirectory, `${unit}.${stream}`);
+  try {
+    const text = await readFile(path, 'utf8');
+    await rm(path, { force: true });
+    return text.slice(-16_384);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
