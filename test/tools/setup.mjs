@@ -1,0 +1,93 @@
+/**
+ * Makes a machine ready for the tests and the demo, then runs a program on the project's own Node:
+ * `node test/tools/setup.mjs [--then FILE ARGUMENT…]`. Runs on any Node from 18 on, with nothing installed.
+ *
+ * KUBEBUILDER_ASSETS  a directory whose servers are used before all others
+ * SCANTLING_CACHE     where servers are kept between runs; default: the user's cache directory
+ * SCANTLING_SERVERS   `build` or `download`: only that way; default: download, and build what cannot be downloaded
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { installDependencies } from './dependencies.mjs';
+import { withLock } from './lock.mjs';
+import { say, SetupError } from './progress.mjs';
+import { buildServers } from './server-build.mjs';
+import { cacheDirectory, missingServers, serverModules } from './server-binaries.mjs';
+import { downloadServers } from './server-download.mjs';
+import { installSystemPackages } from './system-packages.mjs';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+async function getServers() {
+  const way = process.env['SCANTLING_SERVERS'] ?? '';
+  if (!['', 'build', 'download'].includes(way)) throw new SetupError(`SCANTLING_SERVERS is ${way}; it can be build or download`);
+  if (serverModules.every(server => missingServers(server).length === 0)) return;
+  await withLock(join(cacheDirectory(), 'set-up.lock'), async () => {
+    let reachable = way !== 'build';
+    for (const server of serverModules) {
+      try {
+        if (reachable) await downloadServers(server);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (way === 'download') throw new SetupError(`The test servers cannot be downloaded. ${reason}`);
+        say(`no download (${reason}), so the test servers are built`);
+        reachable = false;
+      }
+      if (way !== 'download') await buildServers(server);
+    }
+  });
+}
+
+/** The Node that the project is developed on: from its packages, or the running one where there is no package for the platform. */
+function developmentNode() {
+  const node = join(root, 'node_modules', '.bin', 'node');
+  if (existsSync(node)) return node;
+  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
+  throw new SetupError(
+    `There is no package of Node 24 for ${process.platform} ${process.arch}. Install Node 24 or newer (https://nodejs.org); this is ${process.version}.`,
+  );
+}
+
+/**
+ * Runs a program in place of this one: same terminal, same signals, same exit code.
+ * @param {string} node
+ * @param {string[]} args
+ */
+function become(node, args) {
+  const PATH = [join(root, 'node_modules', '.bin'), process.env['PATH'] ?? ''].join(delimiter);
+  const child = spawn(node, args, { stdio: 'inherit', env: { ...process.env, PATH } });
+  /** @type {NodeJS.Signals[]} */
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) {
+    process.on(signal, () => {
+      // Ctrl-C reaches the child from the terminal itself; a second one would cut its orderly end short.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    });
+  }
+  child.once('error', error => {
+    say(`${node} cannot be run: ${error.message}`);
+    process.exitCode = 1;
+  });
+  child.once('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0);
+    for (const each of signals) process.removeAllListeners(each);
+  });
+}
+
+try {
+  const [flag, file, ...args] = process.argv.slice(2);
+  if (flag !== undefined && (flag !== '--then' || file === undefined))
+    throw new SetupError('usage: setup.mjs [--then FILE ARGUMENT…]');
+  await withLock(join(root, '.scantling', 'set-up.lock'), () => installDependencies(root));
+  await installSystemPackages();
+  await getServers();
+  if (file === undefined) say('ready');
+  else become(developmentNode(), [join(root, file), ...args]);
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(error.message);
+  process.exitCode = 1;
+}
