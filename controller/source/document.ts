@@ -1,0 +1,298 @@
+/** Decodes the documents of our kinds in a YAML file (pure). What is wrong is named by line; a bad document says nothing of its neighbours. */
+import { type Document as YamlDocument, LineCounter, type Node, isAlias, isMap, parseAllDocuments, visit } from 'yaml';
+import { type Schema, specSchemas } from '../api/schemas.ts';
+import { documentAnnotation, inputsAnnotation, sourceLabel } from '../api/names.ts';
+import { type Problem, checkNode, keyOf, offsetOf, scalar } from './schema-check.ts';
+
+export interface Failure {
+  file: string;
+  line?: number;
+  message: string;
+}
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** A document that its schema allows. */
+export interface SourceDocument {
+  kind: string;
+  name: string;
+  /** Relative to the repository. */
+  file: string;
+  /** Which YAML document of the file, from 0. */
+  index: number;
+  line: number;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  spec: { [key: string]: Json };
+}
+
+export interface DecodedFile {
+  documents: SourceDocument[];
+  failures: Failure[];
+  /** Documents of our group that were refused. */
+  refused: number;
+}
+
+const group = 'scantling.dev';
+const apiVersion = `${group}/v1alpha1`;
+/** An object of the API server cannot be larger than this, so no document file needs to be. */
+const mostBytes = 1024 * 1024;
+/** Enough to see what is wrong; more would be the same mistake again. */
+const mostProblems = 20;
+/** Resolving an alias within an alias multiplies; this many in all is far beyond honest use. */
+const mostAliases = 100;
+
+const text: Schema = { type: 'string' };
+const metadataSchema: Schema = {
+  type: 'object',
+  required: ['name'],
+  properties: {
+    name: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 253,
+      pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+    },
+    labels: { type: 'object', additionalProperties: text },
+    annotations: { type: 'object', additionalProperties: text },
+  },
+};
+const reserved = new Set([sourceLabel, documentAnnotation, inputsAnnotation]);
+
+/**
+ * The documents of our group in a file; other YAML is left alone. `known` says that the file held one of ours before, so that a file
+ * which cannot be read is an error even when nothing in it names us any more.
+ */
+export function decodeFile(file: string, bytes: Uint8Array, known: boolean): DecodedFile {
+  const nothing: DecodedFile = { documents: [], failures: [], refused: 0 };
+  const refuse = (message: string, line?: number): DecodedFile => ({
+    documents: [],
+    failures: [{ file, ...(line === undefined ? {} : { line }), message }],
+    refused: 1,
+  });
+  const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (!known && !content.includes(`${group}/`)) return nothing;
+  if (content.length > mostBytes)
+    return refuse(`a file of documents may have at most ${mostBytes} bytes, this one has ${content.length}`);
+  const decoded = decodeUtf8(content);
+  if (decoded === undefined) return refuse('is not UTF-8');
+  try {
+    const { documents, lines } = parseYaml(decoded);
+    const out: DecodedFile = { documents: [], failures: [], refused: 0 };
+    for (const [index, document] of documents.entries()) add(out, decodeDocument(document, { file, index, lines }));
+    return out;
+  } catch (error) {
+    if (error instanceof RangeError) return refuse('is nested too deeply');
+    throw error;
+  }
+}
+
+/** The line of a field (`spec.files[0].mode`), or of the nearest field above it that is written; for errors that the API server finds. */
+export function lineOfField(bytes: Uint8Array, index: number, field: string): number | undefined {
+  const decoded = decodeUtf8(bytes);
+  if (decoded === undefined) return undefined;
+  const { documents, lines } = parseYaml(decoded);
+  const document = documents[index];
+  if (!document) return undefined;
+  const resolve = resolver(document);
+  let at = resolve(document.contents);
+  let offset = offsetOf(at);
+  for (const [, name, item, key] of field.matchAll(/([^.[\]]+)|\[(\d+)\]|\[([^\]]+)\]/g)) {
+    const pair = isMap(at) ? at.items.find(p => keyOf(p) === (name ?? key ?? item)) : undefined;
+    const next: unknown = pair ? pair.value : itemOf(at, item);
+    if (next === undefined) break;
+    offset = pair ? offsetOf(pair.key) : offsetOf(next);
+    at = resolve(next);
+  }
+  return offset < 0 ? undefined : lines.linePos(offset).line;
+}
+
+function itemOf(at: Node | undefined, item: string | undefined): unknown {
+  return item !== undefined && at && 'items' in at ? at.items[Number(item)] : undefined;
+}
+
+interface Place {
+  file: string;
+  index: number;
+  lines: LineCounter;
+}
+
+function decodeDocument(document: YamlDocument.Parsed, place: Place): DecodedFile {
+  const problems: Problem[] = [];
+  const done = (documents: SourceDocument[] = []): DecodedFile => ({
+    documents: problems.length > 0 ? [] : documents,
+    failures: problems
+      .slice(0, mostProblems)
+      .map(p => ({ file: place.file, line: place.lines.linePos(Math.max(0, p.offset)).line, message: p.message })),
+    refused: problems.length > 0 ? 1 : 0,
+  });
+  for (const error of document.errors) problems.push(syntaxProblem(error, document));
+  if (problems.length > 0) return done();
+  const root = document.contents;
+  if (!isMap(root)) return done();
+  const [version, kind] = [scalar(root.get('apiVersion', true)), scalar(root.get('kind', true))];
+  if (typeof version !== 'string' || !version.startsWith(`${group}/`)) return done();
+  const report = (problem: Problem): void => void problems.push(problem);
+  // Among them tags that nobody knows; in documents of others they may mean something.
+  for (const warning of document.warnings) report(syntaxProblem(warning, document));
+  const aliases = aliasProblem(document);
+  if (aliases) {
+    report(aliases);
+    return done();
+  }
+  const schema = typeof kind === 'string' && Object.hasOwn(specSchemas, kind) ? specSchemas[kind] : undefined;
+  if (version !== apiVersion)
+    report({
+      offset: offsetOf(root.get('apiVersion', true)),
+      message: `apiVersion "${version}" is not known; use ${apiVersion}`,
+    });
+  else if (!schema)
+    report({
+      offset: offsetOf(root.get('kind', true) ?? root),
+      message: `${kindText(kind)}; documents are ${Object.keys(specSchemas).join(' and ')}`,
+    });
+  else checkDocument(document, schema, report);
+  return done(problems.length > 0 ? [] : [documentOf(document, place)]);
+}
+
+function kindText(kind: unknown): string {
+  return kind === undefined ? 'kind is missing' : `kind ${JSON.stringify(kind)} cannot come from a repository`;
+}
+
+function checkDocument(document: YamlDocument.Parsed, spec: Schema, report: (problem: Problem) => void): void {
+  const root = document.contents;
+  const context = { resolve: resolver(document), report };
+  const schema: Schema = {
+    type: 'object',
+    required: ['metadata', 'spec'],
+    properties: { apiVersion: text, kind: text, metadata: metadataSchema, spec },
+  };
+  if (!isMap(root)) return;
+  const status = root.items.find(p => keyOf(p) === 'status');
+  if (status) report({ offset: offsetOf(status.key), message: 'status is written by the operator; remove it' });
+  const metadata = context.resolve(root.get('metadata', true));
+  const namespace = isMap(metadata) ? metadata.items.find(p => keyOf(p) === 'namespace') : undefined;
+  if (namespace)
+    report({
+      offset: offsetOf(namespace.key),
+      message: 'metadata.namespace: the kinds of Scantling have no namespace; remove it',
+    });
+  checkNode(root, schema, '', {
+    resolve: context.resolve,
+    // These two fields were just explained better.
+    report: p => /^(unknown field "status"|metadata: unknown field "namespace")/.test(p.message) || report(p),
+  });
+  checkReserved(root.get('metadata', true), context.resolve, report);
+  const specNode = context.resolve(root.get('spec', true));
+  const sourceRef = isMap(specNode) ? specNode.items.find(p => keyOf(p) === 'sourceRef') : undefined;
+  if (sourceRef)
+    report({
+      offset: offsetOf(sourceRef.key),
+      message: 'spec.sourceRef is set by the source that applies the document; remove it',
+    });
+}
+
+function checkReserved(node: unknown, resolve: (node: unknown) => Node | undefined, report: (problem: Problem) => void): void {
+  const metadata = resolve(node);
+  if (!isMap(metadata)) return;
+  for (const field of ['labels', 'annotations']) {
+    const map = resolve(metadata.get(field, true));
+    for (const pair of isMap(map) ? map.items : []) {
+      const key = keyOf(pair);
+      if (reserved.has(key))
+        report({
+          offset: offsetOf(pair.key),
+          message: `metadata.${field}: ${key} is set by the source that applies the document; remove it`,
+        });
+    }
+  }
+}
+
+function documentOf(document: YamlDocument.Parsed, place: Place): SourceDocument {
+  const value = document.toJS({ maxAliasCount: mostAliases }) as {
+    kind: string;
+    metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+    spec: { [key: string]: Json };
+  };
+  return {
+    kind: value.kind,
+    name: value.metadata.name,
+    file: place.file,
+    index: place.index,
+    line: place.lines.linePos(Math.max(0, offsetOf(document.contents))).line,
+    labels: value.metadata.labels ?? {},
+    annotations: value.metadata.annotations ?? {},
+    spec: value.spec,
+  };
+}
+
+function parseYaml(content: string): { documents: YamlDocument.Parsed[]; lines: LineCounter } {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(content, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    stringKeys: true,
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
+  return { documents: Array.isArray(documents) ? documents : [], lines };
+}
+
+function syntaxProblem(error: { code: string; message: string; pos: [number, number] }, document: YamlDocument.Parsed): Problem {
+  const offset = error.pos[0];
+  if (error.code !== 'DUPLICATE_KEY') return { offset, message: `YAML: ${error.message}` };
+  const key = keyAt(document.contents, offset);
+  return { offset, message: key ? `the key "${key}" is given twice` : 'a key is given twice' };
+}
+
+/** The key that starts at an offset, anywhere below a node. */
+function keyAt(node: unknown, offset: number): string | undefined {
+  if (typeof node !== 'object' || node === null || !('items' in node) || !Array.isArray(node.items)) return undefined;
+  for (const item of node.items as unknown[]) {
+    const [key, value] =
+      typeof item === 'object' && item !== null && 'key' in item && 'value' in item ? [item.key, item.value] : [undefined, item];
+    if (key !== undefined && offsetOf(key) === offset) return String(scalar(key));
+    const below = keyAt(value, offset);
+    if (below !== undefined) return below;
+  }
+  return undefined;
+}
+
+function resolver(document: YamlDocument.Parsed): (node: unknown) => Node | undefined {
+  return node => (isAlias(node) ? node.resolve(document) : ((node ?? undefined) as Node | undefined));
+}
+
+/** An alias without its anchor, or aliases within aliases that multiply beyond the bound, which the library counts. */
+function aliasProblem(document: YamlDocument.Parsed): Problem | undefined {
+  let unresolved: Problem | undefined;
+  visit(document, {
+    Alias(_, node) {
+      if (node.resolve(document)) return undefined;
+      unresolved = { offset: offsetOf(node), message: `YAML: the alias *${node.source} has no anchor before it` };
+      return visit.BREAK;
+    },
+  });
+  if (unresolved) return unresolved;
+  try {
+    document.toJS({ maxAliasCount: mostAliases });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    return { offset: offsetOf(document.contents), message: `aliases multiply to more than ${mostAliases}` };
+  }
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+function add(all: DecodedFile, one: DecodedFile): void {
+  all.documents.push(...one.documents);
+  all.failures.push(...one.failures);
+  all.refused += one.refused;
+}
