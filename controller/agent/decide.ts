@@ -205,6 +205,11 @@ export function unreadableSituation(
   return { phase: kind === 'Busy' ? (phase ?? 'Idle') : 'Failed', condition: { kind: 'Failed', error } };
 }
 
+/** Without its memory the agent cannot know what failed here before, so it does nothing. */
+export function memoryUnreadableSituation(message: string): Situation {
+  return { phase: 'Failed', condition: { kind: 'Failed', error: new StallingError('MemoryUnreadable', message) } };
+}
+
 function stalled(reason: string, message: string): Step {
   const error = new StallingError(reason, message);
   return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } } };

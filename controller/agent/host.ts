@@ -39,6 +39,8 @@ export interface Operation {
   done: Promise<Outcome>;
   /** Ends it (SIGTERM, then SIGKILL); `done` settles afterwards. Pulled layers stay. */
   cancel(): Promise<void>;
+  /** Its end was acted on: nothing of it is kept any more. */
+  forget(): Promise<void>;
 }
 
 /** A way to give a staged deployment the lock it lacks. */

@@ -55,9 +55,11 @@ export function saysTheSame(a: Report, b: NodeTargetStatus | undefined): boolean
   return b !== undefined && isDeepStrictEqual(withoutTime(a), withoutTime(b));
 }
 
-function withoutTime({ host, rollout: _, ...rest }: NodeTargetStatus): unknown {
-  const { reportedAt: __, ...facts } = host ?? {};
-  return { ...rest, facts };
+function withoutTime(status: NodeTargetStatus): unknown {
+  const { observedGeneration, verdict, conditions } = status;
+  const host = { ...status.host };
+  delete host.reportedAt;
+  return { observedGeneration, verdict, conditions, host };
 }
 
 function hostOf(input: ReportInput): NodeTargetStatusHost {

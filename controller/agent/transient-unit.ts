@@ -75,15 +75,19 @@ function operation(
     async cancel() {
       await o.run(['systemctl', 'stop', unit]);
     },
+    async forget() {
+      // A failed unit stays loaded until this, and would keep the next of its name from starting.
+      await o.run(['systemctl', 'reset-failed', unit], queryMs);
+      await Promise.all((['out', 'err'] as const).map(stream => rm(outputFile(o.root, unit, stream), { force: true })));
+    },
   };
 }
 
-/** Waits for the unit's end, takes its words, and leaves nothing of it behind. */
+/** Waits for the unit's end and reads its words. */
 async function finished(unit: string, started: Promise<Outcome> | undefined, o: UnitOptions): Promise<Outcome> {
   const client = await started;
   const code = client?.code === 0 ? 0 : await endOf(unit, client?.code, o);
   const [stdout, stderr] = await Promise.all([output(o.root, unit, 'out'), output(o.root, unit, 'err')]);
-  if (code !== 0) await o.run(['systemctl', 'reset-failed', unit], queryMs);
   // systemd-run's own words come last, as the unit's are the ones that tell.
   const words = stderr.trim() === '' ? (client?.stderr ?? '') : stderr;
   return { stdout, stderr: words, ...(code === undefined ? {} : { code }) };
@@ -118,13 +122,14 @@ async function unread(root: string): Promise<string[]> {
 }
 
 async function output(root: string, unit: string, stream: 'out' | 'err'): Promise<string> {
-  const path = join(root, outputDirectory, `${unit}.${stream}`);
   try {
-    const text = await readFile(path, 'utf8');
-    await rm(path, { force: true });
-    return text.slice(-16_384);
+    return (await readFile(outputFile(root, unit, stream), 'utf8')).slice(-16_384);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw error;
   }
+}
+
+function outputFile(root: string, unit: string, stream: 'out' | 'err'): string {
+  return join(root, outputDirectory, `${unit}.${stream}`);
 }

@@ -1,0 +1,299 @@
+/**
+ * The program on each node: keeps the host on its target. One loop, one operation at a time: read the host, decide, do one step, and
+ * read again. What the next life of the agent must know is on disk before the step that needs it.
+ */
+import { messageOf } from '../api/errors.ts';
+import type { Client } from '../kube/client.ts';
+import type { Log } from '../telemetry/log.ts';
+import { decide, memoryUnreadableSituation, stagingSituation, unreadableSituation } from './decide.ts';
+import type { Facts, Situation } from './decide.ts';
+import type { BootcStatus } from './bootc-status.ts';
+import { HostError } from './host.ts';
+import type { Host, Operation, Outcome } from './host.ts';
+import { emptyMemory, recall, withRevision } from './memory.ts';
+import type { Memory } from './memory.ts';
+import type { MemoryStore } from './memory-file.ts';
+import { Mind } from './mind.ts';
+import { Reporter } from './reporter.ts';
+import { settle, take } from './steps.ts';
+import type { Hands } from './steps.ts';
+import { approvalOf, digestOf } from './target.ts';
+import type { TargetView, TargetWatch } from './target-watch.ts';
+import { Wakeup } from './wakeup.ts';
+
+export interface AgentOptions {
+  targets: TargetWatch;
+  client: Pick<Client, 'applyStatus'>;
+  host: Host;
+  memory: MemoryStore;
+  version: string;
+  log: Log;
+  /** How often an unchanged status is written again, ms (default 5 min). */
+  heartbeatMs?: number;
+  /** How long the host may take to go down, ms, before that is reported (default 10 min). */
+  rebootTimeoutMs?: number;
+  /** How long the host may take to begin to go down, ms, before it is told again (default 30 s). */
+  rebootGraceMs?: number;
+  now?: () => number;
+  random?: () => number;
+}
+
+export interface Agent {
+  start(): void;
+  /** Resolves when the loop has ended. What runs on the host goes on, and the next life adopts it. */
+  stop(): Promise<void>;
+  /** Undefined when all is well; else what has kept the agent from doing its work, for a probe. */
+  problem(): string | undefined;
+}
+
+export function createAgent(options: AgentOptions): Agent {
+  return new Loop(options);
+}
+
+/** When the host could not be asked. */
+const unreadableRetryMs = 10_000;
+const memoryRetryMs = 60_000;
+
+class Loop implements Agent {
+  readonly #o: AgentOptions;
+  readonly #now: () => number;
+  readonly #random: () => number;
+  readonly #mind: Mind;
+  readonly #reporter: Reporter;
+  readonly #wakeup = new Wakeup();
+  readonly #hands: Hands;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #adopted = false;
+  /** The newest view that a write brought, which the watch may not have brought yet. */
+  #latest: TargetView | undefined;
+  #failures = 0;
+  #unreadable = 0;
+  #lastError: string | undefined = 'has not seen the API yet';
+
+  constructor(options: AgentOptions) {
+    this.#o = options;
+    this.#now = options.now ?? Date.now;
+    this.#random = options.random ?? Math.random;
+    this.#mind = new Mind(options.memory);
+    this.#reporter = new Reporter(options.client, options.heartbeatMs ?? 300_000);
+    this.#hands = {
+      host: options.host,
+      mind: this.#mind,
+      log: options.log,
+      now: this.#now,
+      random: this.#random,
+      report: (target, situation, facts, force) => this.#report(target, situation, facts, force),
+    };
+    options.targets.onChange(() => this.#wakeup.notify());
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wakeup.notify();
+    await this.#o.targets.stop();
+    await this.#running;
+  }
+
+  problem(): string | undefined {
+    return this.#lastError;
+  }
+
+  async #run(): Promise<void> {
+    this.#o.targets.start();
+    try {
+      await this.#o.targets.synced();
+    } catch (error) {
+      // Stopped before the first answer of the API.
+      if (!this.#stopped) throw error;
+    }
+    while (!this.#stopped) await this.#wakeup.wait(await this.#guardedPass());
+  }
+
+  /** One pass; returns after how many ms the next one is due. */
+  async #guardedPass(): Promise<number> {
+    try {
+      const delay = await this.#pass();
+      this.#failures = 0;
+      this.#lastError = undefined;
+      return delay;
+    } catch (error) {
+      if (this.#stopped) return 0;
+      this.#lastError = messageOf(error);
+      const delay = Math.min(60_000, 1000 * 2 ** Math.min(this.#failures++, 10)) * (0.5 + this.#random() / 2);
+      this.#o.log.warn({ error, retryMs: Math.round(delay) }, 'a pass failed; trying again');
+      return delay;
+    }
+  }
+
+  async #pass(): Promise<number> {
+    let fresh: BootcStatus | undefined;
+    while (!this.#stopped) {
+      const target = this.#target();
+      if (!target) return this.#o.heartbeatMs ?? 300_000;
+      this.#reporter.observe(target);
+      const memory = await this.#memory(target);
+      if (!memory) return memoryRetryMs;
+      try {
+        await this.#adopt();
+        if (this.#mind.operation) {
+          fresh = await this.#settle(target);
+          continue;
+        }
+        const facts = await this.#gather(target, memory, fresh);
+        this.#unreadable = 0;
+        const step = decide(facts);
+        if (step.do === 'Rest') {
+          await this.#report(target, step.situation, facts);
+          return Math.max(100, Math.min(step.until ?? Infinity, this.#reporter.dueAt) - this.#now());
+        }
+        fresh = await take(step, target, facts, this.#hands);
+      } catch (error) {
+        if (!(error instanceof HostError)) throw error;
+        return await this.#unreadableHost(target, error);
+      }
+    }
+    return 0;
+  }
+
+  #target(): TargetView | undefined {
+    const seen = this.#o.targets.get();
+    const newer = seen && this.#latest?.uid === seen.uid && (this.#latest.generation ?? 0) > (seen.generation ?? 0);
+    return newer ? this.#latest : seen;
+  }
+
+  /** The memory, with the target's commit in it; undefined, and reported, when it cannot be read. */
+  async #memory(target: TargetView): Promise<Memory | undefined> {
+    let memory: Memory;
+    try {
+      memory = await this.#mind.memory(this.#reporter.written);
+    } catch (error) {
+      this.#o.log.error({ error }, 'the memory cannot be read; nothing is staged or booted');
+      await this.#report(target, memoryUnreadableSituation(messageOf(error)), undefined);
+      return undefined;
+    }
+    const noted = withRevision(memory, target.spec);
+    await this.#mind.remember(noted);
+    return noted;
+  }
+
+  /** Finds what an earlier life left running or unread, before anything else is started. */
+  async #adopt(): Promise<void> {
+    if (this.#adopted || this.#mind.operation) return;
+    const running = await this.#o.host.adopt();
+    if (running) this.#mind.operation = { running };
+    else this.#adopted = true;
+  }
+
+  async #settle(target: TargetView): Promise<BootcStatus | undefined> {
+    const { operation } = this.#mind;
+    if (!operation) return undefined;
+    const outcome = await this.#follow(operation.running);
+    if (!outcome) return undefined;
+    return settle(operation, outcome, this.#target() ?? target, this.#hands);
+  }
+
+  /** Waits for an operation's end, with heartbeats; ends a staging that is no longer wanted. Undefined when the agent was stopped. */
+  async #follow(operation: Operation): Promise<Outcome | undefined> {
+    const ended: { outcome?: Outcome } = {};
+    void operation.done.then(outcome => {
+      ended.outcome = outcome;
+      this.#wakeup.notify();
+    });
+    let cancelled = false;
+    while (!ended.outcome) {
+      if (this.#stopped) return undefined;
+      const target = this.#target();
+      if (target) {
+        const wanted = operation.kind !== 'Stage' || digestOf(target.spec.image) === operation.digest;
+        if (!wanted && !cancelled) {
+          cancelled = true;
+          this.#o.log.info({ digest: operation.digest }, 'the target changed; staging is ended');
+          await operation.cancel();
+        }
+        await this.#beat(target);
+      }
+      await this.#wakeup.wait(Math.max(1000, this.#reporter.dueAt - this.#now()));
+    }
+    return ended.outcome;
+  }
+
+  /** The heartbeat while an operation runs: the host is not asked, as the operation holds the lock. */
+  async #beat(target: TargetView): Promise<void> {
+    if (this.#now() < this.#reporter.dueAt) return;
+    try {
+      await this.#report(target, stagingSituation(target.spec), undefined);
+    } catch (error) {
+      this.#o.log.warn({ error }, 'the heartbeat could not be written');
+    }
+  }
+
+  async #gather(target: TargetView, memory: Memory, fresh: BootcStatus | undefined): Promise<Facts> {
+    const { host } = this.#o;
+    const [boot, features, status] = await Promise.all([host.boot(), host.features(), fresh ?? host.status()]);
+    const told = memory.intent?.toldAt !== undefined && memory.intent.bootID === boot.bootID;
+    const { stageTrouble, bootTrouble, lockTried } = this.#mind;
+    return {
+      now: this.#now(),
+      spec: target.spec,
+      retried: target.retried,
+      boot,
+      status,
+      features,
+      memory,
+      stopping: told && (await host.stopping()),
+      lockTried,
+      ...(stageTrouble ? { trouble: stageTrouble } : {}),
+      ...(bootTrouble && bootTrouble.approval === approvalOf(target.spec) ? { bootTrouble } : {}),
+      rebootGraceMs: this.#o.rebootGraceMs ?? 30_000,
+      rebootTimeoutMs: this.#o.rebootTimeoutMs ?? 600_000,
+    };
+  }
+
+  /** A first failure is waited out, as another program may hold the lock for a moment. */
+  async #unreadableHost(target: TargetView, error: HostError): Promise<number> {
+    this.#o.log.warn({ error }, 'the host could not be read; trying again');
+    if (++this.#unreadable > 1) {
+      const phase = this.#reporter.written?.host?.phase;
+      await this.#report(target, unreadableSituation(error.kind, error.message, phase, unreadableRetryMs), undefined);
+    }
+    return unreadableRetryMs;
+  }
+
+  async #report(
+    target: TargetView,
+    situation: Situation,
+    facts: Facts | undefined,
+    force = false,
+  ): Promise<TargetView | undefined> {
+    const memory = facts?.memory ?? (await this.#knownMemory());
+    const { stageTrouble } = this.#mind;
+    const view = await this.#reporter.report(
+      target,
+      {
+        now: this.#now(),
+        situation,
+        agentVersion: this.#o.version,
+        memory,
+        ...(facts ? { boot: facts.boot, status: facts.status, features: facts.features } : {}),
+        ...(stageTrouble ? { trouble: stageTrouble } : {}),
+      },
+      force,
+    );
+    if (view) this.#latest = view;
+    return view;
+  }
+
+  async #knownMemory(): Promise<Memory> {
+    try {
+      return await this.#mind.memory(this.#reporter.written);
+    } catch {
+      // Reported as such by #memory; what was reported before is all that is known then.
+      return recall(emptyMemory(), this.#reporter.written);
+    }
+  }
+}

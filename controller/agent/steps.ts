@@ -1,0 +1,173 @@
+/** Does one step on the host, and notes what has to be known of it: before the step where it must outlive us, after it where it is a result. */
+import { TransientError } from '../api/errors.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { BootcStatus } from './bootc-status.ts';
+import { deploymentOf, stagingSituation, stands } from './decide.ts';
+import type { Facts, Situation, Step } from './decide.ts';
+import type { Host, Outcome, Request } from './host.ts';
+import { withIntent, withRebootRefused, withRebootTold, withVerdict, withoutIntent } from './memory.ts';
+import type { Intent, Memory } from './memory.ts';
+import type { Mind } from './mind.ts';
+import { afterStaging, bootTroubleAfter, lockTriedAfter } from './settle.ts';
+import { approvalOf, digestsOf, isOneOf } from './target.ts';
+import type { TargetView } from './target-watch.ts';
+import { alreadyBooted, judge } from './verdict.ts';
+
+/** What steps are done with. */
+export interface Hands {
+  host: Host;
+  mind: Mind;
+  log: Log;
+  now: () => number;
+  random: () => number;
+  /** Writes the status; with `force` also when it says nothing new. Resolves with the target as the API has it, when it wrote. */
+  report(target: TargetView, situation: Situation, facts: Facts | undefined, force?: boolean): Promise<TargetView | undefined>;
+}
+
+/** Does the step. Resolves with the host's status when it was read again in the course of it. */
+export async function take(
+  step: Exclude<Step, { do: 'Rest' }>,
+  target: TargetView,
+  facts: Facts,
+  hands: Hands,
+): Promise<BootcStatus | undefined> {
+  const { mind, log } = hands;
+  switch (step.do) {
+    case 'Judge':
+      await conclude(step.intent, facts, hands);
+      return undefined;
+    case 'Acknowledge':
+      log.info({ approval: step.approval }, 'approved to boot what runs already');
+      await mind.remember(
+        withVerdict(facts.memory, alreadyBooted(step.approval, step.digest, facts.boot.bootID, facts.now), digestsOf(facts.spec)),
+      );
+      return facts.status;
+    case 'Withdraw':
+      log.info({ approval: facts.memory.intent?.approval }, 'the approval was taken back');
+      await mind.remember(withoutIntent(facts.memory));
+      return facts.status;
+    case 'Stage':
+      if (!mind.stageTrouble) log.info({ image: step.image }, 'staging');
+      // A controller that has never heard of this host should not wait for the pull.
+      await reportFirstContact(target, facts, hands);
+      await begin({ kind: 'Stage', image: step.image, digest: step.digest }, facts, hands);
+      return undefined;
+    case 'Lock':
+      await begin({ kind: 'Lock', method: step.method, digest: step.digest }, facts, hands);
+      return undefined;
+    case 'Arm':
+      await mind.remember(withIntent(facts.memory, step.intent));
+      await begin({ kind: 'Arm', digest: step.intent.digest }, facts, hands);
+      return undefined;
+    case 'Reboot':
+      return reboot(step.intent, step.situation, { target, facts, hands });
+  }
+}
+
+async function reportFirstContact(target: TargetView, facts: Facts, hands: Hands): Promise<void> {
+  if (target.status?.host === undefined) await hands.report(target, stagingSituation(facts.spec), facts);
+}
+
+async function begin(request: Request, facts: Facts, { host, mind }: Hands): Promise<void> {
+  const { staged } = facts.status;
+  const running = await host.start(request);
+  mind.operation = { running, request, stagedBefore: staged ? deploymentOf(staged) : '' };
+}
+
+async function conclude(intent: Intent, facts: Facts, { host, mind, log }: Hands): Promise<void> {
+  const finalizeFailure = isOneOf(facts.status.booted, intent.digests) ? undefined : await host.finalizeFailure();
+  const { boot, status, now, memory } = facts;
+  const verdict = judge(intent, {
+    bootID: boot.bootID,
+    status,
+    now,
+    ...(finalizeFailure === undefined ? {} : { finalizeFailure }),
+  });
+  if (verdict)
+    log.info({ verdict: verdict.type, digest: intent.digest, approval: intent.approval }, verdict.message ?? verdict.type);
+  else log.info({ approval: intent.approval }, 'the host rebooted before it was told to; the approval still stands');
+  await mind.remember(verdict ? withVerdict(memory, verdict, intent.digests) : withoutIntent(memory));
+}
+
+/**
+ * The order to reboot, last of all. The write before it answers with the spec as it is now, so an approval that was taken back a moment
+ * ago is seen; and what is staged is read once more.
+ */
+async function reboot(
+  intent: Intent,
+  situation: Situation,
+  { target, facts, hands }: { target: TargetView; facts: Facts; hands: Hands },
+): Promise<BootcStatus | undefined> {
+  const { host, mind, log, now, random } = hands;
+  await mind.remember(withIntent(facts.memory, intent));
+  const current = await hands.report(target, situation, facts, true);
+  if (!current) throw new TransientError('TargetGone', 'the target is gone; not rebooting');
+  if (!stands(intent, current.spec)) return undefined;
+  const status = await host.status();
+  if (!isOneOf(status.staged, intent.digests) || status.staged?.locked) return status;
+  const told = withRebootTold(facts.memory, intent, now());
+  await mind.remember(told);
+  log.info({ approval: intent.approval, digest: intent.digest }, 'rebooting');
+  const outcome = await host.reboot();
+  // Without a code the command was ended, most likely by what it asked for.
+  if (outcome.code === undefined || outcome.code === 0) mind.bootTrouble = undefined;
+  else await refused(outcome, intent, told, hands, random());
+  return undefined;
+}
+
+async function refused(outcome: Outcome, intent: Intent, told: Memory, { mind, log, now }: Hands, random: number): Promise<void> {
+  noteBootTrouble(outcome, { approval: intent.approval, fallback: 'RebootRefused' }, mind, now(), random);
+  log.warn({ reason: mind.bootTrouble?.reason }, 'the host refused to reboot');
+  await mind.remember(withRebootRefused(told));
+}
+
+function noteBootTrouble(
+  outcome: Outcome,
+  about: { approval: string; fallback: string },
+  mind: Mind,
+  now: number,
+  random: number,
+): void {
+  const count = mind.bootTrouble?.approval === about.approval ? mind.bootTrouble.count + 1 : 1;
+  const trouble = bootTroubleAfter(outcome, { fallback: about.fallback, count, now, random });
+  mind.bootTrouble = { ...trouble, approval: about.approval, count };
+}
+
+/** Acts on the end of an operation: reads the host, notes the result, then forgets the operation. */
+export async function settle(
+  operation: NonNullable<Mind['operation']>,
+  outcome: Outcome,
+  target: TargetView,
+  { host, mind, log, now, random }: Hands,
+): Promise<BootcStatus> {
+  const { running, request, stagedBefore } = operation;
+  const status = await host.status();
+  if (running.kind === 'Stage') {
+    const { memory, trouble } = afterStaging({
+      digest: running.digest,
+      outcome,
+      stagedBefore,
+      spec: target.spec,
+      status,
+      memory: await mind.memory(target.status),
+      trouble: mind.stageTrouble,
+      now: now(),
+      random: random(),
+    });
+    if (trouble && trouble !== mind.stageTrouble) {
+      log.warn({ reason: trouble.failure.reason, attempt: trouble.count }, trouble.failure.message);
+    }
+    mind.stageTrouble = trouble;
+    await mind.remember(memory);
+  } else if (running.kind === 'Lock') {
+    if (status.staged && !status.staged.locked) {
+      mind.lockTried = lockTriedAfter(mind.lockTried, request?.kind === 'Lock' ? request : undefined, status);
+    }
+  } else if (status.staged?.locked) {
+    const approval = approvalOf(target.spec);
+    if (approval !== undefined) noteBootTrouble(outcome, { approval, fallback: 'ArmFailed' }, mind, now(), random());
+  }
+  await running.forget();
+  mind.operation = undefined;
+  return status;
+}
