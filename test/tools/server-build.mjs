@@ -57,7 +57,7 @@ export async function buildServers(server) {
       });
       const total = listed.trim().split('\n').length;
       let compiled = 0;
-      detail(`${total} packages to look at`);
+      detail(`${total} packages to compile or to take from Go's cache`);
       const flags = ['-v', `-gcflags=${gcflags}`, `-ldflags=${server.ldflags}`];
       mkdirSync(temporary, { recursive: true });
       await runCommand('go', ['build', ...flags, '-o', `${temporary}/`, ...paths], {

@@ -9,7 +9,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installDependencies } from './dependencies.mjs';
 import { withLock } from './lock.mjs';
@@ -85,7 +85,7 @@ try {
   await installSystemPackages();
   await getServers();
   if (file === undefined) say('ready');
-  else become(developmentNode(), [join(root, file), ...args]);
+  else become(developmentNode(), [resolve(root, file), ...args]);
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   say(error.message);

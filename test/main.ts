@@ -1,0 +1,63 @@
+/**
+ * `npm test`: types, lint, generated files, then every test; `npm test -- PATTERN…`: only the test files whose path contains
+ * one of the patterns. Everything is run even when something before it failed, and the exit code says whether all was well.
+ */
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const root = dirname(import.meta.dirname);
+const bin = join(root, 'node_modules', '.bin');
+
+/** Stages before the tests: what a compiler, linters and the generator find in the whole checkout. */
+const checks: readonly { name: string; command: string; args: readonly string[] }[] = [
+  { name: 'types', command: join(bin, 'tsc'), args: ['--noEmit'] },
+  { name: 'lint', command: join(bin, 'oxlint'), args: ['--type-aware', '--deny-warnings'] },
+  { name: 'format', command: join(bin, 'prettier'), args: ['--check', '--log-level=warn', '.'] },
+  { name: 'unused code', command: join(bin, 'knip'), args: ['--no-progress'] },
+  { name: 'generated files', command: process.execPath, args: ['test/tools/generate.ts', '--check'] },
+];
+
+/** Test files start servers of their own; more than two at once only make each other slow on a small machine. */
+const concurrency = 2;
+
+/** No test takes this long: a hang must end as a failure that names it, in good time before CI's own limit. */
+const timeoutMs = 15 * 60_000;
+
+function run(command: string, args: readonly string[]): Promise<boolean> {
+  const child = spawn(command, args, { cwd: root, stdio: 'inherit' });
+  const end = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on('SIGTERM', end).on('SIGHUP', end); // Ctrl-C reaches the child from the terminal itself
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', code => {
+      process.off('SIGTERM', end).off('SIGHUP', end);
+      resolve(code === 0);
+    });
+  });
+}
+
+async function runChecks(): Promise<string[]> {
+  const failed: string[] = [];
+  for (const { name, command, args } of checks) {
+    const start = performance.now();
+    const passed = await run(command, args);
+    if (!passed) failed.push(name);
+    console.log(`${passed ? '✔' : '✖'} ${name} (${Math.round(performance.now() - start)} ms)`);
+  }
+  return failed;
+}
+
+const patterns = process.argv.slice(2);
+const files = globSync('test/**/*.test.ts', { cwd: root })
+  .filter(file => patterns.length === 0 || patterns.some(pattern => file.includes(pattern)))
+  .toSorted();
+if (files.length === 0) {
+  console.error(`no test file's path contains ${patterns.join(' or ')}`);
+  process.exit(1);
+}
+const failed = patterns.length === 0 ? await runChecks() : [];
+const flags = ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
+const passed = await run(process.execPath, [...flags, ...files]);
+if (failed.length > 0) console.error(`✖ before the tests: ${failed.join(', ')}`);
+process.exitCode = passed && failed.length === 0 ? 0 : 1;
