@@ -86,15 +86,17 @@ function approved(node: NodeView, nodeTarget: NodeTargetView, around: Surroundin
   if (failure) return { kind: 'Failed', ...failure };
   const deadline = nodeTarget.since + around.timeouts.reboot;
   const verdict = nodeTarget.verdict?.approval === nodeTarget.approval ? nodeTarget.verdict : undefined;
-  if (!verdict) {
-    if (around.now < deadline) return { kind: 'Rebooting', deadline };
+  const runs = runsAny(nodeTarget, nodeTarget.digests);
+  if (!verdict && around.now < deadline) return { kind: 'Rebooting', deadline };
+  // Without a verdict: it went down before the agent saw the go-ahead, and came up on the target, as a host without locks does.
+  if (!verdict && !runs) {
     return failed(
       'RebootTimeout',
       `is not back on ${digestOf(nodeTarget.image)} since the go-ahead of ${iso(nodeTarget.since)}`,
       true,
     );
   }
-  if (!runsAny(nodeTarget, nodeTarget.digests)) return strayed(nodeTarget, verdict.bootID);
+  if (verdict && !runs) return strayed(nodeTarget, verdict.bootID);
   if (node.cordon?.pool !== around.pool) return { kind: 'Updated' };
   if (node.ready && node.bootID !== undefined && node.bootID === nodeTarget.host?.bootID) return { kind: 'Returned' };
   if (around.now < deadline) return { kind: 'Rebooting', deadline };

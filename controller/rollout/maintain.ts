@@ -1,6 +1,6 @@
 /** What has to be done on nodes whatever else goes on: records of failures, cordons that are over, nodes that left. */
 import type { NodeTargetStatusRollout } from '../api/node-target.ts';
-import { classify, forgivenFailures } from './classify.ts';
+import { classify, forgivenFailures, type Member } from './classify.ts';
 import { newCordon } from './cordon.ts';
 import { digestOf } from './digest.ts';
 import { act, type Draft, type Entry } from './draft.ts';
@@ -33,21 +33,31 @@ export function record(draft: Draft, entry: Entry): void {
 }
 
 function wantedRecord(draft: Draft, { member, state }: Entry): NodeTargetStatusRollout | undefined | 'keep' {
-  const { nodeTarget, node, conflicts } = member;
-  const { pool, now, drains } = draft.pool;
-  const since = new Date(now).toISOString();
-  const digest = digestOf(nodeTarget?.image ?? '');
-  if (state.kind === 'Failed') return { phase: 'Failed', since, reason: state.reason, message: limit(state.message), digest };
-  if (conflicts.length > 0) {
-    const message = `selected by the SystemPools ${[pool, ...conflicts].toSorted().join(', ')}; none of them moves it`;
-    return { phase: 'Conflict', since, reason: 'NodeConflict', message: limit(message), digest };
+  if (state.kind === 'Failed') return say(draft, member, { phase: 'Failed', reason: state.reason, message: state.message });
+  if (member.conflicts.length > 0) {
+    const pools = [draft.pool.pool, ...member.conflicts].toSorted().join(', ');
+    const message = `selected by the SystemPools ${pools}; none of them moves it`;
+    return say(draft, member, { phase: 'Conflict', reason: 'NodeConflict', message });
   }
   if (state.kind !== 'Draining') return undefined;
-  const drain = drains[node.name];
-  if (!drain) return nodeTarget?.rollout?.phase === 'Draining' ? 'keep' : undefined;
-  if (!drain.blocked || drain.drained || now - state.since < reportAfterMs) return undefined;
+  const drain = draft.pool.drains[member.node.name];
+  if (!drain) return member.nodeTarget?.rollout?.phase === 'Draining' ? 'keep' : undefined;
+  if (!drain.blocked || drain.drained || draft.pool.now - state.since < reportAfterMs) return undefined;
   const deadline = new Date(state.deadline).toISOString();
-  return { phase: 'Draining', since, reason: drain.blocked.reason, message: limit(drain.blocked.message), deadline, digest };
+  return { ...say(draft, member, { phase: 'Draining', ...drain.blocked }), deadline };
+}
+
+function say(
+  draft: Draft,
+  { nodeTarget }: Member,
+  record: Pick<NodeTargetStatusRollout, 'phase' | 'reason' | 'message'>,
+): NodeTargetStatusRollout {
+  return {
+    ...record,
+    message: limit(record.message),
+    since: new Date(draft.pool.now).toISOString(),
+    digest: digestOf(nodeTarget?.image ?? ''),
+  };
 }
 
 /** Equal but for `since`, which keeps its first value. */

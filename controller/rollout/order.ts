@@ -19,20 +19,32 @@ export interface Place {
  * name. It is made over all nodes of a pool, so a node's place does not depend on how far the others are.
  */
 export function placesOf(nodes: readonly Ordered[]): Map<string, Place> {
-  const byZone = new Map<string, Ordered[]>();
-  for (const node of nodes) {
-    const zone = `${controlPlaneLabel in node.labels ? 1 : 0}/${node.labels[zoneLabel] ?? ''}`;
-    const list = byZone.get(zone);
-    if (list) list.push(node);
-    else byZone.set(zone, [node]);
+  const workers = new Map<string, string[]>();
+  const controlPlane = new Map<string, string[]>();
+  for (const { name, labels } of nodes) {
+    const zones = controlPlaneLabel in labels ? controlPlane : workers;
+    const zone = labels[zoneLabel] ?? '';
+    const names = zones.get(zone);
+    if (names) names.push(name);
+    else zones.set(zone, [name]);
   }
-  const ranked: { name: string; controlPlane: boolean; rank: number; zone: string }[] = [];
-  for (const [zone, list] of byZone) {
-    list.sort((a, b) => compare(a.name, b.name));
-    for (const [rank, { name }] of list.entries()) ranked.push({ name, controlPlane: zone.startsWith('1'), rank, zone });
+  const places = new Map<string, Place>();
+  for (const name of roundRobin(workers)) places.set(name, { controlPlane: false, position: places.size });
+  for (const name of roundRobin(controlPlane)) places.set(name, { controlPlane: true, position: places.size });
+  return places;
+}
+
+function roundRobin(zones: ReadonlyMap<string, string[]>): string[] {
+  const lists = [...zones].toSorted(([a], [b]) => compare(a, b)).map(([, names]) => names.toSorted(compare));
+  const longest = Math.max(0, ...lists.map(l => l.length));
+  const out: string[] = [];
+  for (let i = 0; i < longest; i++) {
+    for (const list of lists) {
+      const name = list[i];
+      if (name !== undefined) out.push(name);
+    }
   }
-  ranked.sort((a, b) => Number(a.controlPlane) - Number(b.controlPlane) || a.rank - b.rank || compare(a.zone, b.zone));
-  return new Map(ranked.map(({ name, controlPlane }, position) => [name, { controlPlane, position }]));
+  return out;
 }
 
 /** Order of two names, or other strings, by code unit: the same in every locale. */

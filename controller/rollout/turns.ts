@@ -67,7 +67,9 @@ export function take(draft: Draft, { max, stopped }: Slots): void {
     const cost = unavailable(entry) ? 0 : 1;
     if (cost > free) continue;
     const { name, unschedulable } = entry.member.node;
-    const cordon = newCordon({ pool, image: target.image, now, wasUnschedulable: unschedulable });
+    // Never before the target's own time, whichever clock set that: an older cordon counts as one of the time before.
+    const since = Math.max(now, entry.member.nodeTarget?.since ?? 0);
+    const cordon = newCordon({ pool, image: target.image, now: since, wasUnschedulable: unschedulable });
     act(draft, entry, { type: 'cordon', node: name, cordon });
     turns--;
     free -= cost;

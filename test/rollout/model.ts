@@ -7,48 +7,10 @@ import type { Action } from '../../controller/rollout/actions.ts';
 import { maxUnavailableOf } from '../../controller/rollout/budget.ts';
 import type { Target } from '../../controller/rollout/classify.ts';
 import { plan } from '../../controller/rollout/plan.ts';
+import { image, indexOf, type Machine, platformOf, timeouts } from './machine.ts';
+import { write } from './write.ts';
 import type { DrainReport, PoolState } from '../../controller/rollout/pool-state.ts';
-import type { HostView, NodeTargetView, NodeView } from '../../controller/rollout/projection.ts';
-
-export const minute = 60_000;
-export const timeouts = { stage: 30 * minute, drain: 30 * minute, reboot: 15 * minute };
-
-/** Image number n; its index digest and one platform digest. */
-export function image(n: number): Target {
-  const hex = n.toString(16).padStart(4, '0').repeat(16);
-  const platform = `f${hex.slice(1)}`;
-  return {
-    image: `registry.example/os@sha256:${hex}`,
-    digests: [`sha256:${hex}`, `sha256:${platform}`],
-    revision: `main@sha1:${hex.slice(0, 40)}`,
-  };
-}
-
-const indexOf = (target: Target): string => target.digests[0] ?? '';
-const platformOf = (target: Target): string => target.digests[1] ?? '';
-
-/** One node with what is really on it, which the controller sees only through the objects. */
-export interface Machine {
-  node: NodeView;
-  nodeTarget?: NodeTargetView;
-  /** Booted and staged platform digests, and the agent's memory. */
-  host: HostView & { bootID: string };
-  verdict?: NonNullable<NodeTargetView['verdict']>;
-  pods: number;
-  /** A disruption budget forbids evictions. */
-  blocked: boolean;
-  agentDead: boolean;
-  /** Between the reboot call and the boot. */
-  down: boolean;
-  /** A person lifted our cordon while the node was away; until the controller has put it back, anything may run there. */
-  opened: boolean;
-  /** A person cordoned it and has not lifted it. */
-  personCordon: boolean;
-  inPool: boolean;
-  deleted: boolean;
-  /** Times that each digest was armed and failed since it was last allowed. */
-  failedOn: Set<string>;
-}
+import type { NodeTargetView } from '../../controller/rollout/projection.ts';
 
 export interface FleetOptions {
   nodes: number;
@@ -204,74 +166,14 @@ export class Fleet {
     const before = this.unavailable();
     const wasUnavailable = this.isUnavailable(machine);
     this.writes.push(action);
-    this.#write(machine, action);
+    write(machine, action, String(++this.#version));
     if (action.type === 'cordon' && machine.nodeTarget?.state === 'Staged') {
       const max = maxUnavailableOf(this.o.maxUnavailable, this.machines.filter(m => m.inPool && !m.deleted).length);
       assert(wasUnavailable || before < max, `took ${action.node} though ${before} of ${max} were unavailable`);
       assert(!this.suspended && !this.deleting, 'takes nothing while suspended');
     }
+    if (action.type === 'approve') assert(!this.suspended && !this.deleting, 'approves nothing while suspended');
     if (machine.personCordon) assert(machine.node.unschedulable, `lifted a person's cordon from ${action.node}`);
-  }
-
-  #write(machine: Machine, action: Action): void {
-    const { node } = machine;
-    const resourceVersion = String(++this.#version);
-    switch (action.type) {
-      case 'target': {
-        const { image: reference, digests, revision } = action.target;
-        const old = machine.nodeTarget;
-        machine.nodeTarget = {
-          name: node.name,
-          uid: old?.uid ?? `target-${this.#version}`,
-          resourceVersion,
-          pool: 'pool',
-          deleting: false,
-          image: reference,
-          digests,
-          ...(revision ? { revision } : {}),
-          state: 'Staged',
-          since: action.since,
-          retried: action.retried ?? old?.retried ?? [],
-          ...(old?.host ? { host: old.host } : {}),
-          ...(old?.verdict ? { verdict: old.verdict } : {}),
-          ...(old?.rollout ? { rollout: old.rollout } : {}),
-        };
-        if (action.retried) machine.failedOn.clear();
-        return;
-      }
-      case 'cordon':
-        machine.node = { ...node, resourceVersion, unschedulable: true, cordon: action.cordon };
-        machine.opened = false;
-        return;
-      case 'uncordon': {
-        assert.equal(node.cordon?.pool, 'pool', 'lifts only its own cordon');
-        const { cordon, ...rest } = node;
-        machine.node = { ...rest, resourceVersion, unschedulable: node.unschedulable && cordon?.wasUnschedulable === true };
-        if (!machine.node.unschedulable) machine.pods = 2;
-        return;
-      }
-      case 'approve':
-        assert(machine.nodeTarget);
-        assert(!this.suspended && !this.deleting, 'approves nothing while suspended');
-        assert(node.cordon?.pool === 'pool' && node.unschedulable, 'approves only a node it cordoned');
-        machine.nodeTarget = {
-          ...machine.nodeTarget,
-          resourceVersion,
-          state: 'Booted',
-          approval: action.approval,
-          since: action.since,
-        };
-        return;
-      case 'report': {
-        assert(machine.nodeTarget);
-        const { rollout: _, ...rest } = machine.nodeTarget;
-        machine.nodeTarget = { ...rest, resourceVersion, ...(action.rollout ? { rollout: action.rollout } : {}) };
-        return;
-      }
-      case 'remove':
-        delete machine.nodeTarget;
-        return;
-    }
   }
 
   /** One step of a node's agent. `fails` makes what it does fail. */

@@ -2,40 +2,46 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { plan } from '../../controller/rollout/plan.ts';
-import { Fleet, image, minute } from './model.ts';
+import { image, type Machine, minute } from './machine.ts';
+import { Fleet } from './model.ts';
 
-const kinds = [
-  'agent',
-  'agent',
-  'agent',
-  'agent',
-  'agent',
-  'boot',
-  'boot',
-  'boot',
-  'pullFails',
-  'time',
-  'time',
-  'notReady',
-  'ready',
-  'cordon',
-  'uncordon',
-  'target',
-  'bad',
-  'suspend',
-  'resume',
-  'retry',
-  'block',
-  'unblock',
-  'delete',
-  'add',
-  'leave',
-  'return',
-  'die',
-  'revive',
-  'power',
-  'poolDeleted',
-] as const;
+type Happening = (fleet: Fleet, machine: Machine, n: number) => void;
+
+const turnReady: (ready: boolean) => Happening = ready => (fleet, machine) => {
+  if (!machine.down) machine.node = { ...machine.node, ready, readySince: fleet.now };
+};
+const set: (change: Partial<Machine>) => Happening = change => (_, machine) => Object.assign(machine, change);
+
+const happenings = {
+  agent: (fleet, machine) => fleet.agent(machine),
+  pullFails: (fleet, machine) => fleet.agent(machine, true),
+  boot: (fleet, machine) => fleet.boot(machine),
+  time: (fleet, _, n) => (fleet.now += n * minute),
+  notReady: turnReady(false),
+  ready: turnReady(true),
+  cordon: (fleet, machine) => fleet.cordonByPerson(machine),
+  uncordon: (fleet, machine) => fleet.uncordonByPerson(machine),
+  target: (fleet, _, n) => (fleet.target = image(1 + (n % 3))),
+  bad: (fleet, _, n) => fleet.bad.add(image(1 + (n % 3)).digests[1] ?? ''),
+  suspend: fleet => (fleet.suspended = true),
+  resume: fleet => (fleet.suspended = false),
+  retry: fleet => (fleet.retry = true),
+  block: set({ blocked: true }),
+  unblock: set({ blocked: false }),
+  delete: (_, machine, n) => (machine.deleted = n < 10),
+  add: fleet => fleet.machines.length < 8 && fleet.addNode(),
+  leave: set({ inPool: false }),
+  return: set({ inPool: true }),
+  die: set({ agentDead: true }),
+  revive: set({ agentDead: false }),
+  power: (fleet, machine) => fleet.powerCycle(machine),
+  // Rare, and taken back, as if the pool was made anew.
+  poolDeleted: (fleet, _, n) => (fleet.deleting = n === 1),
+} satisfies Record<string, (fleet: Fleet, machine: Machine, n: number) => unknown>;
+
+type Kind = keyof typeof happenings;
+// What drives a rollout on comes more often than what disturbs it.
+const kinds: Kind[] = [...(Object.keys(happenings) as Kind[]), 'agent', 'agent', 'agent', 'agent', 'boot', 'boot', 'time'];
 
 const event = fc.record({
   kind: fc.constantFrom(...kinds),
@@ -58,63 +64,7 @@ const options = fc.record({
 });
 
 function happen(fleet: Fleet, { kind, i, n }: Event): void {
-  const machine = fleet.at(i);
-  switch (kind) {
-    case 'agent':
-      return fleet.agent(machine);
-    case 'pullFails':
-      return fleet.agent(machine, true);
-    case 'boot':
-      return fleet.boot(machine);
-    case 'time':
-      fleet.now += n * minute;
-      return;
-    case 'notReady':
-    case 'ready':
-      if (!machine.down) machine.node = { ...machine.node, ready: kind === 'ready', readySince: fleet.now };
-      return;
-    case 'cordon':
-      return fleet.cordonByPerson(machine);
-    case 'uncordon':
-      return fleet.uncordonByPerson(machine);
-    case 'target':
-      fleet.target = image(1 + (n % 3));
-      return;
-    case 'bad':
-      fleet.bad.add(image(1 + (n % 3)).digests[1] ?? '');
-      return;
-    case 'suspend':
-    case 'resume':
-      fleet.suspended = kind === 'suspend';
-      return;
-    case 'retry':
-      fleet.retry = true;
-      return;
-    case 'block':
-    case 'unblock':
-      machine.blocked = kind === 'block';
-      return;
-    case 'delete':
-      machine.deleted = n < 10;
-      return;
-    case 'add':
-      if (fleet.machines.length < 8) fleet.addNode();
-      return;
-    case 'leave':
-    case 'return':
-      machine.inPool = kind === 'return';
-      return;
-    case 'die':
-    case 'revive':
-      machine.agentDead = kind === 'die';
-      return;
-    case 'power':
-      return fleet.powerCycle(machine);
-    case 'poolDeleted':
-      // Rare: for one random number only, and taken back, as if the pool was made anew.
-      fleet.deleting = n === 1;
-      return;
-  }
+  happenings[kind](fleet, fleet.at(i), n);
 }
 
 const runs = Number(process.env['FC_RUNS'] ?? 400);

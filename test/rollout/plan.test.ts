@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { plan } from '../../controller/rollout/plan.ts';
-import { Fleet, type FleetOptions, image, minute } from './model.ts';
+import { image, minute } from './machine.ts';
+import { Fleet, type FleetOptions } from './model.ts';
 
 /** Lets every agent act and every reboot end, then makes a pass; until `done`, or nothing moves. */
 function run(fleet: Fleet, done: (fleet: Fleet) => boolean = () => false, rounds = 400): void {
@@ -266,24 +267,22 @@ describe('plan', () => {
     assert.equal(summary.outcome.reason, 'DefinitionNotReady');
   });
 
-  it('takes at most 10 ms for 5,000 nodes', t => {
+  it('says how long it takes for 5,000 nodes', t => {
     const fleet = new Fleet({ nodes: 5000, zones: 3, maxUnavailable: '10%', maxStaging: 500, canary: 1 });
-    const times: number[] = [];
-    const measure = (): void => {
+    const measure = (): number => {
       const state = fleet.state();
-      for (let i = 0; i < 5; i++) {
+      const times = Array.from({ length: 60 }, () => {
         const start = performance.now();
         plan(state);
-        times.push(performance.now() - start);
-      }
+        return performance.now() - start;
+      });
+      return times.toSorted((a, b) => a - b)[30] ?? 0;
     };
-    measure();
+    const first = measure();
     for (const action of plan(fleet.state()).actions) fleet.apply(action);
     fleet.machines.slice(0, 4000).forEach(m => fleet.agent(m));
-    measure();
-    times.sort((a, b) => a - b);
-    t.diagnostic(
-      `plan of 5,000 nodes: median ${times[Math.floor(times.length / 2)]?.toFixed(1)} ms, most ${times.at(-1)?.toFixed(1)} ms`,
-    );
+    const second = measure();
+    t.diagnostic(`plan of 5,000 nodes: ${first.toFixed(1)} ms when all are new, ${second.toFixed(1)} ms when 500 may stage`);
+    assert.equal(plan(fleet.state()).summary.nodes.total, 5000);
   });
 });

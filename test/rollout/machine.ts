@@ -1,0 +1,43 @@
+/** One simulated machine: what is really on it, and what the API says of it. */
+import type { Target } from '../../controller/rollout/classify.ts';
+import type { HostView, NodeTargetView, NodeView } from '../../controller/rollout/projection.ts';
+
+export const minute = 60_000;
+export const timeouts = { stage: 30 * minute, drain: 30 * minute, reboot: 15 * minute };
+
+/** Image number n; its index digest and one platform digest. */
+export function image(n: number): Target {
+  const hex = n.toString(16).padStart(4, '0').repeat(16);
+  const platform = `f${hex.slice(1)}`;
+  return {
+    image: `registry.example/os@sha256:${hex}`,
+    digests: [`sha256:${hex}`, `sha256:${platform}`],
+    revision: `main@sha1:${hex.slice(0, 40)}`,
+  };
+}
+
+export const indexOf = (target: Target): string => target.digests[0] ?? '';
+export const platformOf = (target: Target): string => target.digests[1] ?? '';
+
+/** One node with what is really on it, which the controller sees only through the objects. */
+export interface Machine {
+  node: NodeView;
+  nodeTarget?: NodeTargetView;
+  /** Booted and staged platform digests, and the agent's memory. */
+  host: HostView & { bootID: string };
+  verdict?: NonNullable<NodeTargetView['verdict']>;
+  pods: number;
+  /** A disruption budget forbids evictions. */
+  blocked: boolean;
+  agentDead: boolean;
+  /** Between the reboot call and the boot. */
+  down: boolean;
+  /** A person lifted our cordon while the node was away; until the controller has put it back, anything may run there. */
+  opened: boolean;
+  /** A person cordoned it and has not lifted it. */
+  personCordon: boolean;
+  inPool: boolean;
+  deleted: boolean;
+  /** Times that each digest was armed and failed since it was last allowed. */
+  failedOn: Set<string>;
+}
