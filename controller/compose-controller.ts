@@ -1,0 +1,201 @@
+/** What `scantling controller` is made of. Nothing is decided here: stores feed reconcilers, and reconcilers run while this process leads. */
+import { randomBytes } from 'node:crypto';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { imagebuilds } from './api/image-build.ts';
+import type { KubeObject } from './api/meta.ts';
+import type { Resource } from './api/resource.ts';
+import { systemdefinitions } from './api/system-definition.ts';
+import { systemsources } from './api/system-source.ts';
+import { createProcessBuilder } from './build/process.ts';
+import * as buildViews from './build/projection.ts';
+import { BuildReconciler } from './build/reconciler.ts';
+import { readRegistrySecret } from './build/secret.ts';
+import type { Config } from './config.ts';
+import * as definitionViews from './definition/projection.ts';
+import { createDefinitionReconciler } from './definition/reconciler.ts';
+import { watchDefinitions } from './definition/watch.ts';
+import { createClient } from './kube/client.ts';
+import { Controller, type Reconcile } from './kube/controller.ts';
+import { EventRecorder } from './kube/events.ts';
+import { loadKubeConfig } from './kube/kubeconfig.ts';
+import { LeaderElector } from './kube/leader.ts';
+import { Reflector } from './kube/reflector.ts';
+import { Store, type StoredObject } from './kube/store.ts';
+import { Transport } from './kube/transport.ts';
+import type { Running } from './main.ts';
+import { createRegistry } from './registry/client.ts';
+import { createRepositories } from './source/open.ts';
+import type { Log } from './telemetry/log.ts';
+import { serveProbes, type Check } from './telemetry/probes.ts';
+import { userAgent, version } from './version.ts';
+
+const leaseName = 'scantling-controller';
+/** A watch that has failed for so long will hardly recover without a new process. */
+const watchPatienceMs = 300_000;
+
+/** Kept equal to the API by a reflector each. */
+class Caches {
+  readonly #reflectors: {
+    name: string;
+    reflector: Pick<Reflector<KubeObject, StoredObject>, 'start' | 'stop' | 'synced' | 'failingSince'>;
+  }[] = [];
+  readonly #transport: Transport;
+  readonly #log: Log;
+
+  constructor(transport: Transport, log: Log) {
+    this.#transport = transport;
+    this.#log = log;
+  }
+
+  /** A store of one resource's projections. Several domains may have one each of the same resource: each keeps only what it needs. */
+  add<T extends KubeObject, P extends StoredObject>(
+    resource: Resource<T>,
+    project: (object: T) => P,
+    indexes: Readonly<Record<string, (p: P) => readonly string[]>> = {},
+  ): Store<P> {
+    const store = new Store<P>(indexes);
+    this.#reflectors.push({
+      name: resource.plural,
+      reflector: new Reflector({ transport: this.#transport, resource, project, store, log: this.#log }),
+    });
+    return store;
+  }
+
+  start(): void {
+    for (const { reflector } of this.#reflectors) reflector.start();
+  }
+
+  /** Resolves when every store holds a complete list. */
+  async synced(): Promise<void> {
+    await Promise.all(this.#reflectors.map(({ reflector }) => reflector.synced()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#reflectors.map(({ reflector }) => reflector.stop()));
+  }
+
+  /** For /healthz: the first resource that has not been heard of for too long. */
+  problem(now: number): string | undefined {
+    const failing = this.#reflectors.find(
+      ({ reflector }) => reflector.failingSince !== undefined && now - reflector.failingSince > watchPatienceMs,
+    );
+    return failing && `${failing.name} could not be listed or watched for more than five minutes`;
+  }
+}
+
+/** Starts the controller; resolves when its probes answer. It works from when it leads and its caches are complete. */
+export async function startController(
+  config: Config,
+  o: { log: Log; fail: (reason: string) => never; stopping: AbortSignal },
+): Promise<Running> {
+  const { log, fail } = o;
+  const identity = config.identity || `${hostname()}_${randomBytes(5).toString('hex')}`;
+  const now = Date.now;
+  const lead = { isLeading: (): boolean => !config['leader-elect'] };
+  const transport = new Transport({
+    kubeConfig: loadKubeConfig(config.kubeconfig || undefined),
+    userAgent: userAgent('controller'),
+    fence: () => lead.isLeading(),
+  });
+  const client = createClient(transport);
+  const events = new EventRecorder({ client, controller: 'scantling-controller', instance: identity, log });
+  const caches = new Caches(transport, log);
+  const controllers = assemble(config, { client, events, caches, log, now });
+
+  let synced = false;
+  const notSynced: Check = () => (synced ? undefined : 'not all resources are listed yet');
+  const probes =
+    config['http-address'] === 'off'
+      ? undefined
+      : await serveProbes(config['http-address'], {
+          live: { watches: () => caches.problem(now()) },
+          ready: { caches: notSynced },
+        });
+  log.info({ version, identity, address: probes?.address }, 'controller started');
+  caches.start();
+  const complete = caches.synced().then(() => {
+    synced = true;
+  });
+
+  const elector = config['leader-elect']
+    ? new LeaderElector({ client, namespace: config.namespace, name: leaseName, identity, log, onLost: fail })
+    : undefined;
+  if (elector) lead.isLeading = () => elector.isLeading();
+  const working = Promise.all([complete, elector?.start()]).then(
+    () => {
+      if (o.stopping.aborted) return;
+      log.info({ identity }, 'working');
+      for (const controller of controllers) controller.start();
+    },
+    (error: unknown) => {
+      if (!o.stopping.aborted) fail(`could not begin to work: ${String(error)}`);
+    },
+  );
+
+  return {
+    // No new work, then the work at hand, then what it had to say, and only then may another lead.
+    async stop() {
+      await Promise.all(controllers.map(controller => controller.stop()));
+      await events.flush();
+      await elector?.release();
+      await caches.stop();
+      await working;
+      await probes?.close();
+      await transport.close();
+    },
+  };
+}
+
+interface Parts {
+  client: ReturnType<typeof createClient>;
+  events: EventRecorder;
+  caches: Caches;
+  log: Log;
+  now: () => number;
+}
+
+/** The reconcilers with what they read and who wakes them. */
+function assemble(config: Config, { client, events, caches, log, now }: Parts): Controller[] {
+  const { namespace } = config;
+  const insecureHosts = new Set(config['insecure-registries']);
+  const registry = createRegistry({ insecureHosts, userAgent: userAgent('controller') });
+  const repositories = createRepositories({ client, namespace, userAgent: userAgent('controller'), now });
+  const make = (name: string, concurrency: number, reconcile: Reconcile): Controller =>
+    new Controller({ name, concurrency, reconcile, log });
+
+  const definitionStores = {
+    definitions: caches.add(systemdefinitions, definitionViews.projectDefinition, definitionViews.definitionIndexes),
+    builds: caches.add(imagebuilds, definitionViews.projectBuild),
+    sources: caches.add(systemsources, definitionViews.projectSource),
+  };
+  const readCredentials = (secret: string | undefined) => readRegistrySecret(client, namespace, secret);
+  const definition = createDefinitionReconciler({
+    client,
+    registry,
+    openRevision: (source, revision) => repositories.openRevision(source, revision),
+    readCredentials,
+    events,
+    now,
+  });
+  const definitions = make('definition', config['concurrent-definitions'], definition.reconcile);
+  watchDefinitions(definitionStores, key => definitions.enqueue(key));
+
+  const directory = config['build-directory'] || join(tmpdir(), 'scantling-builds');
+  const buildStore = caches.add(imagebuilds, buildViews.projectBuild);
+  const build = new BuildReconciler({
+    client,
+    registry,
+    builder: createProcessBuilder({ directory, insecureHosts, log, env: process.env }),
+    store: buildStore,
+    events,
+    namespace,
+    slots: config['concurrent-builds'],
+    now,
+  });
+  // A few workers more than builds, so that those that wait can say so.
+  const builds = make('build', config['concurrent-builds'] + 2, build.reconcile);
+  build.watch(key => builds.enqueue(key));
+
+  return [definitions, builds];
+}
