@@ -15,7 +15,7 @@ import { installDependencies } from './dependencies.mjs';
 import { withLock } from './lock.mjs';
 import { say, SetupError } from './progress.mjs';
 import { buildServers } from './server-build.mjs';
-import { cacheDirectory, missingServers, serverModules } from './server-binaries.mjs';
+import { cacheDirectory, findServer, missingServers, serverModules } from './server-binaries.mjs';
 import { downloadServers } from './server-download.mjs';
 import { installSystemPackages } from './system-packages.mjs';
 
@@ -24,6 +24,11 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 async function getServers() {
   const way = process.env['SCANTLING_SERVERS'] ?? '';
   if (!['', 'build', 'download'].includes(way)) throw new SetupError(`SCANTLING_SERVERS is ${way}; it can be build or download`);
+  const assets = process.env['KUBEBUILDER_ASSETS'];
+  const given = serverModules
+    .flatMap(({ packages }) => Object.values(packages))
+    .filter(name => assets && findServer(name) === join(assets, name));
+  if (assets) say(`KUBEBUILDER_ASSETS gives ${given.join(', ') || 'none of the servers'}`);
   if (serverModules.every(server => missingServers(server).length === 0)) return;
   await withLock(join(cacheDirectory(), 'set-up.lock'), async () => {
     let reachable = way !== 'build';
