@@ -1,6 +1,6 @@
-/** A step of a build failed in a way that the same inputs will most likely repeat. Carries what status.failure says. */
+/** A step of a build failed in a way that the same inputs will most likely repeat. Carries what status.failure says; its message is how the step ended. */
 export class BuildError extends Error {
-  /** As buildah names it: `STEP 2/3: RUN ...`. */
+  /** As buildah names it: `2/3: RUN ...`. */
   readonly step: string;
   /** Undefined when the step was ended by a signal or a deadline. */
   readonly exitCode: number | undefined;

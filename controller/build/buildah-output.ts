@@ -31,15 +31,16 @@ export class BuildahOutput {
     this.#partial = '';
     const exitCode = this.#stepExitCode() ?? ended.exitCode ?? undefined;
     const how = exitCode === undefined ? ended.how : `exit code ${exitCode}`;
-    return new BuildError(`${this.#step} failed (${how})`, { step: this.#step, exitCode, log: this.#lines });
+    return new BuildError(how, { step: this.#step, exitCode, log: this.#lines });
   }
 
   #line(raw: string): void {
     // Terminal control sequences say nothing in a status.
     // eslint-disable-next-line no-control-regex
     const line = this.#mask(raw.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '').replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, ''));
-    if (/^STEP \d+\/\d+: /.test(line)) {
-      this.#step = cut(line, maxStepLength);
+    const step = /^STEP (\d+\/\d+: .*)$/.exec(line)?.[1];
+    if (step !== undefined) {
+      this.#step = cut(step, maxStepLength);
       this.#lines = [];
       return;
     }

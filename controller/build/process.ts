@@ -130,7 +130,11 @@ class Build {
   /** Pull or push: its failures pass with the registry's. */
   async #transfer(files: BuildahFiles, what: 'pull' | 'push', args: string[]): Promise<void> {
     const failure = await this.#run(files, `buildah ${what}`, args);
-    if (failure) throw new TransientError('RegistryUnavailable', `${failure.message}: ${failure.log.at(-1) ?? 'no output'}`);
+    if (failure)
+      throw new TransientError(
+        'RegistryUnavailable',
+        `${failure.step}: ${failure.message}: ${failure.log.at(-1) ?? 'no output'}`,
+      );
   }
 
   async #run(files: BuildahFiles, step: string, args: string[]): Promise<BuildError | undefined> {

@@ -82,7 +82,7 @@ export function statusAcknowledged(build: ImageBuild, now: Date): ImageBuildStat
 function stepFailed(build: ImageBuild, before: ImageBuildStatus, error: BuildError, now: Date): Verdict {
   const attempts = (before.attempts ?? 0) + 1;
   const delay = retryDelaysMs[attempts - 1];
-  const message = `attempt ${attempts} of ${retryDelaysMs.length + 1}: ${error.message}`;
+  const message = `attempt ${attempts} of ${retryDelaysMs.length + 1}: step ${error.step}: ${error.message}`;
   const failure: ImageBuildStatusFailure = {
     step: cut(error.step, 1024),
     message: cut(error.message, 4096),
@@ -105,7 +105,7 @@ function attemptFailed(build: ImageBuild, before: ImageBuildStatus, error: unkno
   if (!(error instanceof StallingError)) {
     return { status: next(build, before, now, { outcome, change: { phase: 'Pending' } }), rethrow: error };
   }
-  const failure = { step: error.reason, message: cut(messageOf(error), 4096) };
+  const failure = { step: 'inputs', message: cut(messageOf(error), 4096) };
   const change = { phase: 'Failed' as const, failure, completionTime: timestamp(now) };
   return { status: next(build, before, now, { outcome, change }), rethrow: error };
 }
