@@ -34,6 +34,8 @@ export interface EnvironmentOptions {
   /** Program that runs the controller and the agents; default: the sources, by this Node. */
   program?: readonly [command: string, ...args: string[]];
   controllerFlags?: readonly string[];
+  /** False: no scheduler, no Deployments, evictions or node lifecycle, and no Leases for it (default true). */
+  workloads?: boolean;
   /** False: the controller is made, but not started. */
   startController?: boolean;
   /** Kept when given; otherwise a temporary one that is removed at the end. */
@@ -94,8 +96,7 @@ async function start(
   const git = await startGitServer();
   stops.push(() => git.stop());
   const controlPlane = await startControlPlane({
-    controllers: 'demo',
-    scheduler: true,
+    ...(options.workloads === false ? {} : { controllers: 'demo', scheduler: true }),
     directory: join(directory, 'control-plane'),
     apiServerFlags: ['--allow-privileged=true'],
     // Long enough that a busy machine does not make a node seem lost.
@@ -131,7 +132,7 @@ async function start(
   }
   stops.push(() => controller.stop());
 
-  const kubelets = new Kubelets({ client: admin, transport, log });
+  const kubelets = new Kubelets({ client: admin, transport, log, leases: options.workloads !== false });
   await kubelets.start();
   stops.push(() => kubelets.stop());
   const nodes = makeNodes(options, { base, kubelets, log, program }, async node =>

@@ -60,6 +60,8 @@ export interface KubeletsOptions {
   log: Log;
   /** How long the containers of a pod take to start. */
   podStartMs?: number;
+  /** False: no Leases, where nothing looks at them and there are hundreds of nodes. */
+  leases?: boolean;
 }
 
 export class Kubelets {
@@ -71,6 +73,7 @@ export class Kubelets {
   readonly #transport: Transport;
   readonly #log: Log;
   readonly #podStartMs: number;
+  readonly #leases: boolean;
   readonly #nodes = new Map<string, Simulated>();
   readonly #boundAt = new Map<string, number>();
   readonly #reflector: Reflector<Pod, PodView>;
@@ -82,6 +85,7 @@ export class Kubelets {
     this.#transport = options.transport;
     this.#log = options.log;
     this.#podStartMs = options.podStartMs ?? 500;
+    this.#leases = options.leases ?? true;
     this.#reflector = new Reflector({
       transport: options.transport,
       resource: pods,
@@ -106,7 +110,7 @@ export class Kubelets {
   async start(): Promise<void> {
     this.#reflector.start();
     this.#controller.start();
-    this.#timer = setInterval(() => void this.#renewAll(), renewEveryMs);
+    if (this.#leases) this.#timer = setInterval(() => void this.#renewAll(), renewEveryMs);
     await this.#reflector.synced();
   }
 
@@ -134,7 +138,7 @@ export class Kubelets {
     };
     const created = await this.#client.create(nodes, node);
     this.#nodes.set(shape.name, { ...shape, up: true });
-    await this.#client.create(leases, this.#lease(shape.name, created.metadata.uid ?? ''));
+    if (this.#leases) await this.#client.create(leases, this.#lease(shape.name, created.metadata.uid ?? ''));
     await this.#postStatus(shape.name);
     return created;
   }
@@ -160,7 +164,7 @@ export class Kubelets {
     const node = this.#node(name);
     node.up = true;
     node.bootID = bootID;
-    await this.#renew(name);
+    if (this.#leases) await this.#renew(name);
     await this.#postStatus(name);
     for (const pod of this.pods.byIndex('node', name)) this.#controller.enqueue(`${pod.namespace}/${pod.name}`);
   }

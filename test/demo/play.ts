@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SystemSource } from '../../controller/api/system-source.ts';
 import { systemsources } from '../../controller/api/system-source.ts';
+import type { Apply } from '../../controller/kube/client.ts';
 import { startEnvironment, type Environment } from '../cluster/environment.ts';
 import { Fleet } from '../cluster/fleet.ts';
 import { createWorkload, WorkloadWatch } from '../cluster/workloads.ts';
@@ -94,11 +95,11 @@ async function rest({ workload, environment }: Stage): Promise<void> {
 }
 
 async function createSource({ admin }: Environment, url: string): Promise<void> {
-  const source = {
+  const source: Apply<SystemSource> = {
     apiVersion: 'scantling.dev/v1alpha1',
     kind: 'SystemSource',
     metadata: { name: 'fleet' },
     spec: { url, allowInsecure: true, path: 'systems', interval: '1s' },
-  } as SystemSource;
-  await admin.create(systemsources, source);
+  };
+  await admin.apply(systemsources, source, { fieldManager: 'kubectl' });
 }
