@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { conditionOf } from '../../controller/api/conditions.ts';
+import { StallingError, TransientError, WaitingError } from '../../controller/api/errors.ts';
+import type { ImageBuild, ImageBuildStatus } from '../../controller/api/image-build.ts';
+import { requestedAt } from '../../controller/api/names.ts';
+import { BuildError } from '../../controller/build/build-error.ts';
+import { isSettled, projectBuild } from '../../controller/build/projection.ts';
+import { retryDelaysMs, statusAfter } from '../../controller/build/status.ts';
+import type { BuildEvent, Verdict } from '../../controller/build/status.ts';
+import { sha256 } from '../../controller/registry/digest.ts';
+
+const now = new Date('2026-01-02T03:04:05Z');
+const image = {
+  reference: 'r.example/os@sha256:0',
+  digest: 'sha256:0',
+  version: 'os-1',
+  platforms: [{ platform: 'linux/amd64', digest: 'sha256:1' }],
+};
+const stepError = new BuildError('exit code 7', {
+  step: '2/2: RUN false',
+  exitCode: 7,
+  log: Array.from({ length: 60 }, (_, i) => `line ${i}`),
+});
+
+function buildOf(status?: ImageBuildStatus, asked?: string): ImageBuild {
+  return {
+    apiVersion: 'scantling.dev/v1alpha1',
+    kind: 'ImageBuild',
+    metadata: {
+      name: 'os-0123456789',
+      uid: 'u',
+      resourceVersion: '1',
+      generation: 1,
+      ...(asked === undefined ? {} : { annotations: { [requestedAt]: asked } }),
+    },
+    spec: {
+      definitionRef: { name: 'os' },
+      context: sha256('context'),
+      base: `r.example/base@${sha256('base')}`,
+      output: { repository: 'r.example/os' },
+      timeout: '30m',
+      builderVersion: '1',
+    },
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+const after = (build: ImageBuild, event: BuildEvent): Verdict => statusAfter(build, event, now);
+const ready = (verdict: Verdict): [string | undefined, string | undefined] => {
+  const condition = conditionOf(verdict.status.conditions, 'Ready');
+  return [condition?.status, condition?.reason];
+};
+
+test('from nothing to Succeeded', () => {
+  const queued = after(buildOf(), { kind: 'Queued', running: 4 });
+  assert.equal(queued.status.phase, 'Pending');
+  assert.deepEqual(ready(queued), ['False', 'Queued']);
+  const started = after(buildOf(queued.status), { kind: 'Started' });
+  assert.equal(started.status.phase, 'Building');
+  assert.equal(started.status.startTime, '2026-01-02T03:04:05Z');
+  assert.ok(conditionOf(started.status.conditions, 'Reconciling'));
+  const { status } = after(buildOf(started.status), { kind: 'Succeeded', image });
+  assert.equal(status.phase, 'Succeeded');
+  assert.equal(status.attempts, 1);
+  assert.deepEqual(status.image, image);
+  assert.equal(status.observedGeneration, 1);
+  assert.equal(conditionOf(status.conditions, 'Ready')?.status, 'True');
+  assert.equal(conditionOf(status.conditions, 'Reconciling'), undefined);
+  assert.ok(isSettled(projectBuild(buildOf(status))));
+});
+
+test('a failed step is tried again, and then no more', () => {
+  let status: ImageBuildStatus = {};
+  for (const [i, delay] of retryDelaysMs.entries()) {
+    const verdict = after(buildOf(after(buildOf(status), { kind: 'Started' }).status), { kind: 'Thrown', error: stepError });
+    ({ status } = verdict);
+    assert.equal(verdict.retryAfterMs, delay);
+    assert.equal(status.phase, 'Pending');
+    assert.equal(status.attempts, i + 1);
+    assert.deepEqual(ready(verdict), ['False', 'BuildFailed']);
+    assert.equal(conditionOf(status.conditions, 'Stalled'), undefined);
+    assert.ok(!isSettled(projectBuild(buildOf(status))));
+  }
+  const last = after(buildOf(status), { kind: 'Thrown', error: stepError });
+  assert.equal(last.status.phase, 'Failed');
+  assert.ok(last.rethrow instanceof StallingError);
+  assert.ok(conditionOf(last.status.conditions, 'Stalled'));
+  assert.equal(last.status.failure?.step, '2/2: RUN false');
+  assert.equal(last.status.failure?.exitCode, 7);
+  assert.deepEqual(last.status.failure?.log?.slice(-1), ['line 59']);
+  assert.equal(last.status.failure?.log?.length, 40);
+  assert.match(conditionOf(last.status.conditions, 'Ready')?.message ?? '', /attempt 3 of 3: step 2\/2: RUN false: exit code 7/);
+  assert.ok(isSettled(projectBuild(buildOf(last.status))));
+});
+
+test('the registry is tried for ever, and its failures count for nothing', () => {
+  let status: ImageBuildStatus = {};
+  for (let i = 0; i < 10; i++) {
+    for (const error of [
+      new TransientError('RegistryUnavailable', 'r answers 503'),
+      new WaitingError('SecretNotFound', 'none', 1),
+      new Error('other'),
+    ]) {
+      const verdict = after(buildOf(after(buildOf(status), { kind: 'Started' }).status), { kind: 'Thrown', error });
+      ({ status } = verdict);
+      assert.equal(verdict.rethrow, error);
+      assert.deepEqual([status.phase, status.attempts, status.failure], ['Pending', 0, undefined]);
+    }
+  }
+});
+
+test('what only a person can change ends at once, until they ask', () => {
+  const error = new StallingError('BaseNotBootable', 'base image x is not bootable');
+  const { status, rethrow } = after(buildOf({}, 'first'), { kind: 'Thrown', error });
+  assert.equal(rethrow, error);
+  assert.equal(status.phase, 'Failed');
+  assert.equal(status.lastHandledReconcileAt, 'first');
+  assert.ok(isSettled(projectBuild(buildOf(status, 'first'))));
+  const asked = buildOf({ ...status, attempts: 3 }, 'second');
+  assert.ok(!isSettled(projectBuild(asked)));
+  const again = after(asked, { kind: 'Started' }).status;
+  assert.deepEqual([again.attempts, again.failure, again.lastHandledReconcileAt], [0, undefined, 'second']);
+});
+
+test('a failure stays visible during the next attempt and goes with a success', () => {
+  const failed = after(buildOf(), { kind: 'Thrown', error: stepError }).status;
+  const building = after(buildOf(failed), { kind: 'Started' }).status;
+  assert.equal(building.failure?.exitCode, 7);
+  assert.equal(after(buildOf(building), { kind: 'Succeeded', image }).status.failure, undefined);
+});
