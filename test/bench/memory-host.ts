@@ -70,6 +70,7 @@ export class MemoryHost implements Host {
       digest: request.digest,
       done: this.#carryOut(request),
       cancel: () => Promise.resolve(),
+      forget: () => Promise.resolve(),
     };
     return Promise.resolve(operation);
   }
