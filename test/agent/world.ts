@@ -1,0 +1,185 @@
+/** An agent's world in one process: a host, a target, a disk and a clock, with the agent's steps taken one by one. */
+import { emptyMemory, parseMemory } from '../../controller/agent/memory.ts';
+import type { Memory } from '../../controller/agent/memory.ts';
+import type { MemoryStore } from '../../controller/agent/memory-file.ts';
+import { Mind } from '../../controller/agent/mind.ts';
+import { decide } from '../../controller/agent/decide.ts';
+import type { Facts, Situation, Step } from '../../controller/agent/decide.ts';
+import type { BootcStatus } from '../../controller/agent/bootc-status.ts';
+import { settle, take } from '../../controller/agent/steps.ts';
+import type { Hands } from '../../controller/agent/steps.ts';
+import { approvalOf, digestOf } from '../../controller/agent/target.ts';
+import type { TargetView } from '../../controller/agent/target-watch.ts';
+import { createLog } from '../../controller/telemetry/log.ts';
+import type { NodeTargetSpec } from '../../controller/api/node-target.ts';
+import { MemoryHost } from '../cluster/host/memory-host.ts';
+import type { MemoryHostOptions } from '../cluster/host/memory-host.ts';
+
+/** A digest that is easy to tell from others. */
+export function digest(n: number | string): string {
+  return `sha256:${String(n).padStart(2, '0').repeat(32)}`;
+}
+
+export function imageOf(n: number | string): string {
+  return `registry.example.com/os@${digest(n)}`;
+}
+
+export function specOf(n: number, more: Partial<NodeTargetSpec> = {}): NodeTargetSpec {
+  return {
+    poolRef: { name: 'pool' },
+    image: imageOf(n),
+    digests: [digest(n)],
+    revision: `main@sha1:${String(n).padStart(40, '0')}`,
+    state: 'Staged',
+    since: '2026-01-01T00:00:00Z',
+    ...more,
+  };
+}
+
+/** The agent was killed before an effect. */
+export class Killed extends Error {}
+
+/** A disk: keeps text, as a file does, so that nothing is shared by reference with the next life. */
+export class Disk implements MemoryStore {
+  text: string | undefined;
+  before: ((effect: string) => void) | undefined;
+
+  async load(): Promise<Memory> {
+    return this.text === undefined ? emptyMemory() : parseMemory(this.text);
+  }
+
+  async save(memory: Memory): Promise<void> {
+    this.before?.('Save');
+    this.text = JSON.stringify(memory);
+  }
+}
+
+export class World {
+  readonly host: MemoryHost;
+  readonly disk = new Disk();
+  target: TargetView;
+  now = Date.parse('2026-01-01T00:00:00Z');
+  /** Effects so far, by name. */
+  readonly effects: string[] = [];
+  readonly reports: Situation[] = [];
+  /** What the agent was told last. */
+  resting: Situation | undefined;
+  /** Looks at each effect before it happens; may throw Killed. */
+  watch: ((effect: string) => void) | undefined;
+  #mind: Mind;
+  #adopted = false;
+  #approvals = 0;
+
+  constructor(spec: NodeTargetSpec, options: Partial<MemoryHostOptions> = {}) {
+    this.host = new MemoryHost({
+      booted: { image: imageOf(1), digest: digest(1) },
+      before: effect => this.#before(effect),
+      ...options,
+    });
+    this.disk.before = effect => this.#before(effect);
+    this.target = { name: 'node', uid: 'uid', resourceVersion: '1', generation: 1, spec, retried: [] };
+    this.#mind = new Mind(this.disk);
+  }
+
+  setSpec(spec: NodeTargetSpec): void {
+    this.target = { ...this.target, generation: (this.target.generation ?? 0) + 1, spec };
+  }
+
+  /** A new go-ahead for the image of the target. */
+  approve(): string {
+    const approval = `2026-01-01T00:00:${String(this.#approvals++).padStart(2, '0')}Z/${digestOf(this.target.spec.image)}`;
+    this.setSpec({ ...this.target.spec, state: 'Booted', approval });
+    return approval;
+  }
+
+  revoke(): void {
+    const { approval: _approval, ...spec } = this.target.spec;
+    this.setSpec({ ...spec, state: 'Staged' });
+  }
+
+  /** The agent's process ends; what it had started on the host goes on. */
+  restart(): void {
+    this.#mind = new Mind(this.disk);
+    this.#adopted = false;
+  }
+
+  memory(): Promise<Memory> {
+    return this.disk.load();
+  }
+
+  /** Lets the agent work until it rests. Throws when it never does. */
+  async run(): Promise<Situation> {
+    let fresh: BootcStatus | undefined;
+    for (let i = 0; i < 50; i++) {
+      const operation = await this.#operation();
+      if (operation) {
+        fresh = await settle(operation, await operation.running.done, this.target, this.#hands());
+        continue;
+      }
+      const facts = await this.facts(fresh);
+      const step = decide(facts);
+      if (step.do === 'Rest') {
+        this.resting = step.situation;
+        return step.situation;
+      }
+      this.#check(step);
+      fresh = await take(step, this.target, facts, this.#hands());
+    }
+    throw new Error(`the agent never rests: ${this.effects.slice(-10).join(' ')}`);
+  }
+
+  async facts(fresh?: BootcStatus): Promise<Facts> {
+    const memory = await this.#mind.memory(undefined);
+    const { stageTrouble, bootTrouble, lockTried } = this.#mind;
+    return {
+      now: this.now,
+      spec: this.target.spec,
+      retried: this.target.retried,
+      boot: await this.host.boot(),
+      status: fresh ?? (await this.host.status()),
+      features: await this.host.features(),
+      memory,
+      stopping: this.host.rebootRequested,
+      lockTried,
+      ...(stageTrouble ? { trouble: stageTrouble } : {}),
+      ...(bootTrouble && bootTrouble.approval === approvalOf(this.target.spec) ? { bootTrouble } : {}),
+      rebootGraceMs: 30_000,
+      rebootTimeoutMs: 600_000,
+    };
+  }
+
+  /** Rules that hold for every step that is about to be taken; tests add theirs. */
+  check: ((step: Step) => void) | undefined;
+  #check(step: Step): void {
+    this.check?.(step);
+  }
+
+  async #operation(): Promise<Mind['operation']> {
+    if (!this.#mind.operation && !this.#adopted) {
+      const running = await this.host.adopt();
+      if (running) this.#mind.operation = { running };
+      else this.#adopted = true;
+    }
+    return this.#mind.operation;
+  }
+
+  #before(effect: string): void {
+    this.watch?.(effect);
+    this.effects.push(effect);
+  }
+
+  #hands(): Hands {
+    return {
+      host: this.host,
+      mind: this.#mind,
+      log: createLog('silent'),
+      now: () => this.now,
+      random: () => 0,
+      report: async (_target, situation) => {
+        this.#before('Report');
+        this.reports.push(situation);
+        return this.target;
+      },
+    };
+  }
+}
