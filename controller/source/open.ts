@@ -12,7 +12,7 @@ import { type Credentials, credentialsOf, fingerprint } from './credentials.ts';
 import { GitHttp, type Wire } from './git-http.ts';
 import type { SourceReason } from './reasons.ts';
 import { type FetchContext, type Cached, Repository } from './repository.ts';
-import { type RepositoryTree, type SkippingTree, createRepositoryTree } from './repository-tree.ts';
+import { type RepositoryTree, type SourceTree, createRepositoryTree } from './repository-tree.ts';
 import { parseRevision } from './revision.ts';
 
 export interface RepositoriesOptions {
@@ -29,7 +29,7 @@ export interface Repositories {
   /** The repository of a source with its present credentials. */
   of(source: SystemSource): Promise<Repository>;
   /** The tree of a commit; nothing is fetched before it is read. */
-  tree(source: SystemSource, repository: Repository, oid: string, signal?: AbortSignal): SkippingTree;
+  tree(source: SystemSource, repository: Repository, oid: string, signal?: AbortSignal): SourceTree;
   /** Deadline (spec.timeout) and accounting of one operation for a source. */
   wire(source: SystemSource, signal?: AbortSignal): Wire;
   /**
@@ -68,7 +68,7 @@ export function createRepositories(o: RepositoriesOptions): Repositories {
     await release(name, key);
     return entry.repository;
   };
-  const tree = (source: SystemSource, repository: Repository, oid: string, signal?: AbortSignal): SkippingTree => {
+  const tree = (source: SystemSource, repository: Repository, oid: string, signal?: AbortSignal): SourceTree => {
     const { limits } = source.spec;
     const context = (): FetchContext => ({ ...wireOf(source, signal), commit: oid, limits });
     return createRepositoryTree({

@@ -22,6 +22,8 @@ export const sourceReasons = {
   DocumentsRefused: 'Some documents are invalid; status.failures names file and line.',
   ObjectClaimed: 'Another source declares the same object; neither changes it until one lets go.',
   TooManyObjects: 'The revision declares more objects than an inventory can hold.',
+  NewRevision: 'A revision was applied (event).',
+  Released: 'A deleted source left its objects in place, without its label (event).',
   PruneBlocked: 'Objects whose documents are gone stay, because removing them needs a word from a person or a clean revision.',
 } as const;
 

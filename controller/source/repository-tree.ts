@@ -28,29 +28,34 @@ export interface TreeObjects {
   objects(oids: readonly string[]): Promise<Map<string, GitObject>>;
 }
 
-/** Directories that a walk leaves out, submodules included, by the path of the entry. */
-export type Skip = (path: string) => boolean;
+/** What a walk leaves out, unread. */
+export type Skip = (item: Found) => boolean;
 
-/** As `RepositoryTree`, with a list that may leave parts out unread. */
-export interface SkippingTree extends RepositoryTree {
+/** As `RepositoryTree`, with a list that may leave parts out, and a read that takes content as it is. */
+export interface SourceTree extends RepositoryTree {
   list(directory: string, skip?: Skip): Promise<TreeEntry[]>;
+  readRaw(entries: readonly TreeEntry[]): Promise<Map<string, Uint8Array>>;
 }
 
 type Found = TreeEntry | { path: string; mode: 'submodule'; oid: string };
 
-export function createRepositoryTree(source: TreeObjects): SkippingTree {
+export function createRepositoryTree(source: TreeObjects): SourceTree {
   let root: Promise<TreeEntry> | undefined;
   let objects = 0;
 
   const load = async (oids: readonly string[]): Promise<Map<string, GitObject>> => {
+    if (oids.length === 0) return new Map();
     objects += oids.length;
     if (objects > source.limits.objects)
       throw exceeded('objects', source.limits.objects, 'more are needed to read the documents');
     return source.objects(oids);
   };
+  const parsed = new Map<string, TreeItem[]>();
   const items = async (directories: readonly Found[]): Promise<{ directory: Found; items: TreeItem[] }[]> => {
-    const loaded = await load(directories.map(d => d.oid));
-    return directories.map(directory => ({ directory, items: parseTree(directory.oid, bytesOf(loaded, directory.oid, 'tree')) }));
+    const missing = [...new Set(directories.map(d => d.oid))].filter(oid => !parsed.has(oid));
+    const loaded = await load(missing);
+    for (const oid of missing) parsed.set(oid, parseTree(oid, bytesOf(loaded, oid, 'tree')));
+    return directories.map(directory => ({ directory, items: parsed.get(directory.oid) ?? [] }));
   };
   const find = async (path: string): Promise<Found | undefined> => {
     let at: Found = await (root ??= rootOf(source));
@@ -69,9 +74,22 @@ export function createRepositoryTree(source: TreeObjects): SkippingTree {
     return found && requireSupported(found);
   };
 
+  const readRaw = async (entries: readonly TreeEntry[]): Promise<Map<string, Uint8Array>> => {
+    const loaded = await load([...new Set(entries.map(e => e.oid))]);
+    const out = new Map<string, Uint8Array>();
+    for (const { oid, path } of entries) {
+      const bytes = bytesOf(loaded, oid, 'blob');
+      if (bytes.byteLength > source.limits.fileBytes) {
+        throw exceeded('fileBytes', source.limits.fileBytes, `${path} has ${bytes.byteLength} bytes`);
+      }
+      out.set(oid, bytes);
+    }
+    return out;
+  };
+
   return {
     entry,
-    async list(directory, skip = () => false) {
+    async list(directory, skip: Skip = () => false) {
       const top = await entry(directory);
       if (top?.mode !== 'directory')
         throw new StallingError('PathNotFound' satisfies SourceReason, `${directory} is not a directory of the commit`);
@@ -80,21 +98,17 @@ export function createRepositoryTree(source: TreeObjects): SkippingTree {
         const below = (await items(level)).flatMap(({ directory: d, items: list }) =>
           list.map(i => ({ ...i, path: join(d.path, i.name) })),
         );
-        const kept = below.filter(i => !skip(i.path)).map(requireSupported);
+        const kept = below.filter(i => !skip(i)).map(requireSupported);
         out.push(...kept.filter(i => i.mode !== 'directory'));
         level = kept.filter(i => i.mode === 'directory');
       }
       return out.toSorted((a, b) => (a.path < b.path ? -1 : 1));
     },
+    readRaw,
     async read(entries) {
-      const loaded = await load([...new Set(entries.map(e => e.oid))]);
-      const out = new Map<string, Uint8Array>();
+      const out = await readRaw(entries);
       for (const { oid, path } of entries) {
-        const bytes = bytesOf(loaded, oid, 'blob');
-        if (bytes.byteLength > source.limits.fileBytes)
-          throw exceeded('fileBytes', source.limits.fileBytes, `${path} has ${bytes.byteLength} bytes`);
-        if (isLfsPointer(bytes)) throw unsupported(`${path} is a Git LFS pointer`);
-        out.set(oid, bytes);
+        if (isLfsPointer(out.get(oid))) throw unsupported(`${path} is a Git LFS pointer`);
       }
       return out;
     },
@@ -128,8 +142,9 @@ function requireSupported(found: Found): TreeEntry {
 }
 
 /** https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer is under 1024 bytes and starts with its version. */
-function isLfsPointer(bytes: Uint8Array): boolean {
+export function isLfsPointer(bytes: Uint8Array | undefined): boolean {
   return (
+    bytes !== undefined &&
     bytes.byteLength < 1024 &&
     Buffer.from(bytes.subarray(0, 42)).toString('latin1') === 'version https://git-lfs.github.com/spec/v1'
   );

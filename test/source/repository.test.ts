@@ -6,7 +6,7 @@ import { ByteCache } from '../../controller/source/byte-cache.ts';
 import type { Credentials } from '../../controller/source/credentials.ts';
 import { GitHttp } from '../../controller/source/git-http.ts';
 import { type Cached, type FetchContext, Repository } from '../../controller/source/repository.ts';
-import { type SkippingTree, createRepositoryTree } from '../../controller/source/repository-tree.ts';
+import { type SourceTree, createRepositoryTree } from '../../controller/source/repository-tree.ts';
 import type { GitRepository } from '../cluster/git-repository.ts';
 import { type GitServer, startGitServer } from '../cluster/git-server.ts';
 
@@ -24,7 +24,7 @@ function context(commit: string, changes: Partial<SystemSourceSpecLimits> = {}):
   return { commit, limits: { ...limits, ...changes }, signal: AbortSignal.timeout(20_000) };
 }
 
-function treeOf(repository: Repository, commit: string, changes: Partial<SystemSourceSpecLimits> = {}): SkippingTree {
+function treeOf(repository: Repository, commit: string, changes: Partial<SystemSourceSpecLimits> = {}): SourceTree {
   const c = context(commit, changes);
   return createRepositoryTree({
     limits: c.limits,
@@ -33,7 +33,7 @@ function treeOf(repository: Repository, commit: string, changes: Partial<SystemS
   });
 }
 
-async function content(tree: SkippingTree, path: string): Promise<string | undefined> {
+async function content(tree: SourceTree, path: string): Promise<string | undefined> {
   const entry = await tree.entry(path);
   if (!entry) return undefined;
   const bytes = (await tree.read([entry])).get(entry.oid);
@@ -136,7 +136,7 @@ for (const kind of ['v2-filter', 'v1-shallow'] as const) {
         content(tree, 'systems/pointer'),
         stalling('UnsupportedGitFeature', /^systems\/pointer is a Git LFS pointer/),
       );
-      const skipped = await tree.list('systems', path => path === 'systems/submodule');
+      const skipped = await tree.list('systems', item => item.path === 'systems/submodule');
       assert.equal(skipped.length, 5);
     });
 

@@ -1,0 +1,76 @@
+/** What a document asks to be applied, and whether what is stored is already that (pure). */
+import type { KubeObject } from '../api/meta.ts';
+import { documentAnnotation, inputsAnnotation, sourceLabel } from '../api/names.ts';
+import type { SourceDocument, Json } from './document.ts';
+import { directoryOf } from './inputs.ts';
+import { parseRevision } from './revision.ts';
+
+/** A stored object of a kind that documents can have. */
+export interface Stored extends KubeObject {
+  spec?: { [key: string]: Json };
+}
+
+export interface Desired extends KubeObject {
+  spec: { [key: string]: Json };
+}
+
+export interface DesiredOptions {
+  source: string;
+  /** Revision being applied. */
+  revision: string;
+  /** Digest of the document and its inputs. */
+  digest: string;
+  stored: Stored | undefined;
+  /** Stored revisions may be gone from the repository (rewritten history), so they are not kept. */
+  rewound: boolean;
+}
+
+/**
+ * The object as the source owns it. A definition is pinned to the commit that last changed it or its inputs: while their digest stays,
+ * so does the revision, and a commit that touches one of a thousand definitions writes one.
+ */
+export function desiredObject(document: SourceDocument, o: DesiredOptions): Desired {
+  return {
+    apiVersion: 'scantling.dev/v1alpha1',
+    kind: document.kind,
+    metadata: {
+      name: document.name,
+      labels: { ...document.labels, [sourceLabel]: o.source },
+      annotations: { ...document.annotations, [documentAnnotation]: document.file, [inputsAnnotation]: o.digest },
+    },
+    spec: {
+      ...document.spec,
+      ...(document.kind === 'SystemDefinition'
+        ? { sourceRef: { name: o.source, path: directoryOf(document.file), revision: pinned(o) } }
+        : {}),
+    },
+  };
+}
+
+function pinned({ stored, digest, revision, rewound }: DesiredOptions): string {
+  const ref = stored?.spec?.['sourceRef'];
+  const before = typeof ref === 'object' && ref !== null && !Array.isArray(ref) ? ref['revision'] : undefined;
+  const same = stored?.metadata.annotations?.[inputsAnnotation] === digest;
+  return same && !rewound && typeof before === 'string' && parseRevision(before) ? before : revision;
+}
+
+/** True when applying would change nothing: all that is desired is there, and nothing that the digest covers went away. */
+export function isApplied(desired: Desired, stored: Stored | undefined): boolean {
+  if (!stored || stored.metadata.deletionTimestamp !== undefined) return false;
+  const { labels = {}, annotations = {} } = stored.metadata;
+  return (
+    covers(labels, desired.metadata.labels) &&
+    covers(annotations, desired.metadata.annotations) &&
+    covers(stored.spec, desired.spec)
+  );
+}
+
+/** Every field of `wanted` is in `there` with the same value; `there` may have more (defaults, other managers' fields). */
+function covers(there: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted))
+    return Array.isArray(there) && there.length === wanted.length && wanted.every((w, i) => covers(there[i], w));
+  if (typeof wanted !== 'object' || wanted === null) return there === wanted;
+  if (typeof there !== 'object' || there === null) return false;
+  const values = new Map<string, unknown>(Object.entries(there));
+  return Object.entries(wanted).every(([key, value]) => covers(values.get(key), value));
+}

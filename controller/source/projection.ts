@@ -1,0 +1,46 @@
+/** What the source controller remembers of the objects that wake it. */
+import type { KubeObject } from '../api/meta.ts';
+import { allowRemovals, allowRewind, requestedAt, sourceLabel } from '../api/names.ts';
+import type { SystemSource } from '../api/system-source.ts';
+import type { StoredObject } from '../kube/store.ts';
+import { keyOf } from './prune.ts';
+
+export interface SourceView extends StoredObject {
+  /** Changes when there is something to do: spec, a request, a consent, a deletion. */
+  wanted: string;
+  suspended: boolean;
+  /** Objects it applied, as `Kind/name`. */
+  inventory: readonly string[];
+}
+
+/** A definition or pool that a source may have applied. */
+export interface OwnedView extends StoredObject {
+  generation: number;
+  /** Name of the source. */
+  source?: string;
+}
+
+export function projectSource({ metadata, spec, status }: SystemSource): SourceView {
+  const { annotations = {} } = metadata;
+  return {
+    ...stored(metadata),
+    wanted: JSON.stringify([
+      metadata.generation,
+      annotations[requestedAt],
+      annotations[allowRemovals],
+      annotations[allowRewind],
+      metadata.deletionTimestamp,
+    ]),
+    suspended: spec.suspend,
+    inventory: (status?.inventory ?? []).map(keyOf),
+  };
+}
+
+export function projectOwned({ metadata }: KubeObject): OwnedView {
+  const source = metadata.labels?.[sourceLabel];
+  return { ...stored(metadata), generation: metadata.generation ?? 0, ...(source === undefined ? {} : { source }) };
+}
+
+function stored(metadata: { name: string; uid?: string; resourceVersion?: string }): StoredObject {
+  return { name: metadata.name, uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' };
+}

@@ -1,0 +1,92 @@
+/** Reads what a revision declares: the documents under the path, decoded, and what each reads from the repository. */
+import { createBreather } from './breather.ts';
+import { type Failure, type SourceDocument, decodeFile, lineOfField } from './document.ts';
+import { inputsDigest } from './inputs.ts';
+import { keyOf } from './prune.ts';
+import { type SourceTree, type TreeEntry, isLfsPointer } from './repository-tree.ts';
+
+/** A document that may be applied. */
+export interface Declared {
+  document: SourceDocument;
+  /** Digest of the document and its inputs. */
+  digest: string;
+  /** Its file, for the line of what the API server refuses. */
+  bytes: Uint8Array;
+}
+
+export interface Reading {
+  pathExists: boolean;
+  declared: Declared[];
+  failures: Failure[];
+  /** Documents of our kinds that were found, good or bad. */
+  found: number;
+}
+
+export interface ReadingOptions {
+  /** spec.path. */
+  path: string;
+  /** Files that objects of this source came from. */
+  known: ReadonlySet<string>;
+  /** Tells repositories apart in the digests. */
+  origin: string;
+}
+
+/** Throws what the tree throws for the commit as a whole; what is wrong with one document is a failure in the result. */
+export async function readDocuments(tree: SourceTree, o: ReadingOptions): Promise<Reading> {
+  const top = await tree.entry(o.path);
+  if (top?.mode !== 'directory') return { pathExists: false, declared: [], failures: [], found: 0 };
+  const reading: Reading = { pathExists: true, declared: [], failures: [], found: 0 };
+  const breathe = createBreather();
+  const decoded: { document: SourceDocument; bytes: Uint8Array }[] = [];
+  const files = await documentFiles(tree, top.path);
+  const contents = await tree.readRaw(files);
+  for (const file of files) {
+    await breathe();
+    const bytes = contents.get(file.oid) ?? new Uint8Array();
+    const { documents, failures, refused } = decodeOne(file.path, bytes, o.known.has(file.path));
+    decoded.push(...documents.map(document => ({ document, bytes })));
+    reading.failures.push(...failures);
+    reading.found += documents.length + refused;
+  }
+  for (const one of withoutTwins(decoded, reading.failures)) {
+    await breathe();
+    const read = await inputsDigest(one.document, tree, o.origin);
+    if ('digest' in read) reading.declared.push({ ...one, digest: read.digest });
+    else reading.failures.push(...read.problems.map(p => failureAt(one, p.field, p.message)));
+  }
+  return reading;
+}
+
+/** A failure of a document at the line of a field. */
+export function failureAt(o: { document: SourceDocument; bytes: Uint8Array }, field: string, message: string): Failure {
+  const line = lineOfField(o.bytes, o.document.index, field) ?? o.document.line;
+  return { file: o.document.file, line, message: field === '' ? message : `${field}: ${message}` };
+}
+
+/** YAML files at any depth; hidden directories and files belong to tools, and a submodule matters only to a document that names it. */
+async function documentFiles(tree: SourceTree, directory: string): Promise<TreeEntry[]> {
+  const list = await tree.list(
+    directory,
+    ({ path, mode }) => mode === 'submodule' || path.slice(path.lastIndexOf('/') + 1).startsWith('.'),
+  );
+  return list.filter(({ path, mode }) => mode !== 'symlink' && /\.ya?ml$/.test(path));
+}
+
+function decodeOne(file: string, bytes: Uint8Array, known: boolean): ReturnType<typeof decodeFile> {
+  if (!known || !isLfsPointer(bytes)) return decodeFile(file, bytes, known);
+  return { documents: [], failures: [{ file, message: 'is a Git LFS pointer, which is not supported' }], refused: 1 };
+}
+
+/** Documents that declare the same object say different things of it; which one is meant cannot be known, so both are refused. */
+function withoutTwins<T extends { document: SourceDocument }>(all: readonly T[], failures: Failure[]): T[] {
+  const places = new Map<string, SourceDocument[]>();
+  for (const { document } of all) places.set(keyOf(document), [...(places.get(keyOf(document)) ?? []), document]);
+  return all.filter(({ document }) => {
+    const others = (places.get(keyOf(document)) ?? []).filter(d => d !== document);
+    if (others[0]) {
+      const where = `${others[0].file}:${others[0].line}`;
+      failures.push({ file: document.file, line: document.line, message: `${keyOf(document)} is declared again in ${where}` });
+    }
+    return others.length === 0;
+  });
+}

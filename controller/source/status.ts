@@ -1,0 +1,129 @@
+/** The status of a SystemSource after a pass (pure). */
+import { type Outcome, conditionOf, conditionsOf } from '../api/conditions.ts';
+import { StallingError, WaitingError } from '../api/errors.ts';
+import { requestedAt } from '../api/names.ts';
+import type { SystemSource, SystemSourceStatus } from '../api/system-source.ts';
+import type { Failure } from './document.ts';
+import { type SourceReason, pruneBlocked } from './reasons.ts';
+import type { Transport } from './repository.ts';
+import type { SyncResult } from './sync.ts';
+
+/** What a pass found before it ended, well or not. */
+export interface Pass {
+  /** Revision that was resolved. */
+  revision?: string;
+  transport?: Transport;
+  result?: SyncResult;
+  error?: unknown;
+}
+
+/** maxItems of status.failures. */
+const mostFailures = 100;
+
+export function statusAfter({ metadata, status: before, spec }: SystemSource, pass: Pass, now: Date): SystemSourceStatus {
+  const { revision, transport, result, error } = pass;
+  const requested = metadata.annotations?.[requestedAt];
+  const synced = error === undefined ? result : undefined;
+  const outcome: Outcome = synced ? outcomeOf(synced, spec.path, revision ?? '') : { kind: 'Failed', error };
+  const acted = outcome.kind === 'Ready' || outcome.error instanceof StallingError;
+  return withoutUndefined({
+    ...before,
+    ...(acted ? { observedGeneration: metadata.generation } : {}),
+    ...(requested === undefined ? {} : { lastHandledReconcileAt: requested }),
+    ...(revision === undefined ? {} : { lastAttemptedRevision: revision }),
+    ...(transport ? { transport: transport.transport, transportReason: transport.transportReason } : {}),
+    ...(synced ? { inventory: synced.inventory, failures: bounded(synced.failures) } : {}),
+    ...(synced && synced.reading.found > 0 ? { lastAppliedRevision: revision } : {}),
+    conditions: conditionsOf(before?.conditions, metadata.generation, outcome, now, extraConditions(synced)),
+  });
+}
+
+/** Suspended: nothing else is said than that; Ready stays what it was. A source that never was Ready waits for a person to resume it. */
+export function suspendedStatus({ metadata, status: before }: SystemSource, now: Date): SystemSourceStatus {
+  const message = 'spec.suspend is set';
+  const reason = 'Suspended' satisfies SourceReason;
+  const wasReady = conditionOf(before?.conditions, 'Ready')?.status === 'True';
+  const outcome: Outcome = wasReady
+    ? { kind: 'Ready', reason, message }
+    : { kind: 'Failed', error: new StallingError(reason, message) };
+  return withoutUndefined({
+    ...before,
+    observedGeneration: metadata.generation,
+    conditions: conditionsOf(before?.conditions, metadata.generation, outcome, now),
+  });
+}
+
+function stalled(reason: SourceReason, message: string): Final {
+  return { kind: 'Failed', error: new StallingError(reason, message) };
+}
+
+type Final = Extract<Outcome, { kind: 'Ready' | 'Failed' }>;
+
+function outcomeOf(result: SyncResult, path: string, revision: string): Final {
+  const { reading, failures, claimedBy, blocked, inventory } = result;
+  if (!reading.pathExists) return stalled('PathNotFound', `spec.path "${path}" is not a directory of ${revision}`);
+  if (reading.found === 0) return stalled('NoDocuments', `"${path}" holds no document of Scantling in ${revision}`);
+  const [first] = failures;
+  const more = failures.length > 1 ? ` (and ${failures.length - 1} more in status.failures)` : '';
+  if (claimedBy.length > 0) {
+    const claim = failures.find(f => claimedBy.some(by => f.message.includes(`SystemSource ${by}`))) ?? first;
+    return stalled('ObjectClaimed', `${claim ? textOf(claim) : claimedBy.join(', ')}${more}`);
+  }
+  if (first) return stalled('DocumentsRefused', `${textOf(first)}${more}`);
+  if (blocked !== undefined) return stalled('PruneBlocked', blocked);
+  return {
+    kind: 'Ready',
+    reason: 'Succeeded' satisfies SourceReason,
+    message: `applied ${revision}: ${inventory.length} objects`,
+  };
+}
+
+/** `file:line: message`, as compilers write it. */
+function textOf({ file, line, message }: Failure): string {
+  return `${file}${line === undefined ? '' : `:${line}`}: ${message}`;
+}
+
+/** A pass that did not get to pruning says nothing new of it. */
+function extraConditions(result: SyncResult | undefined): Parameters<typeof conditionsOf>[4] {
+  if (!result) return {};
+  const { blocked } = result;
+  const condition = { status: 'True', reason: 'PruneBlocked' satisfies SourceReason, message: blocked ?? '' } as const;
+  return { [pruneBlocked]: blocked === undefined ? undefined : condition };
+}
+
+function bounded(failures: readonly Failure[]): Failure[] {
+  const cut = failures.map(f => ({ ...f, message: f.message.length > 4000 ? `${f.message.slice(0, 3999)}…` : f.message }));
+  const ordered = cut.toSorted((a, b) => (a.file === b.file ? (a.line ?? 0) - (b.line ?? 0) : a.file < b.file ? -1 : 1));
+  if (ordered.length <= mostFailures) return ordered;
+  const rest = ordered.length - mostFailures + 1;
+  return [
+    ...ordered.slice(0, mostFailures - 1),
+    { file: ordered[mostFailures - 1]?.file ?? '', message: `and ${rest} more failures` },
+  ];
+}
+
+/** The event that a change of status is worth, if any. */
+export function transitionOf(
+  before: SystemSourceStatus | undefined,
+  after: SystemSourceStatus,
+  result: SyncResult | undefined,
+): { type: 'Normal' | 'Warning'; reason: string; note: string } | undefined {
+  const [was, is] = [conditionOf(before?.conditions, 'Ready'), conditionOf(after.conditions, 'Ready')];
+  if (!is) return undefined;
+  if (is.status !== 'True') {
+    const news = was?.reason !== is.reason || was.message !== is.message;
+    return news ? { type: 'Warning', reason: is.reason, note: is.message } : undefined;
+  }
+  if (before?.lastAppliedRevision === after.lastAppliedRevision && was?.status === 'True') return undefined;
+  const counts = result ? `: ${result.written} written, ${result.removed} removed` : '';
+  return { type: 'Normal', reason: 'NewRevision', note: `${after.lastAppliedRevision ?? ''}${counts}` };
+}
+
+/** True when the error ends the pass without a word in the status: it comes again by itself, soon. */
+export function isQuiet(error: unknown): error is WaitingError {
+  return error instanceof WaitingError;
+}
+
+function withoutUndefined(status: { [K in keyof SystemSourceStatus]: SystemSourceStatus[K] | undefined }): SystemSourceStatus {
+  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== undefined));
+}
