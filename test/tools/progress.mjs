@@ -6,7 +6,7 @@ export function say(line) {
 }
 
 /** @param {number} ms */
-export function seconds(ms) {
+function seconds(ms) {
   const s = Math.round(ms / 1_000);
   return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
 }
