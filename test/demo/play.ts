@@ -94,7 +94,8 @@ async function rest({ workload, environment }: Stage): Promise<void> {
   for (let i = 0; i < 600 && workload.available < replicas; i++) await sleep(100);
 }
 
-async function createSource({ admin }: Environment, url: string): Promise<void> {
+/** A SystemSource that follows the repository. */
+export async function createSource({ admin }: Environment, url: string): Promise<void> {
   const source: Apply<SystemSource> = {
     apiVersion: 'scantling.dev/v1alpha1',
     kind: 'SystemSource',

@@ -1,0 +1,45 @@
+/** The demo as a user runs it, with fewer nodes. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { DemoReport } from './report.ts';
+
+function run(args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    child.once('error', reject);
+    child.once('close', code => resolve({ code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }));
+  });
+}
+
+test('every statement of the demo holds, and one JSON document says so', async () => {
+  const { code, out, err } = await run(['--nodes', '3', '--json']);
+  assert.equal(code, 0, err);
+  const report = JSON.parse(out) as DemoReport;
+  assert.equal(report.ok, true);
+  assert.deepEqual(
+    report.steps.map(step => [step.name, step.buildsRun, step.nodes.length, step.statements.every(s => s.holds)]),
+    [
+      ['first commit', 1, 3, true],
+      ['one file changed', 1, 3, true],
+      ['broken document', 0, 3, true],
+      ['revert', 0, 3, true],
+    ],
+  );
+  const [first, second, , last] = report.steps;
+  assert.equal(last?.imageDigest, first?.imageDigest);
+  assert.notEqual(second?.imageDigest, first?.imageDigest);
+  assert.match(err, /All 46 statements were checked and hold/);
+});
+
+test('a wrong flag is refused with the usage', async () => {
+  const { code, out, err } = await run(['--nodes', 'many']);
+  assert.equal(code, 2);
+  assert.equal(out, '');
+  assert.match(err, /--nodes is a number from 2 to 50, not many[\s\S]*Usage: npm run demo/);
+});
