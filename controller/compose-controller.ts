@@ -2,10 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nodes } from './api/core.ts';
 import { imagebuilds } from './api/image-build.ts';
 import type { KubeObject } from './api/meta.ts';
+import { nodetargets } from './api/node-target.ts';
 import type { Resource } from './api/resource.ts';
 import { systemdefinitions } from './api/system-definition.ts';
+import { systempools } from './api/system-pool.ts';
 import { systemsources } from './api/system-source.ts';
 import { createProcessBuilder } from './build/process.ts';
 import * as buildViews from './build/projection.ts';
@@ -25,7 +28,12 @@ import { Store, type StoredObject } from './kube/store.ts';
 import { Transport } from './kube/transport.ts';
 import type { Running } from './main.ts';
 import { createRegistry } from './registry/client.ts';
+import * as poolViews from './rollout/projection.ts';
+import { createPoolReconciler } from './rollout/reconciler.ts';
+import { watchPools } from './rollout/watch.ts';
 import { createRepositories } from './source/open.ts';
+import * as sourceViews from './source/projection.ts';
+import { createSourceReconciler } from './source/reconciler.ts';
 import type { Log } from './telemetry/log.ts';
 import { serveProbes, type Check } from './telemetry/probes.ts';
 import { userAgent, version } from './version.ts';
@@ -197,5 +205,31 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
   const builds = make('build', config['concurrent-builds'] + 2, build.reconcile);
   build.watch(key => builds.enqueue(key));
 
-  return [definitions, builds];
+  const sourceStores = {
+    sources: caches.add(systemsources, sourceViews.projectSource),
+    definitions: caches.add(systemdefinitions, sourceViews.projectOwned),
+    pools: caches.add(systempools, sourceViews.projectOwned),
+  };
+  const source = createSourceReconciler({
+    client,
+    repositories,
+    sources: sourceStores.sources,
+    events,
+    now,
+    random: Math.random,
+  });
+  const sources = make('source', config['concurrent-sources'], source.reconcile);
+  source.watch(sourceStores, key => sources.enqueue(key));
+
+  const poolStores = {
+    pools: caches.add(systempools, poolViews.projectSystemPool),
+    nodes: caches.add(nodes, poolViews.projectNode),
+    nodeTargets: caches.add(nodetargets, poolViews.projectNodeTarget),
+    definitions: caches.add(systemdefinitions, poolViews.projectDefinitionImage),
+  };
+  const pool = createPoolReconciler({ client, registry, stores: poolStores, events, now });
+  const pools = make('pool', 2, pool.reconcile);
+  watchPools(poolStores, (key, when) => pools.enqueue(key, when));
+
+  return [sources, definitions, builds, pools];
 }
