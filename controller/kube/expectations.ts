@@ -43,6 +43,6 @@ function satisfied(expected: string | undefined, stored: string | undefined): bo
 }
 
 /** Versions of one resource are decimal numbers that grow (KEP-5504); they exceed what a number holds exactly. */
-function compareResourceVersions(a: string, b: string): number {
+export function compareResourceVersions(a: string, b: string): number {
   return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 }

@@ -17,6 +17,8 @@ export interface Plan {
   /** Nodes whose pods are to be evicted now. */
   drain: string[];
   summary: Summary;
+  /** Nodes that left the pool and have to finish a reboot first. */
+  departing: string[];
   /** When time alone changes the plan, in ms from now; absent when it does not. */
   nextCheckMs?: number;
 }
@@ -40,12 +42,16 @@ export function plan(pool: PoolState): Plan {
   if (!slots.stopped) givePermits(draft);
   for (const entry of draft.entries) record(draft, entry);
 
-  const departing = pool.departed.toSorted((a, b) => (a.name < b.name ? -1 : 1)).filter(d => release(draft, d));
+  const departing = pool.departed
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .filter(d => release(draft, d))
+    .map(d => d.name);
   const next = nextCheck(draft, departing.length > 0);
   return {
     actions: draft.actions,
     drain,
-    summary: summarize(draft, { max: slots.max, halted, departing: departing.map(d => d.name) }),
+    summary: summarize(draft, { max: slots.max, halted, departing }),
+    departing,
     ...(next === undefined ? {} : { nextCheckMs: next }),
   };
 }

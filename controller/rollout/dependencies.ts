@@ -1,0 +1,34 @@
+/** What the reconciling of pools is given, and what its passes share. */
+import type { Client } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { Store } from '../kube/store.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { DefinitionImageView, NodeTargetView, NodeView, SystemPoolView } from './projection.ts';
+import type { Written } from './written.ts';
+
+export interface PoolDependencies {
+  client: Client;
+  registry: Pick<Registry, 'resolve' | 'manifest'>;
+  events: Pick<EventRecorder, 'record'>;
+  stores: PoolStores;
+  /** Epoch ms. */
+  now: () => number;
+}
+
+export interface PoolStores {
+  pools: Store<SystemPoolView>;
+  nodes: Store<NodeView>;
+  nodeTargets: Store<NodeTargetView>;
+  definitions: Store<DefinitionImageView>;
+}
+
+/** What the passes share: the stores with our own writes in them, and hints that only save calls. */
+export interface PoolMemory {
+  pools: Written<SystemPoolView>;
+  nodes: Written<NodeView>;
+  nodeTargets: Written<NodeTargetView>;
+  /** When the status was last written, by pool. */
+  statusWrittenAt: Map<string, number>;
+  /** When a node's pods were last looked at. */
+  drainedAt: Map<string, number>;
+}

@@ -1,0 +1,66 @@
+/** The end of a pool: approved nodes finish, targets and marks are taken off, then it may go. */
+import { conditionsOf } from '../api/conditions.ts';
+import { fieldManagers, poolFinalizer } from '../api/names.ts';
+import { systempools } from '../api/system-pool.ts';
+import type { ReconcileContext, Result } from '../kube/controller.ts';
+import { actAll } from './perform.ts';
+import { type Plan, plan } from './plan.ts';
+import type { PoolState } from './pool-state.ts';
+import { projectSystemPool, type SystemPoolView } from './projection.ts';
+import type { PoolDependencies, PoolMemory } from './dependencies.ts';
+import { goneState, poolStateOf, type Views } from './snapshot.ts';
+import { statusChange } from './status.ts';
+
+/** Takes everything of a pool that is being deleted off its nodes, and then its finalizer. */
+export async function finish(
+  o: PoolDependencies,
+  memory: PoolMemory,
+  pool: SystemPoolView,
+  context: ReconcileContext,
+): Promise<Result> {
+  if (!pool.finalizers.includes(poolFinalizer)) return {};
+  const views = viewsOf(memory);
+  const frozen = { reason: 'Deleting', message: 'being deleted' };
+  const state = poolStateOf(pool, views, { now: o.now(), retry: false, drains: {}, frozen });
+  const made = plan(state);
+  await actAll(o, memory, { pool, views, context }, made.actions);
+  if (made.departing.length > 0) {
+    await say(o, memory, pool, made);
+    return { requeueAfterMs: made.nextCheckMs ?? 1_000 };
+  }
+  const finalizers = pool.finalizers.filter(f => f !== poolFinalizer);
+  // The status written just now moved the version; the finalizers are what must be as they were seen.
+  const body = { metadata: { resourceVersion: pool.resourceVersion, finalizers } };
+  memory.pools.wrote(
+    projectSystemPool(await o.client.mergePatch(systempools, pool.name, body, { fieldManager: fieldManagers.rollout })),
+  );
+  return {};
+}
+
+/** Takes off what a pool left behind that went without its finalizer. */
+export async function retire(o: PoolDependencies, memory: PoolMemory, name: string, context: ReconcileContext): Promise<Result> {
+  const views = viewsOf(memory);
+  const state: PoolState = goneState(name, views, o.now());
+  await actAll(o, memory, { pool: undefined, views, context }, plan(state).actions);
+  return {};
+}
+
+async function say(o: PoolDependencies, memory: PoolMemory, pool: SystemPoolView, { summary }: Plan): Promise<void> {
+  const { reason, message } = summary.outcome;
+  const outcome = { kind: 'Progressing' as const, reason, message };
+  const status = {
+    ...pool.status,
+    conditions: conditionsOf(pool.status.conditions, pool.generation, outcome, new Date(o.now())),
+  };
+  if (statusChange(pool.status, status) === 'none') return;
+  const written = await o.client.applyStatus(
+    systempools,
+    { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemPool', metadata: { name: pool.name, uid: pool.uid }, status },
+    { fieldManager: fieldManagers.rollout },
+  );
+  memory.pools.wrote(projectSystemPool(written));
+}
+
+function viewsOf({ pools, nodes, nodeTargets }: PoolMemory): Views {
+  return { pools: pools.list(), nodes: nodes.list(), nodeTargets: nodeTargets.list() };
+}

@@ -1,0 +1,191 @@
+/** One look at one pool. */
+import { messageOf, reasonOf, StallingError } from '../api/errors.ts';
+import { fieldManagers, poolFinalizer } from '../api/names.ts';
+import { type SystemPoolStatus, systempools } from '../api/system-pool.ts';
+import type { ReconcileContext, Result } from '../kube/controller.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import type { PoolDependencies, PoolMemory } from './dependencies.ts';
+import { drainNode, drainPaceMs } from './drain.ts';
+import { actAll } from './perform.ts';
+import { type Plan, plan } from './plan.ts';
+import type { DrainReport, PoolState } from './pool-state.ts';
+import { projectSystemPool, type SystemPoolView } from './projection.ts';
+import { type Found, poolStateOf, type Views } from './snapshot.ts';
+import { statusAfter, statusChange, statusIntervalMs, transitionsOf, withTarget } from './status.ts';
+import { isRequested, type ResolvedTarget, resolveTarget, targetStep } from './target.ts';
+
+/** Nodes whose pods are listed in one pass; the others follow in the next. */
+const drainsPerPass = 50;
+/** Enough to be past a deadline when the timer fires. */
+const slackMs = 20;
+
+interface TargetFound {
+  target?: ResolvedTarget;
+  frozen?: PoolState['frozen'];
+  error?: unknown;
+}
+
+export class Pass {
+  readonly #o: PoolDependencies;
+  readonly #memory: PoolMemory;
+  readonly #context: ReconcileContext;
+  #pool: SystemPoolView;
+
+  constructor(o: PoolDependencies, memory: PoolMemory, pool: SystemPoolView, context: ReconcileContext) {
+    this.#o = o;
+    this.#memory = memory;
+    this.#pool = pool;
+    this.#context = context;
+  }
+
+  async run(): Promise<Result> {
+    await this.#ensureFinalizer();
+    const found = await this.#findTarget();
+    // Recorded before anything goes by it, so that a new process goes by the same.
+    if (found.target) await this.#writeStatus(withTarget(this.#pool.status, found.target));
+
+    const first = await this.#planAndAct(found, {});
+    const drains = await this.#drain(first);
+    const last = Object.keys(drains).length > 0 ? await this.#planAndAct(found, drains) : first;
+    this.#reportBlocked(last);
+
+    const wait = await this.#report(last, found);
+    if (found.error !== undefined && !(found.error instanceof StallingError)) throw found.error;
+    return requeue(last.plan.nextCheckMs, this.#nextDrainMs(last), wait);
+  }
+
+  async #ensureFinalizer(): Promise<void> {
+    const { name, resourceVersion, finalizers } = this.#pool;
+    if (finalizers.includes(poolFinalizer)) return;
+    const body = { metadata: { resourceVersion, finalizers: [...finalizers, poolFinalizer] } };
+    const options = { fieldManager: fieldManagers.rollout };
+    this.#note(projectSystemPool(await this.#o.client.mergePatch(systempools, name, body, options)));
+  }
+
+  async #findTarget(): Promise<TargetFound> {
+    const suspended = this.#pool.spec.suspend ? { frozen: { reason: 'Suspended', message: 'suspended' } } : {};
+    const definition = this.#pool.spec.system.definitionRef?.name;
+    const step = targetStep(this.#pool, definition === undefined ? undefined : this.#o.stores.definitions.get(definition));
+    if (step.kind === 'known') return { target: step.target, ...suspended };
+    if (step.kind === 'waiting') {
+      const frozen = { reason: step.reason, message: step.message };
+      return { frozen, ...(step.last ? { target: step.last } : {}), ...suspended };
+    }
+    try {
+      return { target: await resolveTarget(this.#o.registry, step.image), ...suspended };
+    } catch (error) {
+      // The image that was asked for is not known: nothing starts, unless only its tag was to be looked up again.
+      const frozen = step.until ? {} : { frozen: { reason: reasonOf(error), message: messageOf(error) } };
+      return { error, ...(step.until ? { target: step.until } : {}), ...frozen, ...suspended };
+    }
+  }
+
+  /** Carries out a plan from the newest picture. The first write that fails ends the pass; the next one plans anew. */
+  async #planAndAct(found: TargetFound, drains: Record<string, DrainReport>): Promise<{ plan: Plan; state: PoolState }> {
+    const views = this.#views();
+    const state = poolStateOf(this.#pool, views, {
+      now: this.#o.now(),
+      retry: isRequested(this.#pool),
+      drains,
+      ...(found.target ? { target: found.target } : {}),
+      ...(found.frozen ? { frozen: found.frozen } : {}),
+    } satisfies Found);
+    const made = plan(state);
+    await actAll(this.#o, this.#memory, { pool: this.#pool, views, context: this.#context }, made.actions);
+    return { plan: made, state };
+  }
+
+  #views(): Views {
+    const { pools, nodes, nodeTargets } = this.#memory;
+    return { pools: pools.list(), nodes: nodes.list(), nodeTargets: nodeTargets.list() };
+  }
+
+  /** Evicts on the nodes that are due; the pace only saves calls, so nothing is lost with it. */
+  async #drain({ plan: { drain } }: { plan: Plan }): Promise<Record<string, DrainReport>> {
+    const reports: Record<string, DrainReport> = {};
+    const { force, deleteEmptyDirData, gracePeriodSeconds } = this.#pool.spec.drain;
+    for (const name of drain.filter(n => this.#drainDueMs(n) <= 0).slice(0, drainsPerPass)) {
+      this.#context.signal.throwIfAborted();
+      const now = this.#o.now();
+      this.#memory.drainedAt.set(name, now);
+      reports[name] = await drainNode(this.#o.client, name, {
+        force,
+        deleteEmptyDirData,
+        nodeReady: this.#memory.nodes.get(name)?.ready ?? true,
+        now,
+        ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+      });
+    }
+    return reports;
+  }
+
+  #drainDueMs(name: string): number {
+    const since = this.#memory.nodes.get(name)?.cordon?.since ?? 0;
+    const last = this.#memory.drainedAt.get(name) ?? 0;
+    return last < since ? 0 : last + drainPaceMs(last - since) - this.#o.now();
+  }
+
+  #nextDrainMs({ plan: { drain } }: { plan: Plan }): number | undefined {
+    return drain.length === 0 ? undefined : Math.max(0, Math.min(...drain.map(n => this.#drainDueMs(n))));
+  }
+
+  /** One event when a drain is first found to be blocked. */
+  #reportBlocked({ plan: { actions }, state }: { plan: Plan; state: PoolState }): void {
+    for (const action of actions) {
+      if (action.type !== 'report' || action.rollout?.phase !== 'Draining') continue;
+      const before = state.members.find(m => m.node.name === action.node)?.nodeTarget?.rollout;
+      if (before?.phase === 'Draining') continue;
+      this.#event({
+        type: 'Warning',
+        reason: 'DrainBlocked',
+        action: 'Drain',
+        note: `${action.node}: ${action.rollout.message}`,
+      });
+    }
+  }
+
+  /** Writes the status when there is something to say; returns how long a small change has to wait. */
+  async #report({ plan: { summary }, state }: { plan: Plan; state: PoolState }, found: TargetFound): Promise<number | undefined> {
+    const { name, requestedAt } = this.#pool;
+    for (const [state, count] of Object.entries(summary.nodes)) metrics.poolNodes.set({ pool: name, state }, count);
+    const now = this.#o.now();
+    const handled = state.frozen || found.error !== undefined ? undefined : requestedAt;
+    const status = statusAfter(this.#pool, summary, { now, handled, error: found.error });
+    if (statusChange(this.#pool.status, status) === 'small') {
+      const wait = (this.#memory.statusWrittenAt.get(name) ?? 0) + statusIntervalMs - now;
+      if (wait > 0) return wait;
+    }
+    await this.#writeStatus(status);
+    return undefined;
+  }
+
+  async #writeStatus(status: SystemPoolStatus): Promise<void> {
+    const { name, status: before } = this.#pool;
+    if (statusChange(before, status) === 'none') return;
+    const written = await this.#o.client.applyStatus(
+      systempools,
+      { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemPool', metadata: { name, uid: this.#pool.uid }, status },
+      { fieldManager: fieldManagers.rollout },
+    );
+    this.#note(projectSystemPool(written));
+    this.#memory.statusWrittenAt.set(name, this.#o.now());
+    for (const transition of transitionsOf(before, this.#pool.status)) this.#event(transition);
+  }
+
+  #event(event: { type: 'Normal' | 'Warning'; reason: string; action: string; note: string }): void {
+    const { name, uid } = this.#pool;
+    const regarding = { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemPool', name, uid };
+    this.#o.events.record({ regarding, ...event });
+  }
+
+  #note(pool: SystemPoolView): void {
+    this.#memory.pools.wrote(pool);
+    this.#pool = pool;
+  }
+}
+
+/** The earliest of several times; nothing when there is none. */
+function requeue(...times: (number | undefined)[]): Result {
+  const known = times.filter(t => t !== undefined);
+  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) + slackMs };
+}

@@ -1,0 +1,35 @@
+/** Every reason of a SystemPool's conditions and events and of a NodeTarget's status.rollout, and what it means. Reasons of the registry and of a node's agent pass through. */
+export const poolReasons = {
+  Updated: 'Every node runs the target and is Ready.',
+  NoNodes: 'No node matches nodeSelector.',
+  RollingOut: 'Nodes are staging, being drained or rebooting.',
+  WaitingForBudget: 'Staged nodes wait until fewer nodes are unavailable; the message names the ones that are.',
+  NoBudget: 'maxUnavailable is 0: nothing starts.',
+  DrainBlocked:
+    'All that is left to do waits for pods that may not be evicted; the message names them, and the disruption budget.',
+  NodesNotReady: 'What is left are nodes that are not Ready, or were not heard of.',
+  NodesFailed: 'Nodes failed on the target, fewer than failureThreshold; the others are done.',
+  RolloutHalted:
+    'As many nodes as failureThreshold failed on the target. Another target, or the annotation requestedAt, starts anew.',
+  NodeConflict: 'A node is selected by several SystemPools; none of them moves it.',
+  DefinitionNotReady: 'The SystemDefinition is missing or has no image yet.',
+  Suspended: 'spec.suspend is set: nothing new starts; approved nodes finish.',
+  Deleting: 'The pool is being deleted: approved nodes finish, then every mark is taken off.',
+  RolloutStarted: 'The pool has a new target (event).',
+  CanaryDone: 'The canary is proven; the other nodes follow (event).',
+  RolloutComplete: 'Every node runs the target (event).',
+  NodeFailed: 'A node failed on the target (event).',
+  PodDisruptionBudget: 'A disruption budget forbids an eviction.',
+  UnmanagedPod: 'A pod that no controller would make anew is in the way; drain.force evicts it.',
+  EmptyDirPod: 'A pod with an emptyDir volume is in the way; drain.deleteEmptyDirData evicts it.',
+  PodTerminating: 'A pod is not gone although its grace period is over.',
+  EvictionRefused: 'The API server refused an eviction for another reason.',
+  StageTimeout: 'The node did not stage its target in time.',
+  DrainTimeout: 'The node could not be drained in time; it is given back.',
+  RebootTimeout: 'The node is not back on its target in time; it stays cordoned.',
+  NotReady: 'The node booted its target but did not become Ready in time.',
+  WrongImage: 'The node runs another image than the one it was approved for.',
+  Unmanaged: 'The host was not booted from a bootable container image.',
+} as const;
+
+export type PoolReason = keyof typeof poolReasons;

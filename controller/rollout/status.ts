@@ -1,0 +1,98 @@
+/** The status of a SystemPool: what it should say, whether that is worth a write now, and which events go with it. Pure. */
+import { isDeepStrictEqual } from 'node:util';
+import { conditionOf, conditionsOf, type Outcome } from '../api/conditions.ts';
+import { StallingError } from '../api/errors.ts';
+import type { SystemPoolStatus, SystemPoolStatusTarget } from '../api/system-pool.ts';
+import type { SystemPoolView } from './projection.ts';
+import type { PoolReason } from './reasons.ts';
+import type { Summary } from './summary.ts';
+import type { ResolvedTarget } from './target.ts';
+
+/** Counts and messages that only move on are written no more often than this. */
+export const statusIntervalMs = 5_000;
+
+/** The status with another target, and the one before it remembered. */
+export function withTarget(status: SystemPoolStatus, target: ResolvedTarget | undefined): SystemPoolStatus {
+  if (!target) return status;
+  const next: SystemPoolStatusTarget = { ...target, digests: [...target.digests] };
+  const { target: last } = status;
+  if (isDeepStrictEqual(last, next)) return status;
+  return { ...status, target: next, ...(last && last.image !== next.image ? { previous: last } : {}) };
+}
+
+/** The whole status after a pass. `error` is why the target could not be found out. */
+export function statusAfter(
+  pool: SystemPoolView,
+  summary: Summary,
+  { now, handled, error }: { now: number; handled: string | undefined; error?: unknown },
+): SystemPoolStatus {
+  const { currentWave: _, failedNodes: __, lastHandledReconcileAt, ...kept } = pool.status;
+  const last = handled ?? lastHandledReconcileAt;
+  return {
+    ...kept,
+    ...(pool.generation === undefined ? {} : { observedGeneration: pool.generation }),
+    ...(last === undefined ? {} : { lastHandledReconcileAt: last }),
+    nodes: summary.nodes,
+    ...(summary.currentWave ? { currentWave: summary.currentWave } : {}),
+    ...(summary.failedNodes.length > 0 ? { failedNodes: summary.failedNodes } : {}),
+    conditions: conditionsOf(pool.status.conditions, pool.generation, outcomeOf(summary, error), new Date(now)),
+  };
+}
+
+function outcomeOf({ outcome }: Summary, error: unknown): Outcome {
+  if (error !== undefined) return { kind: 'Failed', error };
+  const { kind, reason, message } = outcome;
+  return kind === 'Stalled' ? { kind: 'Failed', error: new StallingError(reason, message) } : { kind, reason, message };
+}
+
+/** `small`: only counts or messages moved on, so it may wait for statusIntervalMs. */
+export function statusChange(before: SystemPoolStatus, after: SystemPoolStatus): 'none' | 'small' | 'large' {
+  if (isDeepStrictEqual(before, after)) return 'none';
+  return isDeepStrictEqual(withoutProgress(before), withoutProgress(after)) ? 'small' : 'large';
+}
+
+function withoutProgress({ nodes: _, conditions, failedNodes, ...rest }: SystemPoolStatus): object {
+  return {
+    ...rest,
+    failedNodes: failedNodes?.map(({ name, reason }) => ({ name, reason })),
+    conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })),
+  };
+}
+
+export interface Transition {
+  type: 'Normal' | 'Warning';
+  reason: string;
+  action: string;
+  note: string;
+}
+
+/** The events of a status that was written: one for each thing that happened to the pool as a whole, and none for a node that goes well. */
+export function transitionsOf(before: SystemPoolStatus, after: SystemPoolStatus): Transition[] {
+  const out: Transition[] = [];
+  const started = after.target?.image === before.target?.image ? undefined : after.target;
+  if (started?.image) {
+    out.push(transition('Normal', 'RolloutStarted', [`target is ${started.image}`, started.revision].filter(Boolean).join(', ')));
+  }
+  const known = new Set(before.failedNodes?.map(n => n.name));
+  for (const { name, reason, message } of after.failedNodes ?? []) {
+    if (!known.has(name)) out.push(transition('Warning', 'NodeFailed', `${name}: ${reason}: ${message}`));
+  }
+  return [...out, ...readyTransitions(before, after)];
+}
+
+function readyTransitions(before: SystemPoolStatus, after: SystemPoolStatus): Transition[] {
+  const last = conditionOf(before.conditions, 'Ready');
+  const ready = conditionOf(after.conditions, 'Ready');
+  if (!ready) return [];
+  const out: Transition[] = [];
+  if (before.currentWave === 'canary' && after.currentWave === 'rest')
+    out.push(transition('Normal', 'CanaryDone', ready.message));
+  if (ready.reason === last?.reason) return out;
+  if (ready.reason === 'RolloutHalted') out.push(transition('Warning', 'RolloutHalted', ready.message));
+  if (ready.reason === 'Updated' && last?.status !== 'True') out.push(transition('Normal', 'RolloutComplete', ready.message));
+  return out;
+}
+
+function transition(type: Transition['type'], reason: PoolReason, note: string): Transition {
+  return { type, reason, action: 'Rollout', note };
+}
