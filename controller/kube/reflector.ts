@@ -181,7 +181,7 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
       for (const object of page.items) {
         const projection = this.#project(object);
         if (projection) projections.push(projection);
-        else failed.add(keyOf(object.metadata));
+        else failed.add(object.metadata.uid ?? '');
       }
       next = page.metadata.continue || undefined;
       if (next === undefined) return { projections, failed, resourceVersion: page.metadata.resourceVersion };
@@ -219,11 +219,12 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
     this.#failures = 0;
     metrics.lastEventSeconds.set({ resource: resource.plural }, Date.now() / 1000);
     try {
-      if (type === 'DELETED') store.delete(keyOf(object.metadata));
-      else if (type !== 'BOOKMARK') {
+      if (type !== 'BOOKMARK') {
         const projection = this.#project(object);
         if (!projection) throw this.#unprojected();
-        store.set(projection);
+        // The key is the projection's also here: it need not carry the namespace.
+        if (type === 'DELETED') store.delete(keyOf(projection));
+        else store.set(projection);
       }
     } catch (error) {
       if (error instanceof ProjectionError) throw error;

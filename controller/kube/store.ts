@@ -70,11 +70,11 @@ export class Store<P extends StoredObject> {
     throwAll(errors);
   }
 
-  /** Makes the store hold exactly these objects, and of what it had also those in `keep`. Throws as `set`. */
+  /** Makes the store hold exactly these objects, and of what it had also those whose uid is in `keep`. Throws as `set`. */
   replace(objects: readonly P[], keep: ReadonlySet<string> = new Set()): void {
     const errors: unknown[] = [];
     const wanted = new Set(objects.map(keyOf));
-    for (const key of this.keys()) if (!wanted.has(key) && !keep.has(key)) this.#delete(key, errors);
+    for (const [key, { uid }] of this.#objects) if (!wanted.has(key) && !keep.has(uid)) this.#delete(key, errors);
     for (const object of objects) this.#set(object, errors);
     throwAll(errors);
   }

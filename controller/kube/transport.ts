@@ -109,11 +109,8 @@ export class Transport {
   #retryDelay(request: ApiRequest, attempts: number, error: unknown): number | undefined {
     if (request.signal?.aborted || isLeasePath(request.path)) return undefined;
     if (error instanceof ApiError) {
-      // The server no longer knows our token: a rotated one may be there already.
-      if (error.status === 401 && attempts === 1) {
-        this.#authentication.refresh();
-        return 0;
-      }
+      // Refused before it was looked at, and by now the token is read anew.
+      if (error.status === 401 && attempts === 1) return 0;
       const { status, retryAfterMs } = error;
       return retryDelayMs(
         { method: request.method, attempts, status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
@@ -177,6 +174,8 @@ export class Transport {
         bodyTimeout: o.bodyTimeout,
       });
       code = String(response.statusCode);
+      // The server no longer knows our token: a rotated one may be there already.
+      if (response.statusCode === 401) this.#authentication.refresh();
       return response;
     } catch (error) {
       throw wrapped(error);

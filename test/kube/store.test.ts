@@ -25,7 +25,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     fc.record({
       do: fc.constant('replace' as const),
       views: fc.uniqueArray(views, { selector: v => v.name, maxLength: 5 }),
-      keep: fc.uniqueArray(fc.constantFrom('a', 'b'), { maxLength: 2 }),
+      keep: fc.uniqueArray(fc.constantFrom('1', '2'), { maxLength: 2 }),
     }),
   ),
   { maxLength: 40 },
@@ -111,7 +111,7 @@ function apply(step: Step, store: Store<View>, model: Map<string, View>): void {
   } else {
     store.replace(step.views, new Set(step.keep));
     const wanted = new Map(step.views.map(v => [v.name, v]));
-    for (const name of model.keys()) if (!wanted.has(name) && !step.keep.includes(name)) model.delete(name);
+    for (const [name, { uid }] of model) if (!wanted.has(name) && !step.keep.includes(uid)) model.delete(name);
     for (const [name, view] of wanted) model.set(name, view);
   }
 }

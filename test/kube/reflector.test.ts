@@ -1,0 +1,315 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { createLog } from '../../controller/telemetry/log.ts';
+import { Reflector, type ReflectorOptions } from '../../controller/kube/reflector.ts';
+import { Store, type StoredObject } from '../../controller/kube/store.ts';
+import type { CallMatcher } from '../cluster/api-call.ts';
+import { configMap, configMaps, startApi, type Api, type ConfigMap } from './api-fixture.ts';
+import { until } from './until.ts';
+
+interface View extends StoredObject {
+  value: string;
+}
+
+const project = ({ metadata, data }: ConfigMap): View => ({
+  name: metadata.name,
+  uid: metadata.uid ?? '',
+  resourceVersion: metadata.resourceVersion ?? '',
+  value: data?.['value'] ?? '',
+});
+
+/** One reflector on a namespace of its own. */
+class Scene {
+  readonly api: Api;
+  readonly namespace: string;
+  readonly store = new Store<View>({ value: v => [v.value] });
+  readonly reflector: Reflector<ConfigMap, View>;
+  readonly changes: string[] = [];
+
+  constructor(api: Api, namespace: string, options: Partial<ReflectorOptions<ConfigMap, View>> = {}) {
+    this.api = api;
+    this.namespace = namespace;
+    this.store.onChange(key => this.changes.push(key));
+    const transport = api.transport();
+    const log = createLog('silent');
+    const defaults = { transport, resource: configMaps, project, store: this.store, namespace, log, random: () => 0 };
+    this.reflector = new Reflector({ ...defaults, ...options });
+  }
+
+  static async start(api: Api, options: Partial<ReflectorOptions<ConfigMap, View>> = {}): Promise<Scene> {
+    const scene = new Scene(api, await api.namespace(), options);
+    await scene.put('first', '1');
+    await scene.put('second', '1');
+    scene.reflector.start();
+    await scene.reflector.synced();
+    await scene.watching();
+    return scene;
+  }
+
+  watches(): CallMatcher {
+    return { verb: 'watch', resource: 'configmaps', namespace: this.namespace };
+  }
+
+  lists(): { verb: string; resource: string; namespace: string } {
+    return { verb: 'list', resource: 'configmaps', namespace: this.namespace };
+  }
+
+  async put(name: string, value: string): Promise<void> {
+    await this.api.admin.apply(configMaps, configMap(this.namespace, name, { value }), { fieldManager: 'test' });
+  }
+
+  /** An addition, a change and a removal, which the store then has to show. */
+  async change(): Promise<void> {
+    await this.put('first', '2');
+    await this.put('third', '1');
+    await this.api.admin.delete(configMaps, 'second', { namespace: this.namespace });
+  }
+
+  openWatches(): number {
+    return this.api.proxy.openWatches.filter(call => call.namespace === this.namespace).length;
+  }
+
+  watching(): Promise<void> {
+    return until('one open watch', () => this.openWatches() === 1);
+  }
+
+  content(): string {
+    return this.store
+      .list()
+      .map(v => `${v.name}=${v.value}`)
+      .toSorted()
+      .join(' ');
+  }
+
+  /** The store is right by itself, one watch is open, and after the end none; the store is right then too, also by index. */
+  async recovers(expected = 'first=2 third=1'): Promise<void> {
+    await until(`the store to hold ${expected}`, () => this.content() === expected);
+    await this.watching();
+    await this.put('last', '9');
+    await until('a change after the recovery', () => this.content() === [...expected.split(' '), 'last=9'].toSorted().join(' '));
+    await this.stop();
+    const listed = await this.api.admin.list(configMaps, { namespace: this.namespace });
+    assert.deepEqual(
+      this.store.list().toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      listed.items.map(project),
+    );
+    assert.deepEqual(
+      this.store.byIndex('value', '9').map(v => v.name),
+      ['last'],
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.reflector.stop();
+    await until('no watch left', () => this.openWatches() === 0);
+  }
+}
+
+describe('reflector', () => {
+  let api: Api;
+  before(async () => {
+    api = await startApi();
+  });
+  after(() => api.stop());
+
+  describe('recovers from', { concurrency: 8 }, () => {
+    const statuses = [
+      { status: 429 },
+      { status: 429, retryAfter: 2 },
+      { status: 503, retryAfter: 2 },
+      { status: 500 },
+      { status: 409 },
+      { status: 401 },
+      { status: 403 },
+      { status: 410 },
+    ];
+    for (const fault of statuses) {
+      const name = `${fault.status}${fault.retryAfter ? ' with Retry-After' : ''}`;
+      it(`a watch refused with ${name}`, async () => {
+        const scene = await Scene.start(api);
+        const injected = api.proxy.fail(scene.watches(), { ...fault, times: 2 });
+        api.proxy.cutWatches(scene.watches());
+        await scene.change();
+        await scene.recovers();
+        assert.equal(injected.hits, 2);
+        const [, refused, next] = api.proxy.calls(scene.watches());
+        assert.ok(refused && next);
+        // Nothing may come sooner than the server asked; how much later is nobody's promise.
+        assert.ok(next.startedAt - (refused.endedAt ?? Infinity) >= (fault.retryAfter ?? 0) * 1000 - 5);
+      });
+
+      it(`a first list refused with ${name}`, async () => {
+        const scene = new Scene(api, await api.namespace());
+        await scene.put('first', '2');
+        await scene.put('third', '1');
+        const injected = api.proxy.fail(scene.lists(), { ...fault, times: 2 });
+        scene.reflector.start();
+        await scene.reflector.synced();
+        assert.ok(scene.store.synced);
+        await scene.recovers();
+        assert.equal(injected.hits, 2);
+      });
+    }
+
+    it('a list and a watch whose connection breaks before the answer', async () => {
+      const scene = await Scene.start(api);
+      api.proxy.fail(scene.watches(), { status: 410, times: 1 });
+      api.proxy.fail(scene.lists(), { drop: 'before', times: 2 });
+      api.proxy.cutWatches(scene.watches());
+      await scene.change();
+      await scene.recovers();
+    });
+
+    it('a list that is not JSON', async () => {
+      const scene = new Scene(api, await api.namespace());
+      await scene.put('first', '2');
+      await scene.put('third', '1');
+      api.proxy.fail(scene.lists(), { status: 200, body: '<html>hello</html>', times: 1 });
+      scene.reflector.start();
+      await scene.recovers();
+    });
+
+    it('a cut watch, without listing again', async () => {
+      const scene = await Scene.start(api);
+      await scene.put('first', '0');
+      await until('an event', () => scene.content().includes('first=0'));
+      api.proxy.cutWatches(scene.watches());
+      await scene.change();
+      await scene.recovers();
+      assert.equal(api.proxy.calls(scene.lists()).length, 1);
+    });
+
+    it('a watch that is cut within a line', async () => {
+      const scene = await Scene.start(api);
+      api.proxy.cutWatches(scene.watches(), { midLine: true });
+      await scene.change();
+      await scene.recovers();
+    });
+
+    it('a garbage line, and a line that is JSON but no event', async () => {
+      const scene = await Scene.start(api);
+      assert.equal(api.proxy.garbage(scene.watches()), 1);
+      await api.proxy.seen(scene.watches(), 2);
+      await scene.watching();
+      assert.equal(api.proxy.garbage(scene.watches(), '{"type":"MODIFIED","object":{"metadata":null}}'), 1);
+      await scene.change();
+      await scene.recovers();
+    });
+
+    it('a hung watch', async () => {
+      const scene = await Scene.start(api, { idleMs: 1_000 });
+      assert.equal(api.proxy.hangWatches(scene.watches()), 1);
+      await scene.change();
+      await api.proxy.seen(scene.watches(), 2);
+      api.proxy.resumeWatches();
+      await scene.recovers();
+    });
+
+    it('an ERROR event with code 410, with one list', async () => {
+      const scene = await Scene.start(api);
+      assert.equal(api.proxy.expireWatches(scene.watches()), 1);
+      await scene.change();
+      await scene.recovers();
+      assert.equal(api.proxy.calls(scene.lists()).length, 2);
+    });
+
+    it('410 on a continue token, without losing or doubling an object', async () => {
+      const scene = new Scene(api, await api.namespace(), { pageSize: 2 });
+      for (const name of ['a', 'b', 'c', 'd', 'e']) await scene.put(name, '1');
+      const expired = api.proxy.fail({ ...scene.lists(), continued: true }, { status: 410, times: 2 });
+      scene.reflector.start();
+      await scene.recovers('a=1 b=1 c=1 d=1 e=1');
+      assert.equal(expired.hits, 2);
+      assert.equal(scene.changes.filter(key => key === 'a').length, 1);
+    });
+
+    it('a handler that throws, again and again', async () => {
+      const scene = await Scene.start(api);
+      scene.store.onChange(() => {
+        throw new Error('handler');
+      });
+      await scene.change();
+      await scene.recovers();
+      assert.equal(api.proxy.calls(scene.watches()).length, 1, 'the watch goes on');
+    });
+
+    it('a projection that throws: the last one stays, then all is listed again', async () => {
+      let broken = true;
+      const scene = await Scene.start(api, {
+        project: object => {
+          if (broken && object.data?.['value'] === '2') throw new Error('projection');
+          return project(object);
+        },
+      });
+      await scene.put('first', '2');
+      await api.proxy.seen(scene.lists(), 2);
+      await until('the list', () => api.proxy.calls(scene.watches()).length === 2);
+      assert.equal(scene.content(), 'first=1 second=1');
+      broken = false;
+      await scene.put('first', '3');
+      await until('the change', () => scene.content() === 'first=3 second=1');
+      await scene.stop();
+    });
+  });
+
+  it('asks for pages of 500, bookmarks, and a watch of 300 to 600 seconds', async () => {
+    const scene = await Scene.start(api, { random: () => 0.5 });
+    assert.equal(api.proxy.calls(scene.lists())[0]?.query['limit'], '500');
+    const query = api.proxy.calls(scene.watches())[0]?.query;
+    assert.deepEqual([query?.['allowWatchBookmarks'], query?.['timeoutSeconds']], ['true', '450']);
+    await scene.stop();
+  });
+
+  it('wakes nobody by what the projection does not show', async () => {
+    const scene = await Scene.start(api);
+    scene.changes.length = 0;
+    const body = { metadata: { annotations: { note: 'x' } } };
+    const { metadata } = await api.admin.mergePatch(configMaps, 'first', body, {
+      fieldManager: 'test',
+      namespace: scene.namespace,
+    });
+    await until('the newer version', () => scene.store.get('first')?.resourceVersion === metadata.resourceVersion);
+    assert.deepEqual(scene.changes, []);
+    await scene.stop();
+  });
+
+  it('tells an object that was made anew under its name as two changes', async () => {
+    const scene = await Scene.start(api);
+    const told: string[] = [];
+    scene.store.onChange((key, now, before) => told.push(`${key} ${before?.value ?? '-'} ${now?.value ?? '-'}`));
+    api.proxy.fail(scene.watches(), { status: 410, times: 1 });
+    const held = api.proxy.delay(scene.lists(), 500, 1);
+    api.proxy.cutWatches(scene.watches());
+    await api.admin.delete(configMaps, 'first', { namespace: scene.namespace });
+    await scene.put('first', '5');
+    await until('the new object', () => scene.store.get('first')?.value === '5');
+    assert.equal(held.hits, 1);
+    assert.deepEqual(told, ['first 1 -', 'first - 5']);
+    await scene.stop();
+  });
+
+  it('leaves no watch behind when it is stopped at any moment, and starts only once', async () => {
+    const namespace = await api.namespace();
+    for (const delayMs of [0, 1, 3, 10, 30, 100]) {
+      const scene = new Scene(api, namespace);
+      scene.reflector.start();
+      scene.reflector.start();
+      await new Promise(resolve => setTimeout(resolve, delayMs));
+      await scene.stop();
+    }
+    const scene = new Scene(api, namespace);
+    const stopped = scene.reflector.synced();
+    scene.reflector.start();
+    await scene.reflector.stop();
+    await assert.rejects(stopped, /stopped/);
+  });
+
+  it('outlives a restart of the API server whose history is gone', async () => {
+    const scenes = await Promise.all([Scene.start(api), Scene.start(api), Scene.start(api)]);
+    for (const scene of scenes) await scene.change();
+    await api.cluster.stopApiServer();
+    await api.cluster.compactEtcd();
+    await api.cluster.startApiServer();
+    await Promise.all(scenes.map(scene => scene.recovers()));
+  });
+});
