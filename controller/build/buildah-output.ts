@@ -29,9 +29,13 @@ export class BuildahOutput {
   failure(ended: { exitCode: number | null; how: string }): BuildError {
     if (this.#partial !== '') this.#line(this.#partial);
     this.#partial = '';
-    const exitCode = this.#stepExitCode() ?? ended.exitCode ?? undefined;
+    // buildah's last line: `Error: building at STEP "RUN ...": exit status 3`, or a reason of its own.
+    const reason = /^Error: (?:building at STEP .*": )?(.*)$/.exec(this.#lines.at(-1) ?? '')?.[1];
+    const stepExitCode = /^exit status (\d+)$/.exec(reason ?? '')?.[1];
+    const exitCode = stepExitCode === undefined ? (ended.exitCode ?? undefined) : Number(stepExitCode);
     const how = exitCode === undefined ? ended.how : `exit code ${exitCode}`;
-    return new BuildError(how, { step: this.#step, exitCode, log: this.#lines });
+    const message = stepExitCode !== undefined || exitCode === undefined || !reason ? how : `${how}: ${reason}`;
+    return new BuildError(message, { step: this.#step, exitCode, log: this.#lines });
   }
 
   #line(raw: string): void {
@@ -47,12 +51,6 @@ export class BuildahOutput {
     if (line === '') return;
     this.#lines.push(cut(line, maxLineLength));
     if (this.#lines.length > maxLines) this.#lines.shift();
-  }
-
-  /** The exit code of the command in the step, which buildah's last line tells: `Error: building at STEP "RUN ...": exit status 3`. */
-  #stepExitCode(): number | undefined {
-    const code = /^Error: building at STEP .*: exit status (\d+)$/.exec(this.#lines.at(-1) ?? '')?.[1];
-    return code === undefined ? undefined : Number(code);
   }
 }
 

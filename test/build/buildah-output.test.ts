@@ -41,6 +41,7 @@ test('an end before the first step is told with the exit code of buildah itself'
   output.push(bytes('Error: parsing main Dockerfile: unknown instruction: RUNN'));
   const error = output.failure({ exitCode: 125, how: 'unknown' });
   assert.deepEqual([error.step, error.exitCode, error.log.length], ['Containerfile', 125, 1]);
+  assert.equal(error.message, 'exit code 125: parsing main Dockerfile: unknown instruction: RUNN');
 });
 
 test('a step that was cut off has no exit code', () => {
