@@ -77,7 +77,7 @@ function operation(
     },
     async forget() {
       // A failed unit stays loaded until this, and would keep the next of its name from starting.
-      await o.run(['systemctl', 'reset-failed', unit], queryMs);
+      if ((await done).code !== 0) await o.run(['systemctl', 'reset-failed', unit], queryMs);
       await Promise.all((['out', 'err'] as const).map(stream => rm(outputFile(o.root, unit, stream), { force: true })));
     },
   };

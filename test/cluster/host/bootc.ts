@@ -9,7 +9,7 @@ import type { PulledImage } from './deployments.ts';
 import { strike } from './faults.ts';
 import { PullError, pinnedDigest, pullImage } from './image.ts';
 import { policyDefaultAccepts } from './policy.ts';
-import { announce, hostPaths, loadState, saveState } from './state.ts';
+import { announce, flagsOf, hostPaths, loadState, saveState } from './state.ts';
 import type { HostState, ImageReference } from './state.ts';
 import { emptyDocument, statusDocument } from './status-document.ts';
 
@@ -18,8 +18,6 @@ class UsageError extends Error {}
 
 const directory = process.env['FAKE_HOST'] ?? '';
 const { root } = hostPaths(directory);
-
-const versions = { '1.12': '1.12.1', '1.16.9': '1.16.9', next: '1.17.0' } as const;
 
 await main(process.argv.slice(2));
 
@@ -35,8 +33,6 @@ async function main(args: string[]): Promise<void> {
 
 function run([verb, ...args]: string[]): Promise<string> | string {
   const state = loadState(directory);
-  if (verb === '--version' || verb === '-V') return `bootc ${versions[state.version]}\n`;
-  if (args.includes('--help') || args.includes('-h')) return help(verb ?? '', state);
   switch (verb) {
     case 'status':
       return status(state, args);
@@ -53,21 +49,6 @@ function run([verb, ...args]: string[]): Promise<string> | string {
   }
 }
 
-function help(verb: string, state: HostState): string {
-  return `Usage: bootc ${verb} [OPTIONS]\n\nOptions:\n${flagsOf(verb, state)
-    .map(f => `      ${f}\n`)
-    .join('')}`;
-}
-
-function flagsOf(verb: string, state: HostState): string[] {
-  if (verb === 'upgrade' || verb === 'update') {
-    return ['--quiet', '--check', '--apply', '--download-only', '--from-downloaded', '--soft-reboot'];
-  }
-  if (verb !== 'switch') return ['--json', '--format', '--format-version', '--booted'];
-  const old = ['--quiet', '--apply', '--transport', '--enforce-container-sigpolicy', '--retain', '--soft-reboot'];
-  return state.version === 'next' ? [...old, '--download-only', '--from-downloaded'] : old;
-}
-
 /** Splits flags from the rest; `--flag value` for those named in `valued`. An unknown flag is a usage error. */
 function parse(verb: string, state: HostState, args: string[], valued: string[] = []) {
   const flags = new Set<string>();
@@ -76,7 +57,7 @@ function parse(verb: string, state: HostState, args: string[], valued: string[] 
     const arg = args[i] ?? '';
     const [name = ''] = arg.split('=');
     if (!arg.startsWith('--')) rest.push(arg);
-    else if (!flagsOf(verb, state).includes(name)) throw new UsageError(`unexpected argument '${name}' found`);
+    else if (!flagsOf(verb, state.version).includes(name)) throw new UsageError(`unexpected argument '${name}' found`);
     else flags.add(!arg.includes('=') && valued.includes(name) ? `${name}=${args[++i] ?? ''}` : arg);
   }
   return { flags, rest };

@@ -9,6 +9,23 @@ import { statusDocument } from './status-document.ts';
 /** Releases with different behaviour: `next` is the first with `switch --download-only`. */
 export type BootcVersion = '1.12' | '1.16.9' | 'next';
 
+/** What `bootc --version` says. */
+const releases = { '1.12': '1.12.1', '1.16.9': '1.16.9', next: '1.17.0' } as const;
+
+/** The flags of a verb. */
+export function flagsOf(verb: string, version: BootcVersion): string[] {
+  if (verb === 'upgrade' || verb === 'update') {
+    return ['--quiet', '--check', '--apply', '--download-only', '--from-downloaded', '--soft-reboot'];
+  }
+  if (verb !== 'switch') return ['--json', '--format', '--format-version', '--booted'];
+  const old = ['--quiet', '--apply', '--transport', '--enforce-container-sigpolicy', '--retain', '--soft-reboot'];
+  return version === 'next' ? [...old, '--download-only', '--from-downloaded'] : old;
+}
+
+function helpText(verb: string, flags: readonly string[]): string {
+  return `Usage: bootc ${verb} [OPTIONS]\n\nOptions:\n${flags.map(f => `      ${f}\n`).join('')}`;
+}
+
 export interface ImageReference {
   image: string;
   transport: string;
@@ -57,6 +74,10 @@ export function hostPaths(directory: string) {
     host: join(state, 'host.json'),
     /** `bootc status --json`, written with each change so that the command is a `cat` behind the lock. */
     status: join(state, 'status.json'),
+    /** Release and flags, for the parts of the fake bootc that are too small for a Node. */
+    release: join(state, 'release'),
+    switchHelp: join(state, 'switch.help'),
+    upgradeHelp: join(state, 'upgrade.help'),
     faults: join(state, 'faults.json'),
     rebootRequested: join(state, 'reboot-requested'),
     calls: join(state, 'calls.log'),
@@ -76,6 +97,9 @@ export function saveState(directory: string, state: HostState): void {
   const paths = hostPaths(directory);
   mkdirSync(paths.state, { recursive: true });
   replace(paths.status, statusDocument(state));
+  replace(paths.release, `bootc ${releases[state.version]}\n`);
+  replace(paths.switchHelp, helpText('switch', flagsOf('switch', state.version)));
+  replace(paths.upgradeHelp, helpText('upgrade', flagsOf('upgrade', state.version)));
   replace(paths.host, `${JSON.stringify(state, null, 1)}\n`);
 }
 
