@@ -21,12 +21,10 @@ const here = dirname(fileURLToPath(import.meta.url));
  * @returns {string}
  */
 function pinned(module, dependency) {
-  const line = readFileSync(join(here, module, 'go.mod'), 'utf8')
-    .split('\n')
-    .map(text => text.trim().split(' '))
-    .find(([name, version]) => name === dependency && version?.startsWith('v'));
-  if (!line?.[1]) throw new Error(`test/tools/${module}/go.mod does not require ${dependency}`);
-  return line[1].replace(/^v/, '');
+  const words = readFileSync(join(here, module, 'go.mod'), 'utf8').split(/\s+/);
+  const version = words.find((word, i) => words[i - 1] === dependency && /^v\d/.test(word));
+  if (!version) throw new Error(`test/tools/${module}/go.mod does not require ${dependency}`);
+  return version.slice(1);
 }
 
 const kubernetes = pinned('kubernetes', 'k8s.io/kubernetes');
@@ -37,7 +35,7 @@ const stamp = 'k8s.io/component-base/version.git';
 export const serverModules = [
   {
     module: 'registry',
-    packages: { 'github.com/distribution/distribution/v3/cmd/registry': 'registry' },
+    packages: { 'scantling.dev/test/tools/registry': 'registry' },
     ldflags: '-s -w',
     versions: { registry: pinned('registry', 'github.com/distribution/distribution/v3') },
   },
@@ -74,7 +72,9 @@ export function cacheDirectory() {
  */
 export function moduleDirectory(server) {
   const hash = createHash('sha256').update(server.ldflags).update(gcflags);
-  for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(join(here, server.module, file)));
+  const directory = join(here, server.module);
+  const files = ['go.mod', 'go.sum', 'main.go'].filter(file => existsSync(join(directory, file)));
+  for (const file of files) hash.update(file).update(readFileSync(join(directory, file)));
   const versions = Object.entries(server.versions).flat().join('-');
   return join(cacheDirectory(), 'servers', `${versions}-${process.platform}-${process.arch}-${hash.digest('hex').slice(0, 12)}`);
 }
