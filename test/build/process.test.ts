@@ -215,9 +215,10 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
     const child = await identify(sleeper.pid ?? 0);
     assert.ok(child);
     const dead = spawn('true');
+    const ended = once(dead, 'exit');
     await once(dead, 'spawn');
     const owner = await identify(dead.pid ?? 0);
-    await once(dead, 'exit');
+    await ended;
     const swept = temporaryDirectory('sweep');
     const gone = join(swept, `${dead.pid}-${owner?.startedAt ?? '1'}`, 'left');
     await mkdir(gone, { recursive: true });
