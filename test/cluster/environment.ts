@@ -116,7 +116,8 @@ async function start(
 
   progress('installing CRDs and manifests');
   const base = await pushBaseImage({ registry: registry.host });
-  await install(admin);
+  // The controller is a process here. The agents are too, but the pods of their DaemonSet show that a drain leaves such pods.
+  await install(admin, { without: ['Deployment'] });
 
   const program = options.program ?? (await programFor({ source: true }));
   const controller = new ControllerProcess({

@@ -28,6 +28,8 @@ export interface PodView extends StoredObject {
   phase: string;
   ready: boolean;
   terminating: boolean;
+  /** A DaemonSet's: a drain leaves it. */
+  daemon: boolean;
 }
 
 /** The part of a Pod that a kubelet acts on. */
@@ -42,6 +44,7 @@ export function projectPod(pod: Pod): PodView {
     phase: pod.status?.phase ?? 'Pending',
     ready: pod.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false,
     terminating: pod.metadata.deletionTimestamp !== undefined,
+    daemon: pod.metadata.ownerReferences?.some(owner => owner.kind === 'DaemonSet') ?? false,
   };
 }
 
@@ -65,7 +68,7 @@ export interface KubeletsOptions {
 }
 
 export class Kubelets {
-  /** Pods that ran on a node when it went down, as node/namespace/pod: what a drain should have moved away. */
+  /** Pods, but those of DaemonSets, that were on a node when it went down, as node/namespace/pod: what a drain should have moved away. */
   readonly interrupted: string[] = [];
   /** All pods that are bound to a node; key namespace/name, index `node`. */
   readonly pods = new Store<PodView>({ node: pod => [pod.nodeName] });
@@ -149,7 +152,7 @@ export class Kubelets {
     node.up = false;
     await this.#postStatus(name);
     for (const pod of this.pods.byIndex('node', name)) {
-      this.interrupted.push(`${name}/${pod.namespace}/${pod.name}`);
+      if (!pod.daemon) this.interrupted.push(`${name}/${pod.namespace}/${pod.name}`);
       await this.#postPod(pod, false);
     }
   }

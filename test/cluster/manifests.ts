@@ -73,12 +73,15 @@ export function resourceOf(object: KubeObject): Resource {
   };
 }
 
-/** Applies CRDs, waits until they are served, then applies manifests, as an administrator would with kubectl. */
-export async function install(client: Client): Promise<void> {
+/**
+ * Applies CRDs, waits until they are served, then applies manifests, as an administrator would with kubectl. Kinds that `without` names
+ * are left out.
+ */
+export async function install(client: Client, { without = [] }: { without?: readonly string[] } = {}): Promise<void> {
   const apply = (object: KubeObject) => client.apply(resourceOf(object), object, { fieldManager: 'kubectl' });
   await Promise.all(crds().map(apply));
   for (const crd of crds()) await established(client, crd.metadata.name);
-  for (const object of manifests()) await apply(object);
+  for (const object of manifests()) if (!without.includes(object.kind)) await apply(object);
 }
 
 /** Resolves when the API server serves the CRD's kind. Throws after 30 s. */

@@ -113,11 +113,12 @@ function nodeRows(fleet: Fleet | undefined): NodeRow[] {
 
 type Target = ReturnType<Fleet['stores']['targets']['get']>;
 
-function doing(node: { ready: boolean; cordoned: boolean }, target: Target): string {
+function doing(node: { ready: boolean; cordoned: boolean; bootID: string }, target: Target): string {
   const rollout = target?.status?.rollout;
   if (rollout) return `${rollout.phase}: ${rollout.message}`;
   if (!node.ready) return 'down, rebooting';
   if (!target?.status?.host) return 'has no target yet';
+  if (node.bootID !== target.status.host.bootID) return 'booted, its agent starts';
   return progress(node.cordoned, target.spec, target.status.host);
 }
 

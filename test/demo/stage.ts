@@ -4,7 +4,7 @@ import type { Environment } from '../cluster/environment.ts';
 import type { Fleet } from '../cluster/fleet.ts';
 import type { GitRepository } from '../cluster/git-repository.ts';
 import type { WorkloadWatch } from '../cluster/workloads.ts';
-import { evictions, writesOf } from './api-writes.ts';
+import { evictions, writesOf, type NodeWrites } from './api-writes.ts';
 import type { Narration } from './narration.ts';
 import type { Statement, StepReport } from './report.ts';
 import type { RepositoryOptions } from './repository.ts';
@@ -79,6 +79,8 @@ export class Step {
     const seconds = (performance.now() - this.#started) / 1000;
     this.#endOfPods();
     const record = environment.proxy.record;
+    // The request that makes a target has no name in its path; each node has one.
+    const created = record.filter(c => c.resource === 'nodetargets' && c.verb === 'create' && c.status === 201).length;
     const evicted = evictions(record).map(call => this.#podNodes.get(call.name) ?? '');
     return {
       name: this.name,
@@ -97,7 +99,7 @@ export class Step {
         architecture: fleet.stores.nodes.get(node.name)?.architecture ?? '',
         bootedDigest: fleet.stores.targets.get(node.name)?.status?.host?.booted?.digest ?? '',
         bootID: fleet.stores.nodes.get(node.name)?.bootID ?? '',
-        writes: writesOf(record, node.name),
+        writes: addCreation(writesOf(record, node.name), created / environment.nodes.length),
         evictions: evicted.filter(name => name === node.name).length,
       })),
       statements: this.statements,
@@ -107,6 +109,10 @@ export class Step {
   #attempts(): number {
     return this.stage.fleet.stores.builds.list().reduce((sum, build) => sum + (build.status?.attempts ?? 0), 0);
   }
+}
+
+function addCreation(writes: NodeWrites, creations: number): NodeWrites {
+  return { ...writes, controller: writes.controller + Math.ceil(creations) };
 }
 
 /** Kubernetes events of Scantling about single nodes: there should be none when nothing is wrong. */
