@@ -60,7 +60,9 @@ export async function baseInfo(registry: Registry, image: string, auth?: DockerC
     );
     const names = new Set(platforms.map(p => p.platform));
     if (names.size !== platforms.length) throw unsupported(image, 'it has two manifests for one platform');
-    return { repository, digest: top.digest, platforms: platforms.toSorted((a, b) => (a.platform < b.platform ? -1 : 1)) };
+    const sorted = platforms.toSorted((a, b) => (a.platform < b.platform ? -1 : 1));
+    requireBootable(image, sorted);
+    return { repository, digest: top.digest, platforms: sorted };
   } catch (error) {
     if (error instanceof NotFoundError)
       throw new TransientError('BaseNotFound', `base image ${image}: ${error.message}`, { cause: error });
@@ -106,12 +108,6 @@ async function readPlatform(
   const variant = of.declared?.variant ?? stringOf(config['variant']);
   const platform = [os, architecture, variant].filter(part => part !== undefined).join('/');
   const labels = config.config?.Labels ?? {};
-  if (!isBootable(labels)) {
-    throw new StallingError(
-      'BaseNotBootable',
-      `base image ${image} (${platform}) is not bootable: it has neither label containers.bootc nor ostree.bootable`,
-    );
-  }
   const { annotations = {} } = json;
   const layers = json.layers.map(layer => ({ ...layer, repository }));
   return {
@@ -125,6 +121,14 @@ async function readPlatform(
     annotations,
     config,
   };
+}
+
+/** Names all at once, so that the message is the same each time whichever platform was read first. */
+function requireBootable(image: string, platforms: readonly BasePlatform[]): void {
+  const names = platforms.filter(({ labels }) => !isBootable(labels)).map(({ platform }) => platform);
+  if (names.length === 0) return;
+  const why = 'is not bootable: it has neither label containers.bootc nor ostree.bootable';
+  throw new StallingError('BaseNotBootable', `base image ${image} (${names.join(', ')}) ${why}`);
 }
 
 /** What bootc asks of an image (`containers.bootc=1`, or `ostree.bootable` of images made before it). */

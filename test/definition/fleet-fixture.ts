@@ -1,0 +1,233 @@
+/**
+ * What a definition lives in: a real API server behind the fault proxy, a registry with a base, a Git server, and the definition
+ * controller under its own ServiceAccount. The source and the builds are played by the test, by hand.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { conditionOf } from '../../controller/api/conditions.ts';
+import { secrets } from '../../controller/api/core.ts';
+import { type ImageBuild, type ImageBuildStatus, imagebuilds } from '../../controller/api/image-build.ts';
+import { defaultNamespace, fieldManagers, requestedAt } from '../../controller/api/names.ts';
+import { type SystemDefinition, systemdefinitions } from '../../controller/api/system-definition.ts';
+import { systemsources } from '../../controller/api/system-source.ts';
+import { readRegistrySecret } from '../../controller/build/secret.ts';
+import {
+  type BuildView,
+  type DefinitionView,
+  type SourceView,
+  definitionIndexes,
+  projectBuild,
+  projectDefinition,
+  projectSource,
+} from '../../controller/definition/projection.ts';
+import { createDefinitionReconciler } from '../../controller/definition/reconciler.ts';
+import { watchDefinitions } from '../../controller/definition/watch.ts';
+import { type Client, createClient } from '../../controller/kube/client.ts';
+import { Controller } from '../../controller/kube/controller.ts';
+import type { RecordedEvent } from '../../controller/kube/events.ts';
+import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
+import { Reflector } from '../../controller/kube/reflector.ts';
+import { Store } from '../../controller/kube/store.ts';
+import { Transport } from '../../controller/kube/transport.ts';
+import { createRegistry } from '../../controller/registry/client.ts';
+import { sha256 } from '../../controller/registry/digest.ts';
+import type { Registry } from '../../controller/registry/registry.ts';
+import { createRepositories } from '../../controller/source/open.ts';
+import { createLog } from '../../controller/telemetry/log.ts';
+import { type BaseImage, pushBaseImage } from '../cluster/base-image.ts';
+import { startControlPlane } from '../cluster/control-plane.ts';
+import { type FaultProxy, startFaultProxy } from '../cluster/fault-proxy.ts';
+import type { GitRepository } from '../cluster/git-repository.ts';
+import { startGitServer } from '../cluster/git-server.ts';
+import { install } from '../cluster/manifests.ts';
+import { type RegistryServer, registryCredentials, startRegistry } from '../cluster/registry.ts';
+import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
+
+export interface RunningController {
+  events: RecordedEvent[];
+  stop(): Promise<void>;
+}
+
+export interface Fleet {
+  admin: Client;
+  proxy: FaultProxy;
+  server: RegistryServer;
+  /** Asks for credentials. */
+  lockedServer: RegistryServer;
+  registry: Registry;
+  base: BaseImage;
+  repository: GitRepository;
+  startController(): Promise<RunningController>;
+  /** Commits files and has the source apply the commit; the revision. */
+  commit(files: Record<string, string>): Promise<string>;
+  apply(name: string, spec: object, annotations?: Record<string, string>): Promise<void>;
+  definition(name: string): Promise<SystemDefinition>;
+  /** The definition, as soon as the condition holds. */
+  until(name: string, holds: (definition: SystemDefinition) => boolean): Promise<SystemDefinition>;
+  builds(definition: string): Promise<ImageBuild[]>;
+  build(name: string): Promise<ImageBuild>;
+  /** Plays the builder. */
+  finishBuild(name: string, status: ImageBuildStatus): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The image digests a played build gives. */
+export function succeeded(build: string): ImageBuildStatus & { image: { digest: string } } {
+  const digest = sha256(build);
+  const platforms = ['linux/amd64', 'linux/arm64'].map(platform => ({ platform, digest: sha256(`${build} ${platform}`) }));
+  return {
+    phase: 'Succeeded',
+    attempts: 1,
+    image: { digest, reference: `registry.example/out@${digest}`, version: `v-${build}`, platforms },
+  };
+}
+
+export async function startFleet(): Promise<Fleet> {
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of stops.splice(0).toReversed()) await end();
+  };
+  try {
+    return { ...(await start(stops)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'>> {
+  const started = <T extends { stop(): Promise<void> }>(part: T): T => {
+    stops.push(() => part.stop());
+    return part;
+  };
+  // The agent's DaemonSet among the manifests is privileged.
+  const controlPlane = started(await startControlPlane({ apiServerFlags: ['--allow-privileged=true'] }));
+  const server = started(await startRegistry());
+  const lockedServer = started(await startRegistry({ auth: 'basic' }));
+  const git = started(await startGitServer());
+  const proxy = started(await startFaultProxy(controlPlane));
+  const adminTransport = new Transport({ kubeConfig: loadKubeConfig(controlPlane.adminKubeconfig), userAgent: 'admin' });
+  stops.push(() => adminTransport.close());
+  const admin = createClient(adminTransport);
+  await install(admin);
+  const base = await pushBaseImage({ registry: server.host });
+  const repository = await git.createRepository('fleet');
+  const insecureHosts = new Set([server.host, lockedServer.host]);
+  const registry = createRegistry({ insecureHosts, userAgent: 'scantling-test' });
+  stops.push(() => registry.close());
+  const kubeconfig = proxy.kubeconfigFor(await serviceAccountToken(adminTransport, 'scantling-controller'));
+
+  const dockerConfig = JSON.stringify({ auths: { [lockedServer.host]: registryCredentials } });
+  const pushSecret = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/dockerconfigjson' };
+  const data = { '.dockerconfigjson': Buffer.from(dockerConfig).toString('base64') };
+  await admin.create(secrets, { ...pushSecret, metadata: { name: 'push', namespace: defaultNamespace }, data });
+  const source = { apiVersion: 'scantling.dev/v1alpha1' as const, kind: 'SystemSource' as const, metadata: { name: 'fleet' } };
+  await admin.apply(
+    systemsources,
+    { ...source, spec: { url: repository.url, allowInsecure: true, ref: { branch: 'main' } } },
+    { fieldManager: 'test' },
+  );
+
+  const build = (name: string): Promise<ImageBuild> => admin.get(imagebuilds, name);
+  const definition = (name: string): Promise<SystemDefinition> => admin.get(systemdefinitions, name);
+  return {
+    admin,
+    proxy,
+    server,
+    lockedServer,
+    registry,
+    base,
+    repository,
+    build,
+    definition,
+    startController: async () => {
+      const controller = await startController(kubeconfig, registry);
+      // Stopping what is stopped does nothing.
+      stops.push(() => controller.stop());
+      return controller;
+    },
+    commit: async files => {
+      const revision = `main@sha1:${await repository.commit(files, 'change')}`;
+      await admin.applyStatus(systemsources, { ...source, status: { lastAppliedRevision: revision } }, { fieldManager: 'test' });
+      return revision;
+    },
+    apply: async (name, spec, annotations = {}) => {
+      const object = { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemDefinition', metadata: { name, annotations }, spec };
+      await admin.apply(systemdefinitions, object, { fieldManager: 'test' });
+    },
+    until: async (name, holds) => {
+      for (let left = 2_000; ; left--) {
+        const object = await definition(name);
+        if (holds(object)) return object;
+        if (left === 0) throw new Error(`waited in vain; ${name} is ${JSON.stringify(object.status)}`);
+        await sleep(10);
+      }
+    },
+    builds: async of => {
+      const { items } = await admin.list(imagebuilds);
+      return items.filter(item => item.spec.definitionRef.name === of);
+    },
+    finishBuild: async (name, status) => {
+      const { apiVersion, kind } = await build(name);
+      await admin.applyStatus(
+        imagebuilds,
+        { apiVersion, kind, metadata: { name }, status },
+        { fieldManager: fieldManagers.build },
+      );
+    },
+  };
+}
+
+/** The definition controller as the program composes it; events are kept for the test. */
+async function startController(kubeconfig: string, registry: Registry): Promise<RunningController> {
+  const transport = new Transport({ kubeConfig: loadKubeConfig(kubeconfig), userAgent: 'scantling-controller' });
+  const client = createClient(transport);
+  const log = createLog('silent');
+  const repositories = createRepositories({ client, namespace: defaultNamespace, userAgent: 'scantling-test', now: Date.now });
+  const events: RecordedEvent[] = [];
+  const stores = {
+    definitions: new Store<DefinitionView>(definitionIndexes),
+    builds: new Store<BuildView>(),
+    sources: new Store<SourceView>(),
+  };
+  const { reconcile } = createDefinitionReconciler({
+    client,
+    registry,
+    openRevision: (name, revision) => repositories.openRevision(name, revision),
+    readCredentials: name => readRegistrySecret(client, defaultNamespace, name),
+    events: { record: event => void events.push(event) },
+    now: Date.now,
+  });
+  const controller = new Controller({ name: 'systemdefinition', reconcile, concurrency: 2, log });
+  watchDefinitions(stores, name => controller.enqueue(name));
+  const common = { transport, log };
+  const reflectors = [
+    new Reflector({ ...common, resource: systemdefinitions, project: projectDefinition, store: stores.definitions }),
+    new Reflector({ ...common, resource: imagebuilds, project: projectBuild, store: stores.builds }),
+    new Reflector({ ...common, resource: systemsources, project: projectSource, store: stores.sources }),
+  ];
+  for (const reflector of reflectors) reflector.start();
+  await Promise.all(reflectors.map(reflector => reflector.synced()));
+  controller.start();
+  let running = true;
+  return {
+    events,
+    stop: async () => {
+      if (!running) return;
+      running = false;
+      await controller.stop();
+      await Promise.all(reflectors.map(reflector => reflector.stop()));
+      await repositories.forget('fleet');
+      await transport.close();
+    },
+  };
+}
+
+/** True when the Ready condition is about the present spec and request, and has the reason. */
+export function says(reason: string): (definition: SystemDefinition) => boolean {
+  return ({ metadata, status }) => {
+    const ready = conditionOf(status?.conditions, 'Ready');
+    const requested = metadata.annotations?.[requestedAt];
+    const heard = requested === undefined || status?.lastHandledReconcileAt === requested;
+    return ready?.reason === reason && ready.observedGeneration === metadata.generation && heard;
+  };
+}
