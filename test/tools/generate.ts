@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
-import { apiReference, flagsReference, metricsReference } from './reference.ts';
+import { apiReference, conditionsReference, flagsReference, metricsReference } from './reference.ts';
 
 export interface Crd {
   spec: {
@@ -183,6 +183,7 @@ export async function generated(): Promise<Map<string, string>> {
   out.set('controller/api/schemas.ts', await schemasOf(crdTexts));
   const pages = {
     'docs/api.md': apiReference(crdTexts),
+    'docs/conditions.md': conditionsReference(),
     'docs/flags.md': flagsReference(),
     'docs/metrics.md': metricsReference(),
   };

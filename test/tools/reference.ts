@@ -1,6 +1,12 @@
 /** The reference pages under docs/ that are generated: the API from crds/, flags and metrics from their tables. */
 import { parse } from 'yaml';
 import { flags, type Command } from '../../controller/config.ts';
+import { agentReasons } from '../../controller/agent/reasons.ts';
+import { buildReasons } from '../../controller/build/reasons.ts';
+import { definitionReasons } from '../../controller/definition/reasons.ts';
+import { registryReasons } from '../../controller/registry/reasons.ts';
+import { poolReasons } from '../../controller/rollout/reasons.ts';
+import { sourceReasons } from '../../controller/source/reasons.ts';
 import { metricTable } from '../../controller/telemetry/metrics.ts';
 import type { Crd, Schema } from './generate.ts';
 
@@ -88,4 +94,51 @@ function flagTable(command: Command): string {
     .filter(([, f]) => (f.commands as readonly Command[]).includes(command))
     .map(([name, f]) => `| \`--${name}\` | ${f.kind} | ${f.default === '' ? '' : `\`${f.default}\``} | ${f.help} |`);
   return `## scantling ${command}\n\n| Flag | Type | Default | Meaning |\n|---|---|---|---|\n${rows.join('\n')}`;
+}
+
+/** docs/conditions.md: the conditions of every kind and each reason with what it means. */
+export function conditionsReference(): string {
+  const table = (reasons: Readonly<Record<string, string>>) =>
+    `| Reason | Meaning |\n|---|---|\n${Object.entries(reasons)
+      .map(([reason, meaning]) => `| \`${reason}\` | ${cell(meaning)} |`)
+      .join('\n')}`;
+  return `# Conditions and reasons
+
+${note}
+Status follows [kstatus](https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus). \`Ready\` is always there. \`Reconciling\` and \`Stalled\` are there only
+while True, and never both: Reconciling means that Scantling goes on by itself (\`ProgressingWithRetry\` after a failure), Stalled that a person has to change something. A condition's
+transition time changes with its status only. \`kubectl wait --for=condition=Ready\` works on every kind.
+
+The annotation \`reconcile.scantling.dev/requestedAt\` with any new value forces a look, and is echoed in \`status.lastHandledReconcileAt\`.
+
+## SystemSource
+
+Also \`PruneBlocked\`, only while True.
+
+${table(sourceReasons)}
+
+## SystemDefinition
+
+${table(definitionReasons)}
+
+## ImageBuild
+
+${table(buildReasons)}
+
+## Registries
+
+What a registry did passes through to the definition or the build that asked.
+
+${table(registryReasons)}
+
+## SystemPool, and \`status.rollout\` of a NodeTarget
+
+${table(poolReasons)}
+
+## NodeTarget
+
+\`Ready\` and \`Staged\` are written by the node's agent; so are \`status.host.problems\` and \`status.host.failed\`, which use the same reasons.
+
+${table(agentReasons)}
+`;
 }
