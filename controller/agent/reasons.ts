@@ -27,7 +27,6 @@ export const agentReasons = {
   RegistryUnavailable: 'The registry is overloaded, broken or cannot be reached from the host.',
   StageFailed: "Staging failed for another reason; the message is bootc's.",
   ArmFailed: "The staged target could not be armed; the message is bootc's.",
-  RebootFailed: 'The host refused to reboot.',
   FellBack:
     'The target was booted, or meant to, and the host runs the former image: it is not tried again without a new go-ahead.',
   FinalizeFailed: 'The shutdown could not make the staged target the next boot.',
