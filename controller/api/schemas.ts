@@ -104,7 +104,7 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           required: ['from', 'to'],
           properties: {
             from: { type: 'string', minLength: 1, maxLength: 1024 },
-            to: { type: 'string', minLength: 2, maxLength: 1024, pattern: '^/' },
+            to: { type: 'string', minLength: 1, maxLength: 1024, pattern: '^/' },
           },
         },
       },

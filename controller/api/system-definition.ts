@@ -111,7 +111,7 @@ export interface SystemDefinitionSpecTree {
    */
   from: string;
   /**
-   * Directory in the image that its content is placed in.
+   * Directory in the image that its content is placed in; every file must end up where files may be.
    */
   to: string;
 }

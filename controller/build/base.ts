@@ -36,8 +36,8 @@ export interface Base {
   platforms: BasePlatform[];
 }
 
-/** The ImageBuild's status holds as many. */
-const maxPlatforms = 32;
+/** With the index's own digest these are the 32 that the digests of a definition and of a NodeTarget hold. */
+const maxPlatforms = 31;
 const maxConfigBytes = 8 * 1024 * 1024;
 
 /**
