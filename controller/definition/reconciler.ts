@@ -1,6 +1,5 @@
 /** SystemDefinition: resolve the base, render, push the context, ask for the build, follow it. One status write a pass. */
-import { messageOf, TransientError, WaitingError } from '../api/errors.ts';
-import { conditionOf } from '../api/conditions.ts';
+import { TransientError, WaitingError } from '../api/errors.ts';
 import { type ImageBuild, imagebuilds } from '../api/image-build.ts';
 import { documentAnnotation, fieldManagers, requestedAt } from '../api/names.ts';
 import {
@@ -36,6 +35,7 @@ import {
   outcomeOf,
   statusDiffers,
   suspendedStatus,
+  transitionEvent,
 } from './status.ts';
 
 export interface DefinitionDependencies {
@@ -219,9 +219,8 @@ class Pass {
     };
     await this.#o.client.applyStatus(systemdefinitions, object, { fieldManager: fieldManagers.definition });
     if (!isTransition(before, status)) return;
-    const ready = conditionOf(status.conditions, 'Ready');
-    const warning = conditionOf(status.conditions, 'Stalled') !== undefined || ready?.reason === 'Error';
-    this.#record(warning ? 'Warning' : 'Normal', ready?.reason ?? 'Error', ready?.message ?? messageOf(undefined));
+    const { type, reason, note } = transitionEvent(status);
+    this.#record(type, reason, note);
   }
 
   #record(type: 'Normal' | 'Warning', reason: string, note: string): void {

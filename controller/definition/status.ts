@@ -112,6 +112,18 @@ export function isTransition(before: SystemDefinitionStatus | undefined, after: 
   return was?.reason !== is?.reason || was?.status !== is?.status || before?.image !== after.image;
 }
 
+/** The event of a transition: a warning when a person must act or something is tried again. */
+export function transitionEvent({ conditions }: SystemDefinitionStatus): {
+  type: 'Normal' | 'Warning';
+  reason: string;
+  note: string;
+} {
+  const ready = conditionOf(conditions, 'Ready');
+  const retried = conditionOf(conditions, 'Reconciling')?.reason === 'ProgressingWithRetry';
+  const type = retried || isTrue(conditions, 'Stalled') ? 'Warning' : 'Normal';
+  return { type, reason: ready?.reason ?? 'Unknown', note: ready?.message ?? '' };
+}
+
 function observed({ metadata }: SystemDefinition): SystemDefinitionStatus {
   const requested = metadata.annotations?.[requestedAt];
   return {
