@@ -41,7 +41,7 @@ export interface SourceStores {
 export interface SourceReconciler {
   reconcile: Reconcile;
   /** Which changes wake which source: its own, and those of others to what it applied. Returns the end of it. */
-  watch(stores: SourceStores, enqueue: (name: string) => void): () => void;
+  watch: (stores: SourceStores, enqueue: (name: string) => void) => () => void;
 }
 
 const fieldManager = fieldManagers.source;

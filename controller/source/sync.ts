@@ -165,9 +165,9 @@ function invalidFailures(declared: Declared, error: unknown): Failure[] {
   );
 }
 
-/** `Invalid value: "object": what is wrong` → `what is wrong`: the value is in the file. */
+/** `Invalid value: "object": what is wrong` → `what is wrong`: the value is in the file, and CEL rules leave it out. */
 function plain(message: string): string {
-  return message.replace(/^Invalid value: ("[^"]*"|\{.*\}|\S+): /s, '');
+  return message.replace(/^Invalid value: (?:"(?:[^"\\]|\\.)*": |\d+: )?/, '');
 }
 
 async function removeOne(o: SyncOptions, entry: SystemSourceStatusInventory, stored: Stored | undefined): Promise<void> {
