@@ -42,7 +42,7 @@ export class Pass {
     await this.#ensureFinalizer();
     const found = await this.#findTarget();
     // Recorded before anything goes by it, so that a new process goes by the same.
-    if (found.target) await this.#writeStatus(withTarget(this.#pool.status, found.target));
+    if (found.target) await this.#writeStatus(withTarget(this.#pool, found.target, this.#o.now()));
 
     const first = await this.#planAndAct(found, {});
     const drains = await this.#drain(first);

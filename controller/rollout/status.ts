@@ -11,13 +11,20 @@ import type { ResolvedTarget } from './target.ts';
 /** Counts and messages that only move on are written no more often than this. */
 export const statusIntervalMs = 5_000;
 
-/** The status with another target, and the one before it remembered. */
-export function withTarget(status: SystemPoolStatus, target: ResolvedTarget | undefined): SystemPoolStatus {
-  if (!target) return status;
+/** The status with another target, and the one before it remembered: Ready no longer, until a pass has looked at the nodes. */
+export function withTarget(pool: SystemPoolView, target: ResolvedTarget, now: number): SystemPoolStatus {
+  const { status, generation } = pool;
   const next: SystemPoolStatusTarget = { ...target, digests: [...target.digests] };
   const { target: last } = status;
   if (isDeepStrictEqual(last, next)) return status;
-  return { ...status, target: next, ...(last && last.image !== next.image ? { previous: last } : {}) };
+  if (last?.image === next.image) return { ...status, target: next };
+  const started: Outcome = {
+    kind: 'Progressing',
+    reason: 'RollingOut',
+    message: `the target is now ${next.revision ?? next.image}`,
+  };
+  const conditions = conditionsOf(status.conditions, generation, started, new Date(now));
+  return { ...status, target: next, ...(last ? { previous: last } : {}), conditions };
 }
 
 /** The whole status after a pass. `error` is why the target could not be found out. */
@@ -51,9 +58,10 @@ export function statusChange(before: SystemPoolStatus, after: SystemPoolStatus):
   return isDeepStrictEqual(withoutProgress(before), withoutProgress(after)) ? 'small' : 'large';
 }
 
-function withoutProgress({ nodes: _, conditions, failedNodes, ...rest }: SystemPoolStatus): object {
+function withoutProgress({ conditions, failedNodes, ...rest }: SystemPoolStatus): object {
   return {
     ...rest,
+    nodes: undefined,
     failedNodes: failedNodes?.map(({ name, reason }) => ({ name, reason })),
     conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })),
   };

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { nodes, podDisruptionBudgets, pods, events } from '../../controller/api/core.ts';
+import { cordonAnnotation, poolFinalizer, requestedAt } from '../../controller/api/names.ts';
+import { nodetargets } from '../../controller/api/node-target.ts';
+import { systempools } from '../../controller/api/system-pool.ts';
+import { isNotFound } from '../../controller/kube/errors.ts';
+import { Cluster, until } from './cluster.ts';
+
+const fieldManager = 'test';
+
+describe('SystemPool on a real API server', () => {
+  let cluster: Cluster;
+  before(async () => {
+    cluster = await Cluster.start();
+  });
+  after(() => cluster.stop());
+  afterEach(async () => {
+    cluster.proxy.clear();
+    cluster.proxy.resumeWatches();
+    cluster.idle.clear();
+    cluster.aheadMs = 0;
+    await cluster.stopController();
+    for (const { metadata } of (await cluster.admin.list(systempools)).items) {
+      await cluster.admin.mergePatch(systempools, metadata.name, { metadata: { finalizers: null } }, { fieldManager });
+      await cluster.admin.delete(systempools, metadata.name);
+    }
+    for (const { metadata } of (await cluster.admin.list(nodetargets)).items)
+      await cluster.admin.delete(nodetargets, metadata.name);
+    for (const { metadata } of (await cluster.admin.list(nodes)).items) await cluster.admin.delete(nodes, metadata.name);
+    for (const { metadata } of (await cluster.admin.list(pods)).items)
+      await cluster.admin.delete(pods, metadata.name, { namespace: 'default' });
+  });
+
+  async function fleet(pool: string, size: number, o: { rollout?: object; drain?: object } = {}): Promise<string[]> {
+    const names = Array.from({ length: size }, (_, i) => `${pool}-${i}`);
+    for (const name of names) await cluster.createNode(name, pool);
+    await cluster.publish(pool, 1);
+    await cluster.createPool(pool, { system: { definitionRef: { name: pool } }, ...o });
+    return names;
+  }
+
+  const blocked = async (pool: string) => {
+    const taken = (await cluster.admin.list(nodes)).items
+      .filter(n => n.metadata.annotations?.[cordonAnnotation])
+      .map(n => n.metadata.name);
+    assert.equal(taken.length, 1, (await cluster.ready(pool)).message);
+    return taken[0] ?? '';
+  };
+
+  it('updates every node within the budget, with four writes per node and no event about a node', async () => {
+    const names = await fleet('plain', 4, { rollout: { maxUnavailable: 2 } });
+    for (const name of names) await cluster.createPod(`on-${name}`, name);
+    await cluster.startController();
+    await cluster.updated('plain', await cluster.publish('plain', 1));
+    assert.deepEqual((await cluster.pool('plain')).metadata.finalizers, [poolFinalizer]);
+    const target = await cluster.target(names[0] ?? '');
+    assert.equal(target.metadata.ownerReferences?.[0]?.name, 'plain');
+
+    for (const name of names) await cluster.createPod(`again-${name}`, name);
+    const from = cluster.proxy.record.length;
+    cluster.mostAway = 0;
+    await cluster.updated('plain', await cluster.publish('plain', 2));
+    const writes = cluster.writes(from);
+    for (const name of names) {
+      const own = writes.filter(w => w.name === name).map(w => `${w.verb} ${w.resource}`);
+      assert.deepEqual(own, ['patch nodetargets', 'patch nodes', 'patch nodetargets', 'patch nodes']);
+      const node = await cluster.node(name);
+      assert.equal(node.spec?.unschedulable, undefined);
+      assert.equal(node.metadata.annotations?.[cordonAnnotation], undefined);
+    }
+    assert.equal(cluster.mostAway, 2);
+    assert.deepEqual((await cluster.admin.list(pods)).items, [], 'every pod was evicted');
+    await cluster.stopController();
+    const notes = (await cluster.admin.list(events)).items.filter(e => e.regarding.name === 'plain').map(e => e.reason);
+    assert.deepEqual(new Set(notes), new Set(['RolloutStarted', 'CanaryDone', 'RolloutComplete']));
+  });
+
+  it('names the disruption budget and the pod that block a drain, and goes on when they do not any more', async () => {
+    const names = await fleet('budget', 2);
+    await cluster.startController();
+    await cluster.updated('budget', await cluster.publish('budget', 1));
+    const budget = {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { minAvailable: 2, selector: { matchLabels: { app: 'web' } } },
+    };
+    for (const name of names) await cluster.createPod(`web-${name}`, name, { app: 'web' });
+    await cluster.admin.apply(podDisruptionBudgets, budget, { fieldManager });
+    await until(async () =>
+      assert.equal((await cluster.admin.get(podDisruptionBudgets, 'web', 'default')).status?.currentHealthy, 2),
+    );
+    const target = await cluster.publish('budget', 2);
+    let node = '';
+    await until(async () => {
+      node = await blocked('budget');
+    });
+    cluster.aheadMs = 15_000;
+    await until(async () => {
+      const { rollout } = (await cluster.target(node)).status ?? {};
+      assert.equal(rollout?.reason, 'PodDisruptionBudget');
+      assert.match(rollout.message, new RegExp(`pod default/web-${node}: The disruption budget web needs 2 healthy pods`));
+      const ready = await cluster.ready('budget');
+      assert.equal(ready.reason, 'DrainBlocked');
+      assert.match(ready.message, new RegExp(`${node} cannot be drained: .*web`));
+    });
+    assert.equal((await cluster.admin.list(pods)).items.length, 2, 'no pod was deleted');
+    await cluster.admin.delete(podDisruptionBudgets, 'web', { namespace: 'default' });
+    await cluster.updated('budget', target);
+    assert.equal((await cluster.target(node)).status?.rollout, undefined);
+  });
+
+  it('does not evict a pod that nobody would make anew, unless told to', async () => {
+    const [name = ''] = await fleet('bare', 1);
+    await cluster.createPod('alone', name, { bare: true });
+    await cluster.createPod('kept', name);
+    await cluster.startController();
+    await until(async () => assert.equal(await blocked('bare'), name));
+    cluster.aheadMs = 15_000;
+    await until(async () => assert.match((await cluster.ready('bare')).message, /pod default\/alone has no controller/));
+    assert.equal((await cluster.admin.list(pods)).items.length, 2, 'nor any other while the drain cannot end');
+    await cluster.admin.mergePatch(systempools, 'bare', { spec: { drain: { force: true } } }, { fieldManager });
+    await cluster.updated('bare', await cluster.publish('bare', 1));
+  });
+
+  it("leaves no cordon and no target when it is deleted in the middle, but a person's cordon", async () => {
+    const names = await fleet('gone', 3, { rollout: { maxUnavailable: 3, canary: 0 } });
+    for (const name of names) await cluster.createPod(`stays-${name}`, name, { bare: true });
+    await cluster.admin.mergePatch(nodes, 'gone-2', { spec: { unschedulable: true } }, { fieldManager });
+    await cluster.startController();
+    await until(async () => {
+      for (const name of names) assert.ok((await cluster.node(name)).metadata.annotations?.[cordonAnnotation], name);
+    });
+    await cluster.admin.delete(systempools, 'gone');
+    await until(() => assert.rejects(cluster.pool('gone'), isNotFound));
+    for (const name of names) {
+      const node = await cluster.node(name);
+      assert.equal(node.metadata.annotations?.[cordonAnnotation], undefined);
+      assert.equal(node.spec?.unschedulable ?? false, name === 'gone-2');
+    }
+    assert.deepEqual((await cluster.admin.list(nodetargets)).items, []);
+  });
+
+  it('lifts the cordon of a pool that went without its finalizer, and of a node that left', async () => {
+    const names = await fleet('lost', 2, { rollout: { maxUnavailable: 2, canary: 0 } });
+    for (const name of names) await cluster.createPod(`held-${name}`, name, { bare: true });
+    await cluster.startController();
+    await until(async () => {
+      for (const name of names) assert.ok((await cluster.node(name)).metadata.annotations?.[cordonAnnotation], name);
+    });
+    await cluster.admin.mergePatch(nodes, 'lost-0', { metadata: { labels: { pool: 'elsewhere' } } }, { fieldManager });
+    await until(async () => {
+      assert.equal((await cluster.node('lost-0')).spec?.unschedulable, undefined);
+      await assert.rejects(cluster.target('lost-0'), isNotFound);
+    });
+    await cluster.stopController();
+    await cluster.admin.mergePatch(systempools, 'lost', { metadata: { finalizers: null } }, { fieldManager });
+    await cluster.admin.delete(systempools, 'lost');
+    await cluster.startController();
+    await until(async () => assert.equal((await cluster.node('lost-1')).spec?.unschedulable, undefined));
+  });
+
+  it('keeps the budget and ends while conflicts, errors, a lagging cache and restarts get in its way', async () => {
+    const names = await fleet('rough', 6, { rollout: { maxUnavailable: 2 } });
+    await cluster.startController();
+    await cluster.updated('rough', await cluster.publish('rough', 1));
+    for (const name of names) await cluster.createPod(`busy-${name}`, name);
+    cluster.mostAway = 0;
+    cluster.proxy.fail({ verb: 'patch', resource: 'nodes' }, { status: 409, times: 2 });
+    cluster.proxy.fail({ verb: 'patch', resource: 'nodetargets' }, { status: 500, times: 3 });
+    cluster.proxy.hangWatches({ resource: 'nodes' });
+    const target = await cluster.publish('rough', 2);
+    await until(() => assert.ok(cluster.mostAway >= 1));
+    cluster.proxy.resumeWatches();
+    cluster.proxy.cutWatches();
+    for (let i = 0; i < 3; i++) {
+      const from = cluster.proxy.record.length;
+      await until(() => assert.ok(cluster.writes(from).length > i));
+      await cluster.stopController();
+      await cluster.startController();
+    }
+    await cluster.updated('rough', target);
+    assert.ok(cluster.mostAway <= 2, `${cluster.mostAway} nodes were away at once`);
+  });
+
+  it('moves no node that two pools select, and both say so', async () => {
+    await fleet('one', 2);
+    await cluster.createPool('two', { system: { definitionRef: { name: 'one' } }, pool: 'one' });
+    await cluster.startController();
+    await until(async () => {
+      assert.match((await cluster.ready('one')).message, /one-0 is also selected by SystemPool two/);
+      assert.match((await cluster.ready('two')).message, /one-0 is also selected by SystemPool one/);
+    });
+    assert.deepEqual((await cluster.admin.list(nodetargets)).items, []);
+    assert.equal((await cluster.ready('one')).reason, 'NodeConflict');
+  });
+
+  it('says that its definition is not ready, and starts when it is', async () => {
+    await cluster.createNode('early-0', 'early');
+    await cluster.createPool('early', { system: { definitionRef: { name: 'early' } } });
+    await cluster.startController();
+    await until(async () => assert.equal((await cluster.ready('early')).reason, 'DefinitionNotReady'));
+    assert.match((await cluster.ready('early')).message, /SystemDefinition early does not exist/);
+    await cluster.updated('early', await cluster.publish('early', 1));
+  });
+
+  it('starts nothing while suspended, and echoes requestedAt otherwise', async () => {
+    await fleet('still', 1);
+    await cluster.admin.mergePatch(systempools, 'still', { spec: { suspend: true } }, { fieldManager });
+    await cluster.startController();
+    await until(async () => assert.equal((await cluster.ready('still')).reason, 'Suspended'));
+    assert.deepEqual((await cluster.admin.list(nodetargets)).items, []);
+    const asked = { spec: { suspend: false }, metadata: { annotations: { [requestedAt]: 'now' } } };
+    await cluster.admin.mergePatch(systempools, 'still', asked, { fieldManager });
+    await cluster.updated('still', await cluster.publish('still', 1));
+    assert.equal((await cluster.pool('still')).status?.lastHandledReconcileAt, 'now');
+  });
+});
