@@ -5,9 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
-import { TransientError } from '../api/errors.ts';
+import { TransientError, messageOf } from '../api/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
-import { Authentication, type TlsMaterial } from './authentication.ts';
+import { Authentication, type Credentials, type TlsMaterial } from './authentication.ts';
 import { ApiError, apiErrorOf } from './errors.ts';
 import { RequestSlots } from './request-slots.ts';
 import { isLeasePath } from './resource-path.ts';
@@ -73,7 +73,7 @@ export class Transport {
 
   /**
    * Sends one request and returns its JSON. Throws ApiError for an answer of 400 or more, TransientError (ConnectionFailed,
-   * NotLeading) when there was none, and the signal's reason when aborted.
+   * NoCredentials, NotLeading) when there was none, and the signal's reason when aborted.
    */
   async request<T>(request: ApiRequest): Promise<T> {
     for (let attempts = 1; ; attempts++) {
@@ -95,8 +95,7 @@ export class Transport {
   async stream(request: StreamRequest): Promise<AsyncIterable<Uint8Array>> {
     const { path, query, idleMs, signal } = request;
     const response = await this.#send({ method: 'GET', path, ...(query ? { query } : {}) }, { signal, bodyTimeout: idleMs });
-    if (response.statusCode >= 400)
-      throw apiErrorOf(response.statusCode, await response.body.text(), headerOf(response, 'retry-after'));
+    if (response.statusCode >= 400) throw errorOf(path, response, await response.body.text());
     return untilBroken(response.body, signal);
   }
 
@@ -133,7 +132,7 @@ export class Transport {
         const signal = AbortSignal.any([deadline, closing.signal, ...(request.signal ? [request.signal] : [])]);
         const response = await this.#send(request, { signal, bodyTimeout: deadlineMs, fenced });
         const text = await response.body.text();
-        if (response.statusCode >= 400) throw apiErrorOf(response.statusCode, text, headerOf(response, 'retry-after'));
+        if (response.statusCode >= 400) throw errorOf(request.path, response, text);
         return parse(text);
       } catch (error) {
         if (closing.signal.aborted) throw closing.signal.reason;
@@ -154,7 +153,7 @@ export class Transport {
     const host = this.#server.host;
     let code = '<error>';
     try {
-      const { headers, tls } = await this.#authentication.credentials();
+      const { headers, tls } = await this.#credentials();
       const dispatcher = this.#dispatcher(tls);
       // The last look before the bytes leave: nothing is awaited between here and the dispatch.
       if (o.fenced && !this.#fence()) throw notLeading();
@@ -182,6 +181,14 @@ export class Transport {
     } finally {
       metrics.restRequests.inc({ code, method: request.method, host });
       metrics.restSeconds.observe({ verb: request.method, host }, (performance.now() - started) / 1000);
+    }
+  }
+
+  async #credentials(): Promise<Credentials> {
+    try {
+      return await this.#authentication.credentials();
+    } catch (error) {
+      throw new TransientError('NoCredentials', `no credentials for the API server: ${messageOf(error)}`, { cause: error });
     }
   }
 
@@ -217,10 +224,16 @@ function notLeading(): TransientError {
 function wrapped(error: unknown): unknown {
   if (error instanceof TransientError) return error;
   const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-  return new ConnectionError(
-    `no answer from the API server: ${error instanceof Error ? error.message : String(error)}${code}`,
-    error,
-  );
+  return new ConnectionError(`no answer from the API server: ${messageOf(error)}${code}`, error);
+}
+
+/** What the server says of an invalid object quotes it; nothing of a Secret may get into a log or a status that way. */
+function errorOf(path: string, response: Dispatcher.ResponseData, text: string): ApiError {
+  const error = apiErrorOf(response.statusCode, text, headerOf(response, 'retry-after'));
+  if (!/\/secrets(\/|$)/.test(path) || error.status === 404) return error;
+  const { status, reason, retryAfterMs } = error;
+  const message = `the API server answered ${status} (${reason}) for a Secret`;
+  return new ApiError({ status, reason, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
 }
 
 async function* untilBroken(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
