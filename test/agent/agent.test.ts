@@ -223,7 +223,7 @@ describe('what goes wrong', () => {
   });
 
   test('a host that was not booted from an image', async () => {
-    const station = await yard.station({ directory: `${yard.host().directory}-plain`, booted: undefined as never });
+    const station = await yard.station({ booted: undefined });
     await station.aim(second);
     station.startAgent();
     const target = await station.untilReady('Unmanaged');

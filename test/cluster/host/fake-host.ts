@@ -20,7 +20,7 @@ export interface FakeHostOptions {
   /** OCI name; default amd64. */
   architecture?: string;
   /** What it was installed from: reference, and digest of the platform's manifest. Without it, the host is not a bootc host. */
-  booted?: { image: string; digest: string; version?: string };
+  booted?: { image: string; digest: string; version?: string } | undefined;
   /** The host has `ostree admin lock-finalization`; default false. */
   lockFinalization?: boolean;
 }
