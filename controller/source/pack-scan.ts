@@ -41,6 +41,7 @@ export function exceeded(cap: keyof SystemSourceSpecLimits, value: number, what:
 }
 
 function scanObject(pack: Buffer, start: number, fileBytes: number): { end: number; size: number } {
+  if (start >= pack.length - 20) throw invalid('(pack)', 'the pack holds fewer objects than it says');
   const header = readHeader(pack, start);
   const most = header.delta ? Math.max(fileBytes, 1024) : fileBytes;
   if (header.size > most) throw exceeded('fileBytes', fileBytes, `an object has ${header.size} bytes`);

@@ -22,8 +22,9 @@ export function followed(ref: SystemSourceSpecRef): Followed {
   throw new StallingError('InvalidSource' satisfies SourceReason, 'spec.ref names neither branch, tag nor commit');
 }
 
+/** `main@sha1:<40 hex>`. A name may hold an @, which would end it, so that one is written as %40. */
 export function formatRevision(revision: Revision): string {
-  return `${revision.name}@sha1:${revision.oid}`;
+  return `${revision.name.replaceAll('%', '%25').replaceAll('@', '%40')}@sha1:${revision.oid}`;
 }
 
 /** The parts of a revision string; undefined when it is none. */
@@ -31,7 +32,7 @@ export function parseRevision(text: string): Revision | undefined {
   const at = text.lastIndexOf('@sha1:');
   if (at <= 0) return undefined;
   const oid = text.slice(at + '@sha1:'.length);
-  return isOid(oid) ? { name: text.slice(0, at), oid } : undefined;
+  return isOid(oid) ? { name: text.slice(0, at).replaceAll('%40', '@').replaceAll('%25', '%'), oid } : undefined;
 }
 
 export function isOid(text: string): boolean {
