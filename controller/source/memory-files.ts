@@ -1,4 +1,4 @@
-/** The few calls of node:fs that isomorphic-git makes, over a Map: packs live in memory, because the root filesystem may be read-only. */
+/** The few calls of node:fs that isomorphic-git makes, over a Map: the root filesystem may be read-only. */
 
 interface Stat {
   type: 'file' | 'dir';
@@ -33,7 +33,7 @@ export interface MemoryFiles {
 }
 
 /** An empty file system. `beforeWrite` sees each file before it is kept and may refuse it by throwing. */
-export function createMemoryFiles(beforeWrite: (path: string, data: Buffer) => Promise<void> = async () => {}): MemoryFiles {
+export function createMemoryFiles(beforeWrite: (path: string, data: Buffer) => void): MemoryFiles {
   const files = new Map<string, Buffer>();
   const directories = new Set<string>(['/']);
   const stat = async (path: string): Promise<Stat> => {
@@ -51,7 +51,7 @@ export function createMemoryFiles(beforeWrite: (path: string, data: Buffer) => P
       },
       async writeFile(path, data) {
         const bytes = typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-        await beforeWrite(path, bytes);
+        beforeWrite(path, bytes);
         for (let dir = parentOf(path); !directories.has(dir); dir = parentOf(dir)) directories.add(dir);
         files.set(path, bytes);
       },

@@ -129,7 +129,7 @@ export class Repository {
     const out = new Map<string, GitObject>();
     const breathe = createBreather();
     for (const oid of partial ? new Set([...asked, ...pack.oids]) : asked) {
-      const object = await pack.read(oid);
+      const object = pack.read(oid);
       await breathe();
       if (asked.has(oid)) out.set(oid, object);
       this.#cache.set(this.#keyOf(oid), { object }, object.bytes.byteLength + overhead);
@@ -166,8 +166,8 @@ async function commitsOf(pack: Pack, tip: string): Promise<Map<string, Commit>> 
   const open = [tip];
   const breathe = createBreather();
   for (let oid = open.pop(); oid !== undefined; oid = open.pop()) {
-    if (commits.has(oid) || !pack.oids.has(oid)) continue;
-    const object = await pack.read(oid);
+    if (commits.has(oid) || !pack.has(oid)) continue;
+    const object = pack.read(oid);
     await breathe();
     if (object.type !== 'commit')
       throw new TransientError('InvalidGitObject' satisfies SourceReason, `${oid} is a ${object.type}, not a commit`);

@@ -1,11 +1,10 @@
-/** The lesser transport: a whole shallow pack by isomorphic-git, for servers that cannot leave out what is not named. */
+/** The lesser transport: a whole shallow pack by isomorphic-git's fetch, for servers that cannot leave out what is not named. */
 import { StallingError, TransientError } from '../api/errors.ts';
 import type { SystemSourceSpecLimits } from '../api/system-source.ts';
 import type { GitHttp, Wire } from './git-http.ts';
-import { invalid } from './git-object.ts';
 import { createMemoryFiles } from './memory-files.ts';
-import { type Pack, isomorphicGit, letGo, packIn } from './pack.ts';
-import { exceeded, packObjects, scanPack } from './pack-scan.ts';
+import { type Pack, openPack } from './pack.ts';
+import { exceeded } from './pack-scan.ts';
 import type { SourceReason } from './reasons.ts';
 
 const gitdir = '/g';
@@ -19,22 +18,18 @@ export interface ShallowFetch {
   limits: SystemSourceSpecLimits;
 }
 
-/** All objects of the commit, foreign ones included; caps are checked while it streams and before it is indexed. */
+/** Ends isomorphic-git's fetch when it has the pack: it would index it next, without caps and in one go. */
+class HavePack extends Error {}
+
+/** All objects of the commit, foreign ones included; the answer is capped while it streams. */
 export async function fetchShallow(http: GitHttp, o: ShallowFetch, wire: Wire): Promise<Pack> {
-  const [git, cache] = [await isomorphicGit(), {}];
-  let refused: Error | undefined;
-  const files = createMemoryFiles(async (path, data) => {
+  // Loaded when first needed: most servers never need it, and it is large.
+  const git = await import('isomorphic-git');
+  let pack: Buffer | undefined;
+  const files = createMemoryFiles((path, data) => {
     if (!path.endsWith('.pack')) return;
-    // isomorphic-git writes a second time when the first fails; the answer is the same.
-    if (refused) throw refused;
-    try {
-      if (packObjects(data) > o.limits.objects)
-        throw exceeded('objects', o.limits.objects, `the commit has ${packObjects(data)} objects`);
-      await scanPack(data, o.limits);
-    } catch (error) {
-      refused = error instanceof Error ? error : new Error(String(error));
-      throw refused;
-    }
+    pack = data;
+    throw new HavePack();
   });
   await git.init({ fs: files, gitdir, bare: true });
   await git.addRemote({ fs: files, gitdir, remote: 'origin', url: placeholder });
@@ -42,43 +37,24 @@ export async function fetchShallow(http: GitHttp, o: ShallowFetch, wire: Wire): 
     await git.fetch({
       fs: files,
       gitdir,
-      cache,
       http: { request: request => send(http, request, o.limits, wire) },
       remote: 'origin',
       remoteRef: o.commit,
       singleBranch: true,
       depth: o.depth,
       tags: false,
-      onProgress: letGo,
     });
   } catch (error) {
     if (error instanceof StallingError || error instanceof TransientError) throw error;
-    throw new TransientError(
-      'GitOperationFailed' satisfies SourceReason,
-      `shallow fetch: ${http.redact(String(error)).slice(0, 500)}`,
-    );
+    if (!(error instanceof HavePack)) {
+      throw new TransientError(
+        'GitOperationFailed' satisfies SourceReason,
+        `shallow fetch: ${http.redact(String(error)).slice(0, 500)}`,
+      );
+    }
   }
-  return packOf(files, cache);
-}
-
-async function packOf(files: ReturnType<typeof createMemoryFiles>, cache: object): Promise<Pack> {
-  const directory = `${gitdir}/objects/pack`;
-  const names = await files.promises.readdir(directory).catch(() => []);
-  const [idx, pack] = ['.idx', '.pack'].map(ending => names.find(n => n.endsWith(ending)));
-  if (!idx || !pack) throw new TransientError('GitOperationFailed' satisfies SourceReason, 'the Git server sent no pack');
-  const { size } = await files.promises.stat(`${directory}/${pack}`);
-  const index = await files.promises.readFile(`${directory}/${idx}`);
-  const bytes = await files.promises.readFile(`${directory}/${pack}`);
-  if (typeof index === 'string' || typeof bytes === 'string') throw new Error('a pack is not text');
-  const oids = indexedOids(index);
-  if (oids.length !== packObjects(bytes)) throw invalid('(pack)', 'the pack holds objects that cannot be resolved');
-  return packIn({ files, cache, oids, size });
-}
-
-/** The ids in a pack index of version 2: after the magic and the fan-out table of 256 counts, whose last is the number of objects. */
-function indexedOids(index: Buffer): string[] {
-  const count = index.readUInt32BE(8 + 255 * 4);
-  return Array.from({ length: count }, (_, i) => index.toString('hex', 1032 + i * 20, 1052 + i * 20));
+  if (!pack) throw new TransientError('GitOperationFailed' satisfies SourceReason, 'the Git server sent no pack');
+  return openPack(pack, o.limits);
 }
 
 interface PluginRequest {

@@ -54,14 +54,14 @@ describe('openPack', () => {
       pack([entry('blob', blob), entry('ref', delta(blob.length, other.length, 'other'), { base: Buffer.from(blobId, 'hex') })]),
       limits,
     );
-    assert.equal(Buffer.from((await opened.read(blobId)).bytes).toString(), 'hello\n');
+    assert.equal(Buffer.from(opened.read(blobId).bytes).toString(), 'hello\n');
     const otherId = objectId({ type: 'blob', bytes: other });
-    assert.equal(Buffer.from((await opened.read(otherId)).bytes).toString(), 'other');
-    await assert.rejects(opened.read('0'.repeat(40)), refused('InvalidGitObject', /the server did not send it/));
+    assert.equal(Buffer.from(opened.read(otherId).bytes).toString(), 'other');
+    assert.throws(() => opened.read('0'.repeat(40)), refused('InvalidGitObject', /the server did not send it/));
   });
 
   it('opens an empty pack', async () => {
-    assert.equal((await openPack(pack([]), limits)).oids.size, 0);
+    assert.equal((await openPack(pack([]), limits)).size, 32);
   });
 
   const table: Record<string, [Buffer, string, RegExp]> = {
@@ -94,12 +94,12 @@ describe('openPack', () => {
     'a delta to less than it says': [
       pack([entry('blob', blob), entry('ref', delta(6, 500, 'x'), { base: Buffer.from(blobId, 'hex') })]),
       'InvalidGitObject',
-      /cannot be resolved/,
+      /a delta makes less than it says/,
     ],
     'a delta without its base': [
       pack([entry('ref', delta(6, 1, 'x'), { base: Buffer.alloc(20, 7) })]),
       'InvalidGitObject',
-      /cannot be resolved/,
+      /1 objects of the pack cannot be resolved/,
     ],
   };
   for (const [name, [bytes, reason, message]] of Object.entries(table)) {
