@@ -168,10 +168,6 @@ export class BuildReconciler {
   }
 }
 
-export function createBuildReconciler(options: BuildReconcilerOptions): BuildReconciler {
-  return new BuildReconciler(options);
-}
-
 function isDone(build: ImageBuild): boolean {
   return isSettled(projectBuild(build));
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { appendFile, lstat, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { messageOf } from '../api/errors.ts';
+import { TransientError, messageOf } from '../api/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import { identify, isAlive, killGroup, killRootedIn, mountsBelow } from './process-table.ts';
 
@@ -27,8 +27,11 @@ export class Workspaces {
 
   /** A new one. The first call sweeps up after processes that are no more. */
   async open(): Promise<Workspace> {
-    this.#own ??= this.#prepare();
-    const path = join(await this.#own, randomBytes(6).toString('hex'));
+    const own = (this.#own ??= this.#prepare().catch((error: unknown) => {
+      this.#own = undefined;
+      throw new TransientError('BuilderUnavailable', `${this.#directory}: ${messageOf(error)}`, { cause: error });
+    }));
+    const path = join(await own, randomBytes(6).toString('hex'));
     await mkdir(path, { recursive: true, mode: 0o700 });
     return {
       path,
@@ -42,6 +45,9 @@ export class Workspaces {
 
   async #prepare(): Promise<string> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const { uid, mode } = await lstat(this.#directory);
+    // Below the system's temporary directory anyone may have made it first; credentials are written into it.
+    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) throw new Error('belongs to, or may be written by, someone else');
     for (const entry of await readdir(this.#directory)) {
       const [, pid, startedAt] = /^(\d+)-(\d+)$/.exec(entry) ?? [];
       if (pid === undefined || startedAt === undefined || (await isAlive({ pid: Number(pid), startedAt }))) continue;

@@ -39,7 +39,7 @@ export class Blobs {
   }
 
   async read(repository: string, digest: string, auth: DockerConfig | undefined, limitBytes: number): Promise<Uint8Array> {
-    const answer = await this.#get(repository, digest, auth, smallDeadlineMs);
+    const answer = await this.#get(repository, digest, auth, deadlineFor(limitBytes));
     const bytes = await readBody(answer, limitBytes, `${repository}@${digest}`);
     if (sha256(bytes) !== digest)
       throw new TryAgain('DigestMismatch', `${repository}@${digest} does not have the bytes of its digest`);
@@ -121,7 +121,7 @@ export class Blobs {
       actions: 'pull,push',
       headers: { ...octets, 'content-length': String(upload.size) },
       body: upload.body,
-      ...(upload.body instanceof Uint8Array ? { deadlineMs: smallDeadlineMs * 10 } : {}),
+      ...(upload.body instanceof Uint8Array ? { deadlineMs: deadlineFor(upload.size) } : {}),
     });
     await dump(answer);
     // 404: the session is gone; 400: the bytes did not arrive as sent. Both pass with a new session.
@@ -150,6 +150,11 @@ export class Blobs {
     if (isAbsent(answer)) throw new NotFoundError(`blob ${repository}@${digest}`);
     return expect(answer, [200], `${repository}@${digest}`);
   }
+}
+
+/** Milliseconds for so many bytes: no slower than a megabyte a second. */
+function deadlineFor(bytes: number): number {
+  return smallDeadlineMs + Math.ceil(bytes / 1_000);
 }
 
 /** The host, repository and credentials part of a call. */

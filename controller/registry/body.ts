@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { messageOf } from '../api/errors.ts';
+import { TransientError, messageOf } from '../api/errors.ts';
 import { TryAgain } from './retry.ts';
 import type { Answer } from './transport.ts';
 
 /**
  * Reads a body of at most `limitBytes`.
- * @throws TryAgain when it is cut or larger.
+ * @throws TryAgain when it is cut, TransientError `RegistryRefused` when it is larger.
  */
 export async function readBody(answer: Answer, limitBytes: number, what: string): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -22,7 +22,7 @@ export async function readBody(answer: Answer, limitBytes: number, what: string)
     throw new TryAgain('RegistryUnavailable', `${what}: ${messageOf(error)}`, { cause: error });
   }
   // Leaving the loop early has destroyed the body.
-  if (size > limitBytes) throw new TryAgain('RegistryRefused', `${what} is larger than ${limitBytes} bytes`);
+  if (size > limitBytes) throw new TransientError('RegistryRefused', `${what} is larger than ${limitBytes} bytes`);
   return Buffer.concat(chunks);
 }
 

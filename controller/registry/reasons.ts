@@ -1,7 +1,8 @@
 /** What can be wrong with a registry, and what it means. These pass through to the object whose work needed the registry. */
 export const registryReasons = {
   InvalidImage: 'A name is no image name with a registry host, or a digest is malformed.',
+  DigestMismatch: 'The registry sent or took other bytes than those of the digest; tried again.',
   RegistryAccessDenied: 'The registry refused the credentials, or wants some, for the action that the message names.',
-  RegistryRefused: 'The registry refused a request, or sent what the protocol or a digest does not allow.',
+  RegistryRefused: 'The registry refused a request, or answered what the protocol does not allow.',
   RegistryUnavailable: 'The registry is overloaded, broken or cannot be reached.',
 } as const;

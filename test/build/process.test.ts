@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TransientError } from '../../controller/api/errors.ts';
@@ -14,7 +12,6 @@ import { Foundations, foundationTag } from '../../controller/build/foundation.ts
 import { builderVersion } from '../../controller/build/name.ts';
 import { createProcessBuilder } from '../../controller/build/process.ts';
 import type { FoundationBuilder } from '../../controller/build/process.ts';
-import { identify, isAlive } from '../../controller/build/process-table.ts';
 import type { BuiltImage } from '../../controller/build/publish.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
 import { parseDockerConfig } from '../../controller/registry/credentials.ts';
@@ -207,33 +204,6 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
     assert.equal(await outcome, reason);
     assert.deepEqual(await commandsWith(String(marker)), []);
     assert.deepEqual(await leftovers(), []);
-  });
-
-  test('what a killed process left running is ended by the next one, and removed', async () => {
-    const sleeper = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
-    await once(sleeper, 'spawn');
-    const child = await identify(sleeper.pid ?? 0);
-    assert.ok(child);
-    const dead = spawn('true');
-    const ended = once(dead, 'exit');
-    await once(dead, 'spawn');
-    const owner = await identify(dead.pid ?? 0);
-    await ended;
-    const swept = temporaryDirectory('sweep');
-    const gone = join(swept, `${dead.pid}-${owner?.startedAt ?? '1'}`, 'left');
-    await mkdir(gone, { recursive: true });
-    await writeFile(join(gone, 'children'), `${child.pid} ${child.startedAt}\n`);
-    const self = await identify(process.pid);
-    const alive = join(swept, `${process.pid}-${self?.startedAt}`, 'mine');
-    await mkdir(alive, { recursive: true });
-    const exited = once(sleeper, 'exit');
-    const next = createProcessBuilder({ directory: swept, insecureHosts: new Set([server.host]), log, env: process.env });
-    await next.build(jobOf('RUN echo next\n'));
-    await exited;
-    assert.ok(!(await isAlive(child)));
-    const owners = await readdir(swept);
-    assert.deepEqual(owners, [`${process.pid}-${self?.startedAt}`]);
-    assert.deepEqual(await readdir(join(swept, owners[0] ?? '')), ['mine'], 'what a living process works in stays');
   });
 
   test('a registry that fails is Transient and no fault of the definition', async () => {

@@ -1,0 +1,219 @@
+/** What an ImageBuild lives in: a real API server, a registry with a base, and the build controller under its own ServiceAccount. */
+import type { ImageBuild } from '../../controller/api/image-build.ts';
+import { imagebuilds } from '../../controller/api/image-build.ts';
+import { fieldManagers, defaultNamespace } from '../../controller/api/names.ts';
+import { pushContext } from '../../controller/build/context.ts';
+import type { Context } from '../../controller/build/context.ts';
+import { buildName, builderVersion } from '../../controller/build/name.ts';
+import type { FoundationBuilder } from '../../controller/build/process.ts';
+import { projectBuild } from '../../controller/build/projection.ts';
+import type { BuildView } from '../../controller/build/projection.ts';
+import { BuildReconciler } from '../../controller/build/reconciler.ts';
+import { createClient } from '../../controller/kube/client.ts';
+import type { Client } from '../../controller/kube/client.ts';
+import { Controller } from '../../controller/kube/controller.ts';
+import { isNotFound } from '../../controller/kube/errors.ts';
+import type { RecordedEvent } from '../../controller/kube/events.ts';
+import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
+import { Reflector } from '../../controller/kube/reflector.ts';
+import { Store } from '../../controller/kube/store.ts';
+import { Transport } from '../../controller/kube/transport.ts';
+import type { DockerConfig } from '../../controller/registry/credentials.ts';
+import { createRegistry } from '../../controller/registry/client.ts';
+import type { Registry } from '../../controller/registry/registry.ts';
+import { createLog } from '../../controller/telemetry/log.ts';
+import { pushBaseImage } from '../cluster/base-image.ts';
+import { startControlPlane } from '../cluster/control-plane.ts';
+import { startFaultProxy } from '../cluster/fault-proxy.ts';
+import type { FaultProxy } from '../cluster/fault-proxy.ts';
+import { install } from '../cluster/manifests.ts';
+import { startRegistry } from '../cluster/registry.ts';
+import type { RegistryServer } from '../cluster/registry.ts';
+import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
+import { until } from '../kube/until.ts';
+
+/** A condition for `becomes`. */
+export const inPhase =
+  (phase: string) =>
+  (build: ImageBuild): boolean =>
+    build.status?.phase === phase;
+
+export interface RunningController {
+  events: RecordedEvent[];
+  controller: Controller;
+  stop(): Promise<void>;
+  /** Stops without waiting for workers that will never end. */
+  kill(): Promise<void>;
+}
+
+export interface ControllerChange {
+  builder?: FoundationBuilder;
+  slots?: number;
+  /** Around what the reconciler is given, so that a test can end it after any call. */
+  wrap?: (client: Client, registry: Registry) => { client: Client; registry: Registry };
+}
+
+export interface BuildCluster {
+  admin: Client;
+  proxy: FaultProxy;
+  server: RegistryServer;
+  /** Asks for credentials. */
+  locked: RegistryServer;
+  registry: Registry;
+  /** `host/repository@digest` */
+  base: string;
+  /** Pushes the context and creates the ImageBuild as a definition would. */
+  ask(context: Context, change?: { repository?: string; base?: string; secret?: string; auth?: DockerConfig }): Promise<string>;
+  /** The build as it is now; undefined when it is gone. */
+  find(name: string): Promise<ImageBuild | undefined>;
+  /** The build, as soon as the condition holds. */
+  becomes(name: string, what: string, holds: (build: ImageBuild) => boolean): Promise<ImageBuild>;
+  start(change?: ControllerChange): Promise<RunningController>;
+  stop(): Promise<void>;
+}
+
+/** Foundations are not built unless a test says how. */
+const noBuilder: FoundationBuilder = { architecture: 'amd64', build: () => Promise.reject(new Error('nothing was to be run')) };
+
+/** Starts all of it, or nothing. */
+export async function startBuildCluster(): Promise<BuildCluster> {
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of stops.splice(0).toReversed()) await end();
+  };
+  try {
+    return { ...(await start(stops)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(stops: (() => Promise<void>)[]): Promise<Omit<BuildCluster, 'stop'>> {
+  const started = <T extends { stop(): Promise<void> }>(part: T): T => {
+    stops.push(() => part.stop());
+    return part;
+  };
+  const closed = <T extends { close(): Promise<void> }>(part: T): T => {
+    stops.push(() => part.close());
+    return part;
+  };
+  const cluster = started(await startControlPlane());
+  const server = started(await startRegistry());
+  const locked = started(await startRegistry({ auth: 'token' }));
+  const proxy = started(await startFaultProxy(cluster));
+  const direct = closed(new Transport({ kubeConfig: loadKubeConfig(cluster.adminKubeconfig), userAgent: 'admin' }));
+  const admin = createClient(direct);
+  // No pod runs here: the controller is started by the test.
+  await install(admin, { without: ['Deployment', 'DaemonSet'] });
+  const token = await serviceAccountToken(direct, 'scantling-controller');
+  const kubeConfig = loadKubeConfig(proxy.kubeconfigFor(token));
+  const transport = closed(new Transport({ kubeConfig, userAgent: 'scantling-controller' }));
+  const registry = closed(createRegistry({ insecureHosts: new Set([server.host, locked.host]), userAgent: 'scantling-test' }));
+  const pushed = await pushBaseImage({ registry: server.host });
+  const base = `${server.host}/base/system@${pushed.digest}`;
+
+  const find = async (name: string): Promise<ImageBuild | undefined> => {
+    try {
+      return await admin.get(imagebuilds, name);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  };
+
+  return {
+    admin,
+    proxy,
+    server,
+    locked,
+    registry,
+    base,
+    async ask(context, change = {}) {
+      const repository = change.repository ?? `${server.host}/built/${context.plan.definition}`;
+      const digest = await pushContext(registry, repository, context, change.auth);
+      const { definition } = context.plan;
+      const of = { context: digest, base: change.base ?? base, output: repository, builderVersion };
+      const name = buildName(definition, of);
+      await admin.create(imagebuilds, {
+        apiVersion: 'scantling.dev/v1alpha1',
+        kind: 'ImageBuild',
+        metadata: { name },
+        spec: {
+          definitionRef: { name: definition },
+          context: digest,
+          base: of.base,
+          output: { repository, ...(change.secret === undefined ? {} : { pushSecretRef: { name: change.secret } }) },
+          timeout: '1m',
+          builderVersion,
+        },
+      });
+      return name;
+    },
+    find,
+    async becomes(name, what, holds) {
+      let last: ImageBuild | undefined;
+      try {
+        await until(`${name}: ${what}`, async () => {
+          last = await find(name);
+          return last !== undefined && holds(last);
+        });
+      } catch (error) {
+        throw new Error(`${name} is ${JSON.stringify(last?.status)}`, { cause: error });
+      }
+      if (!last) throw new Error(`${name} is gone`);
+      return last;
+    },
+    start: async change => {
+      const running = await startController(transport, registry, change);
+      // Stopping what is stopped does nothing.
+      stops.push(() => running.stop());
+      return running;
+    },
+  };
+}
+
+async function startController(
+  transport: Transport,
+  registry: Registry,
+  change: ControllerChange = {},
+): Promise<RunningController> {
+  const log = createLog('silent');
+  const store = new Store<BuildView>();
+  const events: RecordedEvent[] = [];
+  const given = change.wrap?.(createClient(transport), registry) ?? { client: createClient(transport), registry };
+  const reconciler = new BuildReconciler({
+    ...given,
+    builder: change.builder ?? noBuilder,
+    store,
+    events: { record: event => void events.push(event) },
+    namespace: defaultNamespace,
+    slots: change.slots ?? 4,
+    now: Date.now,
+  });
+  const controller = new Controller({ name: fieldManagers.build, reconcile: reconciler.reconcile, concurrency: 8, log });
+  const unwatch = reconciler.watch(key => controller.enqueue(key));
+  const reflector = new Reflector({ transport, resource: imagebuilds, project: projectBuild, store, log });
+  reflector.start();
+  await reflector.synced();
+  controller.start();
+  let stopped = false;
+  const end = async (): Promise<void> => {
+    stopped = true;
+    unwatch();
+    await reflector.stop();
+  };
+  return {
+    events,
+    controller,
+    async stop() {
+      if (stopped) return;
+      await end();
+      await controller.stop(0);
+    },
+    async kill() {
+      await end();
+      void controller.stop(0);
+    },
+  };
+}

@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
+import { secrets } from '../../controller/api/core.ts';
+import { TransientError } from '../../controller/api/errors.ts';
+import { imagebuilds } from '../../controller/api/image-build.ts';
+import type { ImageBuild } from '../../controller/api/image-build.ts';
+import { defaultNamespace, requestedAt } from '../../controller/api/names.ts';
+import { BuildError } from '../../controller/build/build-error.ts';
+import { pushContext } from '../../controller/build/context.ts';
+import type { FoundationBuilder, FoundationJob } from '../../controller/build/process.ts';
+import { parseDockerConfig } from '../../controller/registry/credentials.ts';
+import { registryCredentials } from '../cluster/registry.ts';
+import { until } from '../kube/until.ts';
+import { inPhase, startBuildCluster } from './build-cluster.ts';
+import type { BuildCluster } from './build-cluster.ts';
+import { contextOf, pushBase } from './build-fixture.ts';
+
+const finish = (definition: string): ReturnType<typeof contextOf> =>
+  contextOf({ definition, layers: [{ 'etc/name': definition }] });
+const steps = (definition: string): ReturnType<typeof contextOf> =>
+  contextOf({ definition, layers: [{ 'etc/name': definition }], containerfile: `RUN echo ${definition}\n` });
+const architecture = 'amd64';
+
+describe('the ImageBuild reconciler on a real API server', () => {
+  let cluster: BuildCluster;
+  before(async () => {
+    cluster = await startBuildCluster();
+  });
+  after(() => cluster.stop());
+
+  const writesOf = (name: string): number =>
+    cluster.proxy.calls(call => call.resource === 'imagebuilds' && call.verb === 'patch' && call.name === name).length;
+
+  test('a build without steps succeeds in two writes, and a restart writes nothing', async () => {
+    const name = await cluster.ask(finish('simple'));
+    cluster.proxy.clear();
+    const running = await cluster.start();
+    const build = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    const { status } = build;
+    assert.ok(isTrue(status?.conditions, 'Ready'));
+    assert.deepEqual(
+      status?.conditions?.map(c => c.type),
+      ['Ready'],
+    );
+    assert.equal(status?.attempts, 1);
+    assert.equal(status?.observedGeneration, 1);
+    assert.equal(status?.image?.reference, `${cluster.server.host}/built/simple@${status?.image?.digest}`);
+    assert.deepEqual(
+      status?.image?.platforms?.map(p => p.platform),
+      ['linux/amd64', 'linux/arm64'],
+    );
+    assert.ok(await cluster.registry.resolve(status?.image?.reference ?? ''));
+    assert.equal(writesOf(name), 2);
+    assert.deepEqual(
+      running.events.map(e => [e.type, e.reason]),
+      [
+        ['Normal', 'BuildStarted'],
+        ['Normal', 'Succeeded'],
+      ],
+    );
+    await running.stop();
+    const again = await cluster.start();
+    again.controller.enqueue(name);
+    const other = await cluster.ask(finish('simple-other'));
+    await cluster.becomes(other, 'Succeeded', inPhase('Succeeded'));
+    assert.equal(writesOf(name), 2);
+    assert.equal((await cluster.find(name))?.metadata.resourceVersion, build.metadata.resourceVersion);
+    await again.stop();
+  });
+
+  test('no more builds at once than there are slots; the others say that they wait', async () => {
+    let [now, most] = [0, 0];
+    const gates: (() => void)[] = [];
+    const builder: FoundationBuilder = {
+      architecture,
+      build: async job => {
+        most = Math.max(most, ++now);
+        await new Promise<void>(resolve => gates.push(resolve));
+        now--;
+        return pushContext(cluster.registry, job.repository, finish('never-used'));
+      },
+    };
+    const running = await cluster.start({ builder, slots: 2 });
+    const names = await Promise.all(['q1', 'q2', 'q3', 'q4'].map(definition => cluster.ask(steps(definition))));
+    const builds = (): Promise<(ImageBuild | undefined)[]> => Promise.all(names.map(name => cluster.find(name)));
+    await until('two Building, two Pending', async () => {
+      const phases = (await builds()).map(build => build?.status?.phase);
+      const count = (wanted: string): number => phases.filter(phase => phase === wanted).length;
+      return count('Building') === 2 && count('Pending') === 2 && gates.length === 2;
+    });
+    const queued = (await builds()).find(build => build?.status?.phase === 'Pending');
+    assert.match(conditionOf(queued?.status?.conditions, 'Ready')?.message ?? '', /waits for its turn: 2 builds are running/);
+    // What is pushed as the foundation here is no image: each build ends, and its slot goes to the next.
+    await until('all ended', async () => {
+      gates.shift()?.();
+      return (await builds()).every(
+        build =>
+          build?.status?.phase === 'Failed' ||
+          (build?.status?.phase === 'Pending' && build.status.conditions?.some(c => c.reason !== 'Queued')),
+      );
+    });
+    assert.equal(most, 2);
+    await running.stop();
+  });
+
+  test('a failing step is tried three times, said in full, and tried again on request', async () => {
+    let works = false;
+    const jobs: FoundationJob[] = [];
+    const builder: FoundationBuilder = {
+      architecture,
+      build: async job => {
+        jobs.push(job);
+        if (!works) throw new BuildError('exit code 7', { step: '2/2: RUN false', exitCode: 7, log: ['one', 'two'] });
+        const manifest = await cluster.registry.manifest(job.base);
+        for (const { digest, size } of blobsOf(manifest.json)) {
+          await cluster.registry.copyBlob(job.repository, { from: job.base.split('@')[0] ?? '', digest, size });
+        }
+        return cluster.registry.pushManifest(job.repository, { ...manifest, tag: job.tag });
+      },
+    };
+    const running = await cluster.start({ builder });
+    const name = await cluster.ask(steps('failing'));
+    for (const attempts of [1, 2]) {
+      const build = await cluster.becomes(
+        name,
+        `attempt ${attempts} failed`,
+        b => b.status?.attempts === attempts && b.status.phase === 'Pending',
+      );
+      assert.deepEqual(build.status?.failure, {
+        step: '2/2: RUN false',
+        exitCode: 7,
+        message: 'exit code 7',
+        log: ['one', 'two'],
+      });
+      assert.equal(conditionOf(build.status?.conditions, 'Reconciling')?.reason, 'ProgressingWithRetry');
+      running.controller.enqueue(name);
+    }
+    const failed = await cluster.becomes(name, 'Failed', inPhase('Failed'));
+    assert.equal(failed.status?.attempts, 3);
+    assert.ok(isTrue(failed.status?.conditions, 'Stalled'));
+    assert.equal(conditionOf(failed.status?.conditions, 'Ready')?.reason, 'BuildFailed');
+    assert.equal(jobs.length, 3);
+    assert.equal(jobs[0]?.timeoutMs, 60_000);
+    works = true;
+    await cluster.admin.mergePatch(
+      imagebuilds,
+      name,
+      { metadata: { annotations: { [requestedAt]: 'now' } } },
+      { fieldManager: 'test' },
+    );
+    const build = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    assert.deepEqual(
+      [build.status?.attempts, build.status?.failure, build.status?.lastHandledReconcileAt],
+      [1, undefined, 'now'],
+    );
+    assert.deepEqual(
+      running.events.filter(e => e.type === 'Warning').map(e => e.reason),
+      ['BuildFailed', 'BuildFailed', 'BuildFailed'],
+    );
+    await cluster.admin.mergePatch(
+      imagebuilds,
+      name,
+      { metadata: { annotations: { [requestedAt]: 'again' } } },
+      { fieldManager: 'test' },
+    );
+    await cluster.becomes(
+      name,
+      'acknowledged',
+      b => b.status?.lastHandledReconcileAt === 'again' && b.status.phase === 'Succeeded',
+    );
+    await running.stop();
+  });
+
+  test('a deleted build stops its child', async () => {
+    let signal: AbortSignal | undefined;
+    const builder: FoundationBuilder = {
+      architecture,
+      build: job => {
+        ({ signal } = job);
+        return new Promise((_, reject) => job.signal.addEventListener('abort', () => reject(job.signal.reason as Error)));
+      },
+    };
+    const running = await cluster.start({ builder });
+    const name = await cluster.ask(steps('deleted'));
+    await until('building', () => signal !== undefined);
+    cluster.proxy.clear();
+    await cluster.admin.delete(imagebuilds, name);
+    await until('aborted', () => signal?.aborted === true);
+    // The same again is another object, and is built.
+    assert.equal(await cluster.ask(steps('deleted')), name);
+    const before = signal;
+    await until('building the new one', () => signal !== before);
+    await running.stop();
+    assert.equal(writesOf(name), 1, 'nothing is written of the one that is gone');
+  });
+
+  test('a Secret that is missing is waited for, and its content never seen', async () => {
+    const auth = parseDockerConfig(JSON.stringify({ auths: { [cluster.locked.host]: registryCredentials } }));
+    const running = await cluster.start();
+    const name = await cluster.ask(finish('secretive'), { repository: `${cluster.locked.host}/team/os`, secret: 'push', auth });
+    const waiting = await cluster.becomes(
+      name,
+      'waiting',
+      b => conditionOf(b.status?.conditions, 'Ready')?.reason === 'SecretNotFound',
+    );
+    assert.match(conditionOf(waiting.status?.conditions, 'Ready')?.message ?? '', /Secret scantling-system\/push not found/);
+    const write = (json: string): Promise<unknown> =>
+      cluster.admin.apply(
+        secrets,
+        {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { name: 'push', namespace: defaultNamespace },
+          type: 'Opaque',
+          data: { '.dockerconfigjson': Buffer.from(json).toString('base64') },
+        },
+        { fieldManager: 'test' },
+      );
+    await write('not json: hunter22');
+    running.controller.enqueue(name);
+    const invalid = await cluster.becomes(
+      name,
+      'invalid',
+      b => conditionOf(b.status?.conditions, 'Ready')?.reason === 'InvalidSecret',
+    );
+    assert.ok(!JSON.stringify(invalid).includes('hunter22'));
+    await write(JSON.stringify({ auths: { [cluster.locked.host]: { ...registryCredentials, password: 'wrong-one' } } }));
+    running.controller.enqueue(name);
+    const denied = await cluster.becomes(
+      name,
+      'denied',
+      b => conditionOf(b.status?.conditions, 'Ready')?.reason === 'RegistryAccessDenied',
+    );
+    assert.match(conditionOf(denied.status?.conditions, 'Ready')?.message ?? '', /team\/os/);
+    assert.equal(conditionOf(denied.status?.conditions, 'Stalled'), undefined);
+    assert.ok(!JSON.stringify([denied, running.events]).includes('wrong-one'));
+    await write(JSON.stringify({ auths: { [cluster.locked.host]: registryCredentials } }));
+    running.controller.enqueue(name);
+    const build = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    assert.ok(!JSON.stringify([build, running.events]).includes(registryCredentials.password));
+    await running.stop();
+  });
+
+  test('trouble with the registry is waited out and counts as no attempt', async () => {
+    let failures = 0;
+    const running = await cluster.start({
+      wrap: (client, registry) => ({
+        client,
+        registry: {
+          ...registry,
+          pushManifest: (...args) => {
+            if (failures++ < 2) return Promise.reject(new TransientError('RegistryUnavailable', 'r.example answers 503'));
+            return registry.pushManifest(...args);
+          },
+        },
+      }),
+    });
+    const name = await cluster.ask(finish('unlucky'));
+    const build = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    assert.equal(build.status?.attempts, 1);
+    assert.ok(running.events.some(e => e.type === 'Warning' && e.reason === 'RegistryUnavailable'));
+    await running.stop();
+  });
+
+  test('a base that is not bootable ends the build at once', async () => {
+    const running = await cluster.start();
+    const base = await pushBase(cluster.registry, `${cluster.server.host}/base/plain`, {
+      layers: [new Uint8Array(10)],
+      labels: {},
+    });
+    const name = await cluster.ask(finish('unbootable'), { base: base.image });
+    const build = await cluster.becomes(name, 'Failed', inPhase('Failed'));
+    assert.equal(conditionOf(build.status?.conditions, 'Stalled')?.reason, 'BaseNotBootable');
+    assert.ok(build.status?.failure?.message.includes(base.image));
+    await running.stop();
+  });
+});
+
+function blobsOf(manifest: unknown): { digest: string; size: number }[] {
+  const { config, layers } = manifest as { config: { digest: string; size: number }; layers: { digest: string; size: number }[] };
+  return [config, ...layers];
+}

@@ -1,0 +1,83 @@
+/** A controller that ends at any moment, and the one that comes after it. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { imagebuilds } from '../../controller/api/image-build.ts';
+import { fieldManagers } from '../../controller/api/names.ts';
+import type { Client } from '../../controller/kube/client.ts';
+import type { Registry } from '../../controller/registry/registry.ts';
+import { until } from '../kube/until.ts';
+import { inPhase, startBuildCluster } from './build-cluster.ts';
+import type { BuildCluster } from './build-cluster.ts';
+import { contextOf } from './build-fixture.ts';
+
+const finish = (definition: string): ReturnType<typeof contextOf> =>
+  contextOf({ definition, layers: [{ 'etc/name': definition }] });
+
+/** A Controller that was killed does nothing more, not even fail: its calls never return. */
+function killedAfter(
+  calls: number,
+  killed: () => void,
+): (client: Client, registry: Registry) => { client: Client; registry: Registry } {
+  let left = calls;
+  const limit = <T extends object>(target: T): T =>
+    new Proxy(target, {
+      get(object, key) {
+        const value: unknown = Reflect.get(object, key);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]): unknown => {
+          if (left-- > 0) return (value as (...args: unknown[]) => unknown).apply(object, args);
+          killed();
+          return new Promise(() => undefined);
+        };
+      },
+    });
+  return (client, registry) => ({ client: limit(client), registry: limit(registry) });
+}
+
+describe('a build whose controller ends', () => {
+  let cluster: BuildCluster;
+  before(async () => {
+    cluster = await startBuildCluster();
+  });
+  after(() => cluster.stop());
+
+  test('a controller killed after any call: the next one comes to the same end', async () => {
+    const running = await cluster.start();
+    const expected = await cluster.becomes(
+      await cluster.ask(finish('killed'), { repository: `${cluster.server.host}/killed/expected` }),
+      'Succeeded',
+      inPhase('Succeeded'),
+    );
+    await running.stop();
+    let ended = false;
+    for (let calls = 0; !ended; calls++) {
+      const name = await cluster.ask(finish('killed'), { repository: `${cluster.server.host}/killed/${calls}` });
+      let killed = false;
+      const first = await cluster.start({
+        wrap: killedAfter(calls, () => {
+          killed = true;
+        }),
+      });
+      await until('killed or done', async () => killed || inPhase('Succeeded')((await cluster.find(name))!));
+      await first.kill();
+      ended = !killed;
+      const second = await cluster.start();
+      const build = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+      assert.equal(build.status?.image?.digest, expected.status?.image?.digest);
+      assert.equal(build.status?.attempts, 1);
+      await second.stop();
+      assert.ok(calls < 100);
+    }
+  });
+
+  test('a Building that no one works on is done again', async () => {
+    const name = await cluster.ask(finish('interrupted'));
+    const status = { phase: 'Building' as const, attempts: 0, startTime: '2026-01-01T00:00:00Z' };
+    const object = { apiVersion: 'scantling.dev/v1alpha1', kind: 'ImageBuild', metadata: { name }, status };
+    await cluster.admin.applyStatus(imagebuilds, object, { fieldManager: fieldManagers.build });
+    const running = await cluster.start();
+    const build = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    assert.equal(build.status?.attempts, 1);
+    await running.stop();
+  });
+});
