@@ -37,6 +37,8 @@ export class Cluster {
   readonly #token: string;
   /** The controller's clock is ahead by so much. */
   aheadMs = 0;
+  /** Registries that the controller speaks plain http to. */
+  readonly insecureHosts = new Set<string>();
   /** Nodes whose agent does nothing. */
   readonly idle = new Set<string>();
   /** Most nodes that were away at once, of any pool, in any version of any Node. */
@@ -114,7 +116,7 @@ export class Cluster {
         log,
       }),
     ];
-    const registry = createRegistry({ insecureHosts: new Set(), userAgent: 'test' });
+    const registry = createRegistry({ insecureHosts: this.insecureHosts, userAgent: 'test' });
     const events = new EventRecorder({ client, controller: 'scantling-controller', instance: 'test', log });
     const { reconcile } = createPoolReconciler({ client, registry, events, stores, now: () => Date.now() + this.aheadMs });
     const controller = new Controller({ name: 'pool', reconcile, log });

@@ -5,6 +5,9 @@ import { cordonAnnotation, poolFinalizer, requestedAt } from '../../controller/a
 import { nodetargets } from '../../controller/api/node-target.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { isNotFound } from '../../controller/kube/errors.ts';
+import { createRegistry } from '../../controller/registry/client.ts';
+import { mediaTypes } from '../../controller/registry/media-types.ts';
+import { startRegistry } from '../cluster/registry.ts';
 import { Cluster, until } from './cluster.ts';
 
 const fieldManager = 'test';
@@ -203,6 +206,64 @@ describe('SystemPool on a real API server', () => {
     await until(async () => assert.equal((await cluster.ready('early')).reason, 'DefinitionNotReady'));
     assert.match((await cluster.ready('early')).message, /SystemDefinition early does not exist/);
     await cluster.updated('early', await cluster.publish('early', 1));
+  });
+
+  it('resolves a tag once, and again when asked', async t => {
+    const server = await startRegistry();
+    t.after(() => server.stop());
+    cluster.insecureHosts.add(server.host);
+    const registry = createRegistry({ insecureHosts: cluster.insecureHosts, userAgent: 'test' });
+    t.after(() => registry.close());
+    const push = async (name: string): Promise<string> => {
+      const config = await registry.pushBlob(`${server.host}/os`, Buffer.from(JSON.stringify({ name })));
+      const manifest = {
+        schemaVersion: 2,
+        mediaType: mediaTypes.manifest,
+        config: { mediaType: mediaTypes.config, digest: config, size: JSON.stringify({ name }).length },
+        layers: [],
+      };
+      const bytes = Buffer.from(JSON.stringify(manifest));
+      const digest = await registry.pushManifest(`${server.host}/os`, { mediaType: mediaTypes.manifest, bytes });
+      const platform = { os: 'linux', architecture: 'amd64' };
+      const index = {
+        schemaVersion: 2,
+        mediaType: mediaTypes.index,
+        manifests: [{ mediaType: mediaTypes.manifest, digest, size: bytes.length, platform }],
+      };
+      return registry.pushManifest(`${server.host}/os`, {
+        mediaType: mediaTypes.index,
+        bytes: Buffer.from(JSON.stringify(index)),
+        tag: '1',
+      });
+    };
+    const first = await push('first');
+    await cluster.createNode('tagged-0', 'tagged');
+    await cluster.createPool('tagged', { system: { image: `${server.host}/os:1` } });
+    await cluster.startController();
+    await until(async () => assert.equal((await cluster.ready('tagged')).reason, 'Updated'));
+    const { target } = (await cluster.pool('tagged')).status ?? {};
+    assert.equal(target?.image, `${server.host}/os@${first}`);
+    assert.equal(target.requested, `${server.host}/os:1`);
+    assert.equal(target.digests?.length, 2);
+    assert.equal((await cluster.target('tagged-0')).status?.host?.booted?.digest, target.digests[1]);
+
+    const second = await push('second');
+    const asked = { metadata: { annotations: { [requestedAt]: 'again' } } };
+    await cluster.admin.mergePatch(systempools, 'tagged', asked, { fieldManager });
+    await until(async () => {
+      const { status } = await cluster.pool('tagged');
+      assert.equal(status?.target?.image, `${server.host}/os@${second}`);
+      assert.equal(status.lastHandledReconcileAt, 'again');
+      assert.equal((await cluster.ready('tagged')).reason, 'Updated');
+    });
+    await cluster.admin.mergePatch(
+      systempools,
+      'tagged',
+      { spec: { system: { image: `${server.host}/none:1` } } },
+      { fieldManager },
+    );
+    await until(async () => assert.match((await cluster.ready('tagged')).message, /none/));
+    assert.equal((await cluster.pool('tagged')).status?.target?.image, `${server.host}/os@${second}`);
   });
 
   it('starts nothing while suspended, and echoes requestedAt otherwise', async () => {

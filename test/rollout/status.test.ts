@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { SystemPool, SystemPoolStatus } from '../../controller/api/system-pool.ts';
+import { projectSystemPool } from '../../controller/rollout/projection.ts';
+import { statusAfter, statusChange, transitionsOf, withTarget } from '../../controller/rollout/status.ts';
+import type { Summary } from '../../controller/rollout/summary.ts';
+import { resolveTarget, targetStep } from '../../controller/rollout/target.ts';
+import { image } from './machine.ts';
+
+const now = Date.parse('2026-01-01T00:00:00Z');
+
+function pool(
+  o: { system?: SystemPool['spec']['system']; status?: SystemPoolStatus; suspend?: boolean; requestedAt?: string } = {},
+) {
+  return projectSystemPool({
+    apiVersion: 'scantling.dev/v1alpha1',
+    kind: 'SystemPool',
+    metadata: {
+      name: 'p',
+      generation: 3,
+      ...(o.requestedAt ? { annotations: { 'reconcile.scantling.dev/requestedAt': o.requestedAt } } : {}),
+    },
+    spec: {
+      nodeSelector: { matchLabels: { a: 'b' } },
+      system: o.system ?? { definitionRef: { name: 'd' } },
+      suspend: o.suspend ?? false,
+      rollout: {
+        maxUnavailable: 1,
+        maxStaging: 10,
+        canary: 1,
+        failureThreshold: 1,
+        timeouts: { stage: '1m', drain: '1m', reboot: '1m' },
+      },
+      drain: { enabled: true, force: false, deleteEmptyDirData: true },
+    },
+    ...(o.status ? { status: o.status } : {}),
+  });
+}
+
+const summary = (outcome: Summary['outcome'], over: Partial<Summary> = {}): Summary => ({
+  nodes: { total: 2, updated: 1, staged: 0, updating: 1, unavailable: 1, failed: 0 },
+  failedNodes: [],
+  outcome,
+  ...over,
+});
+
+describe('pool status', () => {
+  const moving = summary({ kind: 'Progressing', reason: 'RollingOut', message: '1 of 2' }, { currentWave: 'canary' });
+  const first = statusAfter(pool(), moving, { now, handled: undefined });
+
+  it('changes little when only counts move on, and much when the meaning changes', () => {
+    const more = { ...moving, nodes: { ...moving.nodes, updated: 2 }, outcome: { ...moving.outcome, message: '2 of 2' } };
+    assert.equal(statusChange(first, statusAfter(pool({ status: first }), moving, { now, handled: undefined })), 'none');
+    assert.equal(statusChange(first, statusAfter(pool({ status: first }), more, { now, handled: undefined })), 'small');
+    const done = summary({ kind: 'Ready', reason: 'Updated', message: '2 of 2' });
+    assert.equal(statusChange(first, statusAfter(pool({ status: first }), done, { now, handled: undefined })), 'large');
+    assert.equal(statusChange(first, statusAfter(pool({ status: first }), moving, { now, handled: 'x' })), 'large');
+  });
+
+  it('is Stalled when halted, and forgets what is over', () => {
+    const failed = [{ name: 'n', reason: 'FellBack', message: 'm' }];
+    const halted = statusAfter(
+      pool({ status: first }),
+      summary({ kind: 'Stalled', reason: 'RolloutHalted', message: 'halted' }, { failedNodes: failed }),
+      { now, handled: undefined },
+    );
+    assert.deepEqual(
+      halted.conditions?.map(c => `${c.type}=${c.status} ${c.reason}`),
+      ['Ready=False RolloutHalted', 'Stalled=True RolloutHalted'],
+    );
+    assert.equal(halted.currentWave, undefined);
+    assert.deepEqual(
+      transitionsOf(first, halted).map(t => `${t.type} ${t.reason}`),
+      ['Warning NodeFailed', 'Warning RolloutHalted'],
+    );
+    assert.deepEqual(transitionsOf(halted, halted), []);
+    const done = statusAfter(pool({ status: halted }), summary({ kind: 'Ready', reason: 'Updated', message: 'all' }), {
+      now,
+      handled: undefined,
+    });
+    assert.equal(done.failedNodes, undefined);
+    assert.deepEqual(
+      transitionsOf(halted, done).map(t => t.reason),
+      ['RolloutComplete'],
+    );
+  });
+
+  it('is not Ready from the moment the target changes, and remembers the one before', () => {
+    const ready = statusAfter(pool(), summary({ kind: 'Ready', reason: 'Updated', message: 'all' }), { now, handled: undefined });
+    const one = withTarget(pool({ status: ready }), image(1), now);
+    assert.equal(one.conditions?.find(c => c.type === 'Ready')?.status, 'False');
+    const two = withTarget(pool({ status: one }), image(2), now);
+    assert.equal(two.previous?.image, image(1).image);
+    assert.deepEqual(
+      transitionsOf(one, two).map(t => t.reason),
+      ['RolloutStarted'],
+    );
+    assert.equal(withTarget(pool({ status: two }), image(2), now), pool({ status: two }).status);
+  });
+});
+
+describe('target', () => {
+  const definition = { name: 'd', uid: 'u', resourceVersion: '1', digests: [...image(1).digests], image: image(1).image };
+  const recorded = { image: image(1).image, digests: [...image(1).digests], requested: 'r.example/os:1' };
+  it('is the last good image of the definition', () => {
+    assert.deepEqual(targetStep(pool(), definition), {
+      kind: 'known',
+      target: { image: image(1).image, digests: [...image(1).digests] },
+    });
+  });
+  it('waits for a definition, and keeps the last target meanwhile', () => {
+    const { image: _, ...empty } = definition;
+    const step = targetStep(pool({ status: { target: recorded } }), { ...empty, digests: [], message: 'still building' });
+    assert.deepEqual(step, {
+      kind: 'waiting',
+      reason: 'DefinitionNotReady',
+      message: 'SystemDefinition d has no image yet: still building',
+      last: recorded,
+    });
+  });
+  it('resolves a tag once, and again when asked', () => {
+    const system = { image: 'r.example/os:1' };
+    assert.deepEqual(targetStep(pool({ system }), undefined), { kind: 'resolve', image: 'r.example/os:1' });
+    assert.deepEqual(targetStep(pool({ system, status: { target: recorded } }), undefined), { kind: 'known', target: recorded });
+    const asked = targetStep(pool({ system, status: { target: recorded }, requestedAt: 'now' }), undefined);
+    assert.deepEqual(asked, { kind: 'resolve', image: 'r.example/os:1', until: recorded });
+    const changed = targetStep(pool({ system: { image: 'r.example/os:2' }, status: { target: recorded } }), undefined);
+    assert.deepEqual(changed, { kind: 'resolve', image: 'r.example/os:2' });
+  });
+  it('stays while suspended', () => {
+    assert.deepEqual(targetStep(pool({ suspend: true, status: { target: recorded } }), definition), {
+      kind: 'known',
+      target: recorded,
+    });
+  });
+  it('counts the platforms of an index, and not its attestations', async () => {
+    const json = {
+      manifests: [
+        { digest: 'sha256:a', platform: { os: 'linux', architecture: 'amd64' } },
+        { digest: 'sha256:b', platform: { os: 'linux', architecture: 'arm64' } },
+        { digest: 'sha256:c', platform: { os: 'unknown', architecture: 'unknown' } },
+      ],
+    };
+    const resolved = { reference: 'r.example/os@sha256:i', digest: 'sha256:i', mediaType: 'index' };
+    const target = await resolveTarget(
+      { resolve: async () => resolved, manifest: async () => ({ ...resolved, bytes: new Uint8Array(), json }) },
+      'r.example/os:1',
+    );
+    assert.deepEqual(target, {
+      image: 'r.example/os@sha256:i',
+      digests: ['sha256:i', 'sha256:a', 'sha256:b'],
+      requested: 'r.example/os:1',
+    });
+  });
+});
