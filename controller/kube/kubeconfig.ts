@@ -30,11 +30,6 @@ export function loadKubeConfig(path?: string, environment: NodeJS.ProcessEnv = p
   return config;
 }
 
-/** The namespace of the current context (in a pod, the pod's own). */
-export function namespaceOf(config: KubeConfig): string | undefined {
-  return config.getContextObject(config.getCurrentContext())?.namespace;
-}
-
 /**
  * client-node reads `user.tokenFile` not at all (it looks for token-file, once), and bound tokens live for an hour. Its
  * authenticator of a pod's token re-reads the file each minute as client-go does; it is given these files too.

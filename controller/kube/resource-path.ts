@@ -13,11 +13,6 @@ export function resourcePath<T extends KubeObject>(
   return `${root}${namespace}/${resource.plural}${name}${subresource}`;
 }
 
-/** The `apiVersion` of a resource's objects. */
-export function apiVersionOf<T extends KubeObject>(resource: Resource<T>): string {
-  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
-}
-
 /** True for the path of a Lease: the one thing that may be written without leading, because leading is decided there. */
 export function isLeasePath(path: string): boolean {
   return /^\/apis\/coordination\.k8s\.io\/v1\/namespaces\/[^/]+\/leases(\/|$)/.test(path);

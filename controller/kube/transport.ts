@@ -17,7 +17,7 @@ export interface TransportOptions {
   kubeConfig: KubeConfig;
   /** E.g. `scantling-controller/0.1.0 (linux/x64)`: audit logs and flow schemas tell us by it. */
   userAgent: string;
-  /** Requests at once, watches not counted (default 12). */
+  /** Requests at once, watches not counted (default 8; a controller's dozen watches come on top). */
   connections?: number;
   /** False when nothing but Leases may be written; asked before every attempt, and while one is under way. Absent: always open. */
   fence?: () => boolean;
@@ -66,7 +66,7 @@ export class Transport {
     this.#authentication = new Authentication(options.kubeConfig);
     this.#server = new URL(cluster.server);
     this.#userAgent = options.userAgent;
-    this.#slots = new RequestSlots(options.connections ?? 12);
+    this.#slots = new RequestSlots(options.connections ?? 8);
     this.#fence = options.fence ?? (() => true);
     this.#random = options.random ?? Math.random;
   }

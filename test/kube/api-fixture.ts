@@ -69,3 +69,15 @@ export const configMap = (namespace: string, name: string, data: Record<string, 
   metadata: { name, namespace },
   data,
 });
+
+export const fieldManager = 'test';
+
+/** A client through the proxy with a namespace of its own, and the calls and faults of just that. */
+export async function startScene(api: Api, options: Partial<TransportOptions> = {}) {
+  const namespace = await api.namespace();
+  const transport = api.transport(options);
+  const client = createClient(transport);
+  const calls = () => api.proxy.calls({ namespace });
+  const put = (name: string, value = '1') => client.apply(configMaps, configMap(namespace, name, { value }), { fieldManager });
+  return { namespace, transport, client, calls, put, at: { namespace } };
+}

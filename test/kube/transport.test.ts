@@ -2,20 +2,17 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { inspect } from 'node:util';
-import { leases, nodes, pods, secrets } from '../../controller/api/core.ts';
+import { leases, nodes } from '../../controller/api/core.ts';
 import { reasonOf } from '../../controller/api/errors.ts';
 import { createClient, type Client } from '../../controller/kube/client.ts';
-import { ApiError, isAlreadyExists, isConflict, isInvalid, isNotFound, isTooManyRequests } from '../../controller/kube/errors.ts';
+import { ApiError, isTooManyRequests } from '../../controller/kube/errors.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { ConnectionError, Transport, type TransportOptions } from '../../controller/kube/transport.ts';
 import { registry } from '../../controller/telemetry/metrics.ts';
 import { writeKubeconfig } from '../cluster/kubeconfig.ts';
 import { startFaultProxy } from '../cluster/fault-proxy.ts';
-import { configMap, configMaps, startApi, type Api } from './api-fixture.ts';
+import { configMap, configMaps, fieldManager, startApi, startScene, type Api } from './api-fixture.ts';
 import { until } from './until.ts';
-
-const fieldManager = 'test';
 
 const notLeading = (error: unknown) => reasonOf(error) === 'NotLeading';
 
@@ -43,22 +40,14 @@ function kubeconfig({ cluster }: Api, name: string, user: object): string {
   return write(cluster.directory, name, JSON.stringify(config));
 }
 
-describe('transport and client', { concurrency: 4 }, () => {
+describe('transport', { concurrency: 4 }, () => {
   let api: Api;
   before(async () => {
     api = await startApi();
   });
   after(() => api.stop());
 
-  /** A client through the proxy, a namespace of its own, and the calls and faults of just that. */
-  async function scene(options: Partial<TransportOptions> = {}) {
-    const namespace = await api.namespace();
-    const transport = api.transport(options);
-    const client = createClient(transport);
-    const calls = () => api.proxy.calls({ namespace });
-    const put = (name: string, value = '1') => client.apply(configMaps, configMap(namespace, name, { value }), { fieldManager });
-    return { namespace, transport, client, calls, put, at: { namespace } };
-  }
+  const scene = (options?: Partial<TransportOptions>) => startScene(api, options);
 
   describe('retries', () => {
     for (const retryAfter of [undefined, 1]) {
@@ -233,124 +222,6 @@ describe('transport and client', { concurrency: 4 }, () => {
       assert.ok(loadKubeConfig(file).getCurrentCluster());
       writeFileSync(file, 'apiVersion: v1\nkind: Config\ncurrent-context: gone\n');
       assert.throws(() => loadKubeConfig(file), /"gone" names no cluster/);
-    });
-  });
-
-  describe('client', () => {
-    it('applies with a precondition, patches, and tells conflicts', async () => {
-      const { client, namespace, put } = await scene();
-      const first = await put('a');
-      const second = await put('a', '2');
-      const { resourceVersion } = first.metadata;
-      const stale = {
-        ...configMap(namespace, 'a', { value: '3' }),
-        metadata: { name: 'a', namespace, resourceVersion: resourceVersion ?? '' },
-      };
-      await assert.rejects(client.apply(configMaps, stale, { fieldManager }), isConflict);
-      await assert.rejects(
-        client.mergePatch(configMaps, 'a', { metadata: { resourceVersion } }, { fieldManager, namespace }),
-        isConflict,
-      );
-      const patched = await client.mergePatch(
-        configMaps,
-        'a',
-        {
-          metadata: { resourceVersion: second.metadata.resourceVersion, annotations: { n: 'x' } },
-          data: { value: null, other: 'y' },
-        },
-        { fieldManager, namespace },
-      );
-      assert.deepEqual([patched.data, patched.metadata.annotations], [{ other: 'y' }, { n: 'x' }]);
-      await assert.rejects(client.create(configMaps, configMap(namespace, 'a')), isAlreadyExists);
-      const rival = client.apply(configMaps, configMap(namespace, 'a', { other: 'z' }), { fieldManager: 'rival', force: false });
-      await assert.rejects(rival, isConflict);
-    });
-
-    it('refuses fields that the server would drop', async () => {
-      const { client, namespace } = await scene();
-      await client.create(configMaps, configMap(namespace, 'a'));
-      await assert.rejects(
-        client.mergePatch(configMaps, 'a', { unknownField: 1 }, { fieldManager, namespace }),
-        (e: unknown) => isInvalid(e) && e instanceof ApiError && /unknownField/.test(e.message),
-      );
-    });
-
-    it('never quotes a Secret in an error', async () => {
-      const { client, namespace } = await scene();
-      const secret = (data: Record<string, string>) => ({
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { name: 's', namespace },
-        data,
-      });
-      await client.create(secrets, secret({ password: 'aHVudGVyMg==' }));
-      const bodies = [{ data: { password: 'hunter2 is not base64' } }, { aHVudGVyMg: 'hunter2' }];
-      for (const body of bodies) {
-        const error = await client.mergePatch(secrets, 's', body, { fieldManager, namespace }).catch((e: unknown) => e);
-        assert.ok(error instanceof ApiError);
-        assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2|aHVudGVyMg/);
-      }
-    });
-
-    it('writes status apart from the rest', async () => {
-      const { client } = await scene();
-      await client.apply(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'status-node' } }, { fieldManager });
-      const status = { conditions: [{ type: 'Ready', status: 'True' }] };
-      const written = await client.applyStatus(
-        nodes,
-        { apiVersion: 'v1', kind: 'Node', metadata: { name: 'status-node' }, spec: { unschedulable: true }, status },
-        { fieldManager },
-      );
-      assert.deepEqual([written.spec?.unschedulable, written.status?.conditions?.[0]?.status], [undefined, 'True']);
-    });
-
-    it('pages through a list', async () => {
-      const { client, namespace, put } = await scene();
-      for (const name of ['a', 'b', 'c']) await put(name);
-      const first = await client.list(configMaps, { namespace, limit: 2 });
-      const second = await client.list(configMaps, { namespace, limit: 2, continue: first.metadata.continue ?? '' });
-      assert.deepEqual(
-        [...first.items, ...second.items].map(o => o.metadata.name),
-        ['a', 'b', 'c'],
-      );
-    });
-
-    it('deletes what is meant: absent is fine, another is not', async () => {
-      const { client, namespace, put } = await scene();
-      const { metadata } = await put('a');
-      const uid = '00000000-0000-4000-8000-000000000000';
-      await assert.rejects(client.delete(configMaps, 'a', { namespace, uid }), isConflict);
-      await client.delete(configMaps, 'a', { namespace, uid: metadata.uid ?? '' });
-      await client.delete(configMaps, 'a', { namespace });
-      await assert.rejects(client.get(configMaps, 'a', namespace), isNotFound);
-    });
-
-    it('passes on at once what a disruption budget says to an eviction', async () => {
-      const { client, namespace, transport, calls } = await scene();
-      const app = { app: 'guarded' };
-      const spec = { containers: [{ name: 'c', image: 'i' }], terminationGracePeriodSeconds: 0 };
-      const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace, labels: app }, spec };
-      const { metadata } = await client.create(pods, pod);
-      await client.mergePatch(pods, 'p', { status: { phase: 'Running' } }, { fieldManager, namespace, subresource: 'status' });
-      await transport.request({
-        method: 'POST',
-        path: `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`,
-        body: {
-          apiVersion: 'policy/v1',
-          kind: 'PodDisruptionBudget',
-          metadata: { name: 'guard' },
-          spec: { minAvailable: 1, selector: { matchLabels: app } },
-        },
-      });
-      const refused = await client.evict({ name: 'p', namespace }).catch((e: unknown) => e);
-      assert.ok(refused instanceof ApiError && isTooManyRequests(refused));
-      assert.match(JSON.stringify([refused.message, refused.causes]), /guard/);
-      assert.equal(calls().filter(c => c.subresource === 'eviction').length, 1);
-      await transport.request({ method: 'DELETE', path: `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets/guard` });
-      await assert.rejects(client.evict({ name: 'p', namespace, uid: 'another' }), isConflict);
-      await client.evict({ name: 'p', namespace, uid: metadata.uid ?? '' }, { gracePeriodSeconds: 0 });
-      await until('the pod to be gone', async () => (await client.list(pods, { namespace })).items.length === 0);
-      await assert.rejects(client.evict({ name: 'p', namespace }), isNotFound);
     });
   });
 });
