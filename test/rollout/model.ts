@@ -294,7 +294,8 @@ export class Fleet {
         this.agent(m);
       }
       quiet = this.pass() === 0 ? quiet + 1 : 0;
-      if (quiet > 3 && this.updated() === this.machines.filter(m => m.inPool && !m.deleted).length) return;
+      const marked = this.machines.some(m => !m.deleted && m.node.cordon);
+      if (quiet > 3 && !marked && this.updated() === this.machines.filter(m => m.inPool && !m.deleted).length) return;
     }
   }
 
