@@ -84,7 +84,8 @@ export class GitHttp {
         headersTimeout: 0,
         bodyTimeout: 0,
         headers: {
-          'user-agent': this.#options.userAgent,
+          // Hosting services tell Git clients from browsers by this word.
+          'user-agent': `git/2.0 ${this.#options.userAgent}`,
           ...(authorization ? { authorization } : {}),
           ...o.headers,
         },
@@ -154,7 +155,9 @@ export function errorOfStatus(
     const retryAfterMs = retryAfterOf(retryAfter, o.now);
     return new TransientError(reason, `${o.url}: ${message}`, retryAfterMs === undefined ? {} : { retryAfterMs });
   };
-  if (status === 401 || status === 403) {
+  // A 403 that says when to come again is a rate limit.
+  const limited = status === 429 || (status === 403 && retryAfter !== undefined);
+  if (!limited && (status === 401 || status === 403)) {
     const hint = o.authenticated
       ? 'the credentials of spec.secretRef are refused'
       : 'it wants credentials; name a Secret in spec.secretRef';
@@ -164,7 +167,7 @@ export function errorOfStatus(
     const hint = o.authenticated ? '' : ', or it is private and spec.secretRef is missing';
     return fail('RepositoryNotFound', `the Git server answered ${status}: no repository there${hint}`);
   }
-  if (status === 429 || status >= 500) return fail('GitServerUnavailable', `the Git server answered ${status}`);
+  if (limited || status >= 500) return fail('GitServerUnavailable', `the Git server answered ${status}`);
   return fail('GitOperationFailed', `the Git server answered ${status}`);
 }
 

@@ -70,7 +70,8 @@ export function createRepositories(o: RepositoriesOptions): Repositories {
   };
   const tree = (source: SystemSource, repository: Repository, oid: string, signal?: AbortSignal): SourceTree => {
     const { limits } = source.spec;
-    const context = (): FetchContext => ({ ...wireOf(source, signal), commit: oid, limits });
+    const held = {};
+    const context = (): FetchContext => ({ ...wireOf(source, signal), commit: oid, limits, held });
     return createRepositoryTree({
       limits,
       commit: () => repository.commit(context()),

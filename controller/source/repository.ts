@@ -16,6 +16,8 @@ export interface FetchContext extends Wire {
   /** The commit that the objects belong to. */
   commit: string;
   limits: SystemSourceSpecLimits;
+  /** Where the whole pack of the commit is held while its tree is read, with the transport that knows no less. */
+  held?: { pack?: Promise<Pack> };
 }
 
 export type Cached = { object: GitObject } | { pack: Pack };
@@ -137,14 +139,25 @@ export class Repository {
     return out;
   }
 
-  /** The whole pack of a commit, kept while there is room: with this transport each object is read out of it. */
-  async #shallowPack(context: FetchContext): Promise<Pack> {
+  /** The whole pack of a commit: held by whoever reads its tree, and kept while there is room. */
+  #shallowPack(context: FetchContext): Promise<Pack> {
+    const { held } = context;
+    const pack = held?.pack ?? this.#sharedPack(context);
+    if (held) held.pack = pack;
+    pack.catch(() => {
+      if (held?.pack === pack) delete held.pack;
+    });
+    return pack;
+  }
+
+  async #sharedPack(context: FetchContext): Promise<Pack> {
     const key = `${this.#keyOf(context.commit)} pack`;
     const cached = this.#cache.get(key);
     if (cached && 'pack' in cached) return cached.pack;
     const underWay = this.#packs.get(key);
     if (underWay) return underWay;
-    const fetching = fetchShallow(this.#client.http, { commit: context.commit, depth: 1, limits: context.limits }, context);
+    const shallow = { commit: context.commit, depth: 1, limits: context.limits };
+    const fetching = fetchShallow(this.#client.http, shallow, context);
     this.#packs.set(key, fetching);
     try {
       const pack = await fetching;

@@ -114,7 +114,9 @@ export function transitionOf(
     const news = was?.reason !== is.reason || was.message !== is.message;
     return news ? { type: 'Warning', reason: is.reason, note: is.message } : undefined;
   }
-  if (before?.lastAppliedRevision === after.lastAppliedRevision && was?.status === 'True') return undefined;
+  if (before?.lastAppliedRevision === after.lastAppliedRevision) {
+    return was?.status === 'True' ? undefined : { type: 'Normal', reason: is.reason, note: is.message };
+  }
   const counts = result ? `: ${result.written} written, ${result.removed} removed` : '';
   return { type: 'Normal', reason: 'NewRevision', note: `${after.lastAppliedRevision ?? ''}${counts}` };
 }

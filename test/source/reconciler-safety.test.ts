@@ -185,3 +185,48 @@ describe('two sources', () => {
     await world.remove('claim-b');
   });
 });
+
+const isWrite = (call: { verb: string; resource: string }): boolean =>
+  ['create', 'patch', 'update', 'delete'].includes(call.verb) && call.resource.startsWith('system');
+
+describe('a controller that is killed after any of its writes', () => {
+  it('comes to the same end', async () => {
+    const git = await world.source(
+      'killed',
+      { 'a.yaml': definitionYaml('k-a'), 'b.yaml': definitionYaml('k-b') },
+      { maxRemovals: 1 },
+    );
+    await world.ready('killed', 'Succeeded');
+    for (let survives = 0, finished = false; !finished; survives++) {
+      const [gone, stays, comes] = survives % 2 === 0 ? ['a', 'b', 'c'] : ['c', 'b', 'a'];
+      let writes = 0;
+      // From this write on nothing reaches the API server, as if the process had died.
+      const dead = world.proxy.fail(call => isWrite(call) && writes++ >= survives, { status: 500 });
+      const oid = await git.commit(
+        {
+          [`${gone}.yaml`]: null,
+          [`${stays}.yaml`]: definitionYaml(`k-${stays}`, `  kernelArguments: [n${survives}]\n`),
+          [`${comes}.yaml`]: definitionYaml(`k-${comes}`),
+        },
+        `${survives} writes`,
+      );
+      finished = await Promise.race([
+        world.ready('killed', 'Succeeded', oid).then(() => true),
+        until('a write is refused', () => writes > survives).then(() => false),
+      ]);
+      await controller.stop();
+      dead.remove();
+      controller = await world.startController();
+      await world.ready('killed', 'Succeeded', oid);
+      assert.deepEqual(
+        (await world.inventory('killed')).toSorted(),
+        [`SystemDefinition/k-${stays} ${stays}.yaml`, `SystemDefinition/k-${comes} ${comes}.yaml`].toSorted(),
+      );
+      assert.equal(await world.definition(`k-${gone}`), undefined);
+      assert.ok(await world.definition(`k-${comes}`));
+      assert.deepEqual((await world.definition(`k-${stays}`))?.spec.kernelArguments, [`n${survives}`]);
+      assert.equal((await world.definition(`k-${stays}`))?.spec.sourceRef?.revision, `main@sha1:${oid}`);
+    }
+    await world.remove('killed');
+  });
+});

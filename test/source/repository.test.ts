@@ -25,7 +25,7 @@ function context(commit: string, changes: Partial<SystemSourceSpecLimits> = {}):
 }
 
 function treeOf(repository: Repository, commit: string, changes: Partial<SystemSourceSpecLimits> = {}): SourceTree {
-  const c = context(commit, changes);
+  const c = { ...context(commit, changes), held: {} };
   return createRepositoryTree({
     limits: c.limits,
     commit: () => repository.commit(c),
@@ -223,6 +223,20 @@ describe('the partial transport', () => {
     assert.equal(server.requests.count, 0);
   });
 
+  it('of the lesser kind fetches a commit once for all that is read of it, however large', async () => {
+    const plain = await startGitServer({ protocolV2: false });
+    try {
+      const git = await plain.createRepository('plain');
+      const oid = await git.commit({ 'a/b/c': 'content', 'a/d': 'more', large: randomText(1_000_000) }, 'one');
+      const repository = open(git.url);
+      const tree = treeOf(repository, oid);
+      await tree.read(await tree.list('a'));
+      assert.equal(plain.requests.log.filter(e => e.method === 'POST').length, 1);
+    } finally {
+      await plain.stop();
+    }
+  });
+
   it('uses the whole shallow pack where the server offers no filter', async () => {
     const plain = await startGitServer({ filter: false });
     try {
@@ -306,17 +320,20 @@ describe('a Git server that fails', () => {
   after(() => server.stop());
 
   it('is retried no sooner than it asks', async () => {
-    server.requests.fail(() => true, { status: 429, retryAfter: 7, times: 1 });
-    await assert.rejects(open(git.url).resolve('refs/heads/main', 0, context(oid)), error => {
-      assert.ok(error instanceof TransientError);
-      assert.equal(error.reason, 'GitServerUnavailable');
-      assert.equal(error.retryAfterMs, 7000);
-      return true;
-    });
+    for (const status of [429, 403, 503]) {
+      server.requests.fail(() => true, { status, retryAfter: 7, times: 1 });
+      await assert.rejects(open(git.url).resolve('refs/heads/main', 0, context(oid)), error => {
+        assert.ok(error instanceof TransientError);
+        assert.equal(error.reason, 'GitServerUnavailable');
+        assert.equal(error.retryAfterMs, 7000);
+        return true;
+      });
+    }
   });
 
   for (const [status, reason] of [
     [404, 'RepositoryNotFound'],
+    [401, 'AuthenticationFailed'],
     [403, 'AuthenticationFailed'],
     [500, 'GitServerUnavailable'],
     [418, 'GitOperationFailed'],
