@@ -4,9 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodes } from './api/core.ts';
 import { imagebuilds } from './api/image-build.ts';
-import type { KubeObject } from './api/meta.ts';
 import { nodetargets } from './api/node-target.ts';
-import type { Resource } from './api/resource.ts';
 import { systemdefinitions } from './api/system-definition.ts';
 import { systempools } from './api/system-pool.ts';
 import { systemsources } from './api/system-source.ts';
@@ -18,13 +16,12 @@ import type { Config } from './config.ts';
 import * as definitionViews from './definition/projection.ts';
 import { createDefinitionReconciler } from './definition/reconciler.ts';
 import { watchDefinitions } from './definition/watch.ts';
+import { Caches } from './kube/caches.ts';
 import { createClient } from './kube/client.ts';
 import { Controller, type Reconcile } from './kube/controller.ts';
 import { EventRecorder } from './kube/events.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { LeaderElector } from './kube/leader.ts';
-import { Reflector } from './kube/reflector.ts';
-import { Store, type StoredObject } from './kube/store.ts';
 import { Transport } from './kube/transport.ts';
 import type { Running } from './main.ts';
 import { createRegistry } from './registry/client.ts';
@@ -42,56 +39,6 @@ const leaseName = 'scantling-controller';
 /** A watch that has failed for so long will hardly recover without a new process. */
 const watchPatienceMs = 300_000;
 
-/** Kept equal to the API by a reflector each. */
-class Caches {
-  readonly #reflectors: {
-    name: string;
-    reflector: Pick<Reflector<KubeObject, StoredObject>, 'start' | 'stop' | 'synced' | 'failingSince'>;
-  }[] = [];
-  readonly #transport: Transport;
-  readonly #log: Log;
-
-  constructor(transport: Transport, log: Log) {
-    this.#transport = transport;
-    this.#log = log;
-  }
-
-  /** A store of one resource's projections. Several domains may have one each of the same resource: each keeps only what it needs. */
-  add<T extends KubeObject, P extends StoredObject>(
-    resource: Resource<T>,
-    project: (object: T) => P,
-    indexes: Readonly<Record<string, (p: P) => readonly string[]>> = {},
-  ): Store<P> {
-    const store = new Store<P>(indexes);
-    this.#reflectors.push({
-      name: resource.plural,
-      reflector: new Reflector({ transport: this.#transport, resource, project, store, log: this.#log }),
-    });
-    return store;
-  }
-
-  start(): void {
-    for (const { reflector } of this.#reflectors) reflector.start();
-  }
-
-  /** Resolves when every store holds a complete list. */
-  async synced(): Promise<void> {
-    await Promise.all(this.#reflectors.map(({ reflector }) => reflector.synced()));
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.#reflectors.map(({ reflector }) => reflector.stop()));
-  }
-
-  /** For /healthz: the first resource that has not been heard of for too long. */
-  problem(now: number): string | undefined {
-    const failing = this.#reflectors.find(
-      ({ reflector }) => reflector.failingSince !== undefined && now - reflector.failingSince > watchPatienceMs,
-    );
-    return failing && `${failing.name} could not be listed or watched for more than five minutes`;
-  }
-}
-
 /** Starts the controller; resolves when its probes answer. It works from when it leads and its caches are complete. */
 export async function startController(
   config: Config,
@@ -108,7 +55,8 @@ export async function startController(
   });
   const client = createClient(transport);
   const events = new EventRecorder({ client, controller: 'scantling-controller', instance: identity, log });
-  const caches = new Caches(transport, log);
+  // A page of 500 whole Nodes, with their lists of images, is 8 MB of JSON: half of that keeps the loop free and the peak low.
+  const caches = new Caches({ transport, log, pageSize: 250 });
   const controllers = assemble(config, { client, events, caches, log, now });
 
   let synced = false;
@@ -117,7 +65,7 @@ export async function startController(
     config['http-address'] === 'off'
       ? undefined
       : await serveProbes(config['http-address'], {
-          live: { watches: () => caches.problem(now()) },
+          live: { watches: () => caches.problem(now(), watchPatienceMs) },
           ready: { caches: notSynced },
         });
   log.info({ version, identity, address: probes?.address }, 'controller started');
