@@ -1,5 +1,6 @@
 /** Structured logs: one JSON object a line on standard error, secrets cut out. */
 import { pino } from 'pino';
+import { StallingError, TransientError, WaitingError } from '../api/errors.ts';
 
 /** What the rest of the program logs through; pino's own loggers satisfy it. */
 export interface Log {
@@ -22,9 +23,17 @@ export function createLog(level: string, write?: (line: string) => void): Log {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },
-      serializers: { error: pino.stdSerializers.err },
+      serializers: { error: describe },
       redact: { paths: [...secretFields, ...secretFields.map(f => `*.${f}`)], censor: '[redacted]' },
     },
     destination,
   );
+}
+
+/** What is expected to go wrong is told by its reason and message; a stack is for what nobody expected. */
+function describe(error: unknown): object {
+  if (error instanceof StallingError || error instanceof WaitingError || error instanceof TransientError) {
+    return { type: error.name, reason: error.reason, message: error.message };
+  }
+  return error instanceof Error ? pino.stdSerializers.err(error) : { message: String(error) };
 }
