@@ -6,7 +6,7 @@ import { createMemoryFile } from './agent/memory-file.ts';
 import { createTargetWatch } from './agent/target-watch.ts';
 import type { Config } from './config.ts';
 import { createClient } from './kube/client.ts';
-import { loadKubeConfig } from './kube/kubeconfig.ts';
+import { accessCluster } from './kube/cluster-access.ts';
 import { Transport } from './kube/transport.ts';
 import type { Running } from './main.ts';
 import type { Log } from './telemetry/log.ts';
@@ -20,7 +20,7 @@ const memoryFile = 'var/lib/scantling/agent/memory.json';
 export async function startAgent(config: Config, o: { log: Log }): Promise<Running> {
   const log = o.log.child({ node: config['node-name'] });
   const transport = new Transport({
-    kubeConfig: loadKubeConfig(config.kubeconfig || undefined),
+    kubeConfig: await accessCluster(config.kubeconfig || undefined),
     userAgent: userAgent('agent'),
     connections: 2,
   });

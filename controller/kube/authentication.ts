@@ -3,7 +3,8 @@
  * at most every ten seconds, because it reads the CA file synchronously each time.
  */
 import type { RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { isKubeConfig, type ClusterAccess } from './cluster-access.ts';
 
 /** Headers of every request, and the TLS material of every connection. */
 export interface Credentials {
@@ -17,10 +18,10 @@ export type TlsMaterial = { [K in (typeof tlsNames)[number]]?: NonNullable<Reque
 const freshMs = 10_000;
 
 export class Authentication {
-  #config: KubeConfig;
+  #config: ClusterAccess;
   #current: { credentials: Promise<Credentials>; at: number } | undefined;
 
-  constructor(config: KubeConfig) {
+  constructor(config: ClusterAccess) {
     this.#config = config;
   }
 
@@ -39,14 +40,20 @@ export class Authentication {
 
   /** Forgets every token, also those that the library remembers; called when the server answers 401. */
   refresh(): void {
-    const { clusters, users, contexts, currentContext } = this.#config;
-    this.#config = new KubeConfig();
-    this.#config.loadFromOptions({ clusters, users, contexts, currentContext });
+    // A plain access reads its files each time and remembers nothing.
+    if (isKubeConfig(this.#config)) this.#config = copyOf(this.#config);
     this.#current = undefined;
   }
 }
 
-async function read(config: KubeConfig): Promise<Credentials> {
+/** What authenticators remember is in the objects that loadFromOptions makes anew. The class is the object's own, so that the library is not loaded for its name. */
+function copyOf({ constructor, clusters, users, contexts, currentContext }: KubeConfig): KubeConfig {
+  const copy = new (constructor as new () => KubeConfig)();
+  copy.loadFromOptions({ clusters, users, contexts, currentContext });
+  return copy;
+}
+
+async function read(config: ClusterAccess): Promise<Credentials> {
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
   const headers: Record<string, string> = {};

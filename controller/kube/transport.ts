@@ -3,18 +3,18 @@
  * Must never send a write when the fence is closed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
 import { TransientError, messageOf } from '../api/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { Authentication, type Credentials, type TlsMaterial } from './authentication.ts';
+import { isKubeConfig, type ClusterAccess } from './cluster-access.ts';
 import { ApiError, apiErrorOf } from './errors.ts';
 import { RequestSlots } from './request-slots.ts';
 import { isLeasePath } from './resource-path.ts';
 import { retryDelayMs } from './retry.ts';
 
 export interface TransportOptions {
-  kubeConfig: KubeConfig;
+  kubeConfig: ClusterAccess;
   /** E.g. `scantling-controller/0.1.0 (linux/x64)`: audit logs and flow schemas tell us by it. */
   userAgent: string;
   /** Requests at once, watches not counted (default 8; a controller's dozen watches come on top). */
@@ -51,7 +51,7 @@ const connectOptions = { timeout: 5_000, keepAlive: true, keepAliveInitialDelay:
 
 export class Transport {
   readonly #authentication: Authentication;
-  readonly #kubeConfig: KubeConfig;
+  readonly #kubeConfig: ClusterAccess;
   readonly #server: URL;
   readonly #userAgent: string;
   readonly #slots: RequestSlots;
@@ -263,8 +263,11 @@ function sameTls(a: TlsMaterial, b: TlsMaterial): boolean {
 }
 
 /** HTTP/1.1, so that one stalled stream holds up only itself; idle connections are kept for less than the server's own 90 s. */
-function createDispatcher(config: KubeConfig, tls: TlsMaterial): Dispatcher {
-  const options = config.createDispatcherOptions(config.getCurrentCluster(), tls);
+function createDispatcher(config: ClusterAccess, tls: TlsMaterial): Dispatcher {
+  // A plain access knows no proxy.
+  const options = isKubeConfig(config)
+    ? config.createDispatcherOptions(config.getCurrentCluster(), tls)
+    : ({ type: 'none' } as const);
   const common = { allowH2: false, keepAliveTimeout: 60_000, keepAliveMaxTimeout: 80_000, pipelining: 1 };
   const connect = { ...connectOptions, ...tls };
   switch (options.type) {

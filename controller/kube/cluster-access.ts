@@ -1,0 +1,78 @@
+/**
+ * How to reach a cluster and be let in, without client-node where that is simple: in a pod, and by a kubeconfig with a token or a
+ * certificate. The library knows every other way, and costs 60 MB, which the agent on each node does not have.
+ */
+import { readFile } from 'node:fs/promises';
+import type { RequestOptions } from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
+
+/** What the transport asks of a configuration; client-node's KubeConfig is one. */
+export type ClusterAccess = Pick<KubeConfig, 'applyToHTTPSOptions'> & {
+  getCurrentCluster(): { server: string } | null;
+};
+
+/** Whether it is the library's, which knows proxies and remembers tokens. */
+export function isKubeConfig(access: ClusterAccess): access is KubeConfig {
+  return 'loadFromOptions' in access;
+}
+
+/** Where a pod finds its ServiceAccount's token and the cluster's certificate authority; the kubelet renews the token there. */
+const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** An access for which nothing but reading files is needed. */
+export interface PlainAccess {
+  server: string;
+  serverName?: string;
+  authority?: Source;
+  token?: Source;
+  certificate?: Source;
+  key?: Source;
+}
+
+/** Text, or a file that is read each time because it changes. */
+export type Source = { text: string } | { file: string };
+
+/**
+ * The access from the first of: `path`, $KUBECONFIG, the pod's ServiceAccount, ~/.kube/config. What is not plain is left to
+ * client-node. Throws as loadKubeConfig does.
+ */
+export async function accessCluster(path?: string, environment: NodeJS.ProcessEnv = process.env): Promise<ClusterAccess> {
+  const file = path ?? environment['KUBECONFIG'];
+  if (file) {
+    // Loaded only here: a pod has no use for a YAML parser.
+    const { readPlainKubeconfig } = await import('./plain-kubeconfig.ts');
+    const plain = await readPlainKubeconfig(file);
+    if (plain) return accessOf(plain);
+  } else if (environment['KUBERNETES_SERVICE_HOST']) {
+    return accessOf(podAccess(environment['KUBERNETES_SERVICE_HOST'], environment['KUBERNETES_SERVICE_PORT']));
+  }
+  const { loadKubeConfig } = await import('./kubeconfig.ts');
+  return loadKubeConfig(path, environment);
+}
+
+function podAccess(host: string, port = '443'): PlainAccess {
+  return {
+    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    authority: { file: `${serviceAccount}/ca.crt` },
+    token: { file: `${serviceAccount}/token` },
+  };
+}
+
+function accessOf(plain: PlainAccess): ClusterAccess {
+  return {
+    getCurrentCluster: () => ({ server: plain.server }),
+    async applyToHTTPSOptions(options: RequestOptions) {
+      const [ca, token, cert, key] = await Promise.all([plain.authority, plain.token, plain.certificate, plain.key].map(read));
+      if (ca !== undefined) options.ca = ca;
+      if (cert !== undefined) options.cert = cert;
+      if (key !== undefined) options.key = key;
+      if (plain.serverName !== undefined) options.servername = plain.serverName;
+      if (token !== undefined) options.headers = { Authorization: `Bearer ${token.trim()}` };
+    },
+  };
+}
+
+async function read(source: Source | undefined): Promise<string | undefined> {
+  if (!source) return undefined;
+  return 'text' in source ? source.text : readFile(source.file, 'utf8');
+}
