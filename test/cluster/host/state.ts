@@ -2,7 +2,7 @@
  * What a fake host remembers, on disk below `<directory>/state`. The host's file system as an agent sees it is `<directory>/root`.
  * Nothing but node: is imported here: every run of the fake bootc loads these files, and has well under 100 ms.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { statusDocument } from './status-document.ts';
 
@@ -115,9 +115,4 @@ export function announce(directory: string, image: string): void {
   writeFileSync(paths.rebootRequired, `bootc: Reboot required for image: ${image}\n`);
   rmSync(paths.changed, { recursive: true, force: true });
   mkdirSync(paths.changed, { recursive: true });
-}
-
-/** True when the directory holds a fake host. */
-export function isFakeHost(directory: string): boolean {
-  return existsSync(hostPaths(directory).host);
 }
