@@ -27,6 +27,10 @@ export interface CustomResourceDefinition extends KubeObject {
   status?: { conditions?: Condition[] };
 }
 
+interface Workload extends KubeObject {
+  spec: { template: { spec: { containers: { env?: { name: string; value?: string }[] }[] } } };
+}
+
 export const customResourceDefinitions: Resource<CustomResourceDefinition> = {
   group: 'apiextensions.k8s.io',
   version: 'v1',
@@ -58,6 +62,13 @@ export function manifests(): KubeObject[] {
   const directory = join(root, 'manifests');
   const [kustomization] = documentsOf<KubeObject & { resources: string[] }>(join(directory, 'kustomization.yaml'));
   return (kustomization?.resources ?? []).flatMap(name => documentsOf(join(directory, name)));
+}
+
+/** The environment variables, with their plain values, that a workload of the install gives its first container. */
+export function environmentOf(kind: 'Deployment' | 'DaemonSet', name: string): Record<string, string> {
+  const workload = manifests().find(o => o.kind === kind && o.metadata.name === name) as Workload | undefined;
+  const [container] = workload?.spec.template.spec.containers ?? [];
+  return Object.fromEntries((container?.env ?? []).flatMap(e => (e.value === undefined ? [] : [[e.name, e.value]])));
 }
 
 /** Where an object's kind lives in the API, by Kubernetes' usual naming. */

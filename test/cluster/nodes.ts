@@ -7,6 +7,7 @@ import { createFakeHost, rebootHost, rebootRequested, type FakeHost } from './ho
 import type { BootcVersion } from './host/state.ts';
 import { hostPaths } from './host/state.ts';
 import type { Kubelets } from './kubelets.ts';
+import { environmentOf } from './manifests.ts';
 import { startProcess, type ServerProcess } from './processes.ts';
 
 export interface SimulatedNodeOptions {
@@ -34,6 +35,9 @@ export interface SimulatedNodeOptions {
 const lookEveryMs = 50;
 /** After which a kubelet starts a container again that ended by itself. */
 const restartAfterMs = 500;
+
+/** As the DaemonSet runs it. */
+const agentEnvironment = environmentOf('DaemonSet', 'scantling-agent');
 
 export class SimulatedNode {
   readonly name: string;
@@ -156,6 +160,7 @@ export class SimulatedNode {
         '--http-address=off',
         ...(this.#o.agentFlags ?? []),
       ],
+      env: { ...process.env, ...agentEnvironment },
       logFile: this.agentLog,
     });
   }

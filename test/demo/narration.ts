@@ -130,7 +130,7 @@ function progress(cordoned: boolean, spec: NodeTarget['spec'], { booted, staged,
     if (runs) return `booted ${image}, about to take pods again`;
     return spec.state === 'Booted' ? 'drained and approved' : 'cordoned, draining';
   }
-  if (runs) return `runs ${spec.revision ?? image}`;
+  if (runs) return `runs ${spec.revision?.slice(0, 'main@sha1:'.length + 10) ?? image}`;
   return spec.digests.includes(staged?.digest ?? '') ? `staged ${image}${staged?.locked ? ', locked' : ''}` : `staging ${image}`;
 }
 
