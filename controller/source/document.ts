@@ -1,8 +1,9 @@
 /** Decodes the documents of our kinds in a YAML file (pure). What is wrong is named by line; a bad document says nothing of its neighbours. */
-import { type Document as YamlDocument, LineCounter, type Node, isAlias, isMap, parseAllDocuments, visit } from 'yaml';
+import { type Document as YamlDocument, type LineCounter, type Node, isMap } from 'yaml';
 import { type Schema, specSchemas } from '../api/schemas.ts';
 import { documentAnnotation, inputsAnnotation, sourceLabel } from '../api/names.ts';
 import { type Problem, checkNode, keyOf, offsetOf, scalar } from './schema-check.ts';
+import { aliasProblem, parseYaml, repeatedKeys, resolver, syntaxProblem } from './yaml-document.ts';
 
 export interface Failure {
   file: string;
@@ -39,8 +40,6 @@ const apiVersion = `${group}/v1alpha1`;
 const mostBytes = 1024 * 1024;
 /** Enough to see what is wrong; more would be the same mistake again. */
 const mostProblems = 20;
-/** Resolving an alias within an alias multiplies; this many in all is far beyond honest use. */
-const mostAliases = 100;
 
 const text: Schema = { type: 'string' };
 const metadataSchema: Schema = {
@@ -126,7 +125,9 @@ function decodeDocument(document: YamlDocument.Parsed, place: Place): DecodedFil
       .map(p => ({ file: place.file, line: place.lines.linePos(Math.max(0, p.offset)).line, message: p.message })),
     refused: problems.length > 0 ? 1 : 0,
   });
-  for (const error of document.errors) problems.push(syntaxProblem(error, document));
+  for (const error of document.errors) problems.push(syntaxProblem(error));
+  for (const pair of repeatedKeys(document))
+    problems.push({ offset: offsetOf(pair.key), message: `the key "${keyOf(pair)}" is given twice` });
   if (problems.length > 0) return done();
   const root = document.contents;
   if (!isMap(root)) return done();
@@ -134,7 +135,7 @@ function decodeDocument(document: YamlDocument.Parsed, place: Place): DecodedFil
   if (typeof version !== 'string' || !version.startsWith(`${group}/`)) return done();
   const report = (problem: Problem): void => void problems.push(problem);
   // Among them tags that nobody knows; in documents of others they may mean something.
-  for (const warning of document.warnings) report(syntaxProblem(warning, document));
+  for (const warning of document.warnings) report(syntaxProblem(warning));
   const aliases = aliasProblem(document);
   if (aliases) {
     report(aliases);
@@ -209,7 +210,7 @@ function checkReserved(node: unknown, resolve: (node: unknown) => Node | undefin
 }
 
 function documentOf(document: YamlDocument.Parsed, place: Place): SourceDocument {
-  const value = document.toJS({ maxAliasCount: mostAliases }) as {
+  const value = document.toJS() as {
     kind: string;
     metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> };
     spec: { [key: string]: Json };
@@ -224,62 +225,6 @@ function documentOf(document: YamlDocument.Parsed, place: Place): SourceDocument
     annotations: value.metadata.annotations ?? {},
     spec: value.spec,
   };
-}
-
-function parseYaml(content: string): { documents: YamlDocument.Parsed[]; lines: LineCounter } {
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(content, {
-    lineCounter: lines,
-    uniqueKeys: true,
-    stringKeys: true,
-    prettyErrors: false,
-    logLevel: 'silent',
-  });
-  return { documents: Array.isArray(documents) ? documents : [], lines };
-}
-
-function syntaxProblem(error: { code: string; message: string; pos: [number, number] }, document: YamlDocument.Parsed): Problem {
-  const offset = error.pos[0];
-  if (error.code !== 'DUPLICATE_KEY') return { offset, message: `YAML: ${error.message}` };
-  const key = keyAt(document.contents, offset);
-  return { offset, message: key ? `the key "${key}" is given twice` : 'a key is given twice' };
-}
-
-/** The key that starts at an offset, anywhere below a node. */
-function keyAt(node: unknown, offset: number): string | undefined {
-  if (typeof node !== 'object' || node === null || !('items' in node) || !Array.isArray(node.items)) return undefined;
-  for (const item of node.items as unknown[]) {
-    const [key, value] =
-      typeof item === 'object' && item !== null && 'key' in item && 'value' in item ? [item.key, item.value] : [undefined, item];
-    if (key !== undefined && offsetOf(key) === offset) return String(scalar(key));
-    const below = keyAt(value, offset);
-    if (below !== undefined) return below;
-  }
-  return undefined;
-}
-
-function resolver(document: YamlDocument.Parsed): (node: unknown) => Node | undefined {
-  return node => (isAlias(node) ? node.resolve(document) : ((node ?? undefined) as Node | undefined));
-}
-
-/** An alias without its anchor, or aliases within aliases that multiply beyond the bound, which the library counts. */
-function aliasProblem(document: YamlDocument.Parsed): Problem | undefined {
-  let unresolved: Problem | undefined;
-  visit(document, {
-    Alias(_, node) {
-      if (node.resolve(document)) return undefined;
-      unresolved = { offset: offsetOf(node), message: `YAML: the alias *${node.source} has no anchor before it` };
-      return visit.BREAK;
-    },
-  });
-  if (unresolved) return unresolved;
-  try {
-    document.toJS({ maxAliasCount: mostAliases });
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error;
-    return { offset: offsetOf(document.contents), message: `aliases multiply to more than ${mostAliases}` };
-  }
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {

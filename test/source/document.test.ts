@@ -167,6 +167,14 @@ describe('decodeFile', () => {
     assert.deepEqual(decodeFile('x.yaml', latin, false).failures, [{ file: 'x.yaml', message: 'is not UTF-8' }]);
   });
 
+  // Both took minutes in which no lease was renewed, when the work grew with the square of the file.
+  it('is not held up by very many aliases or keys', () => {
+    const aliases = withSpec('labels:', '  a: &a x', ...Array.from({ length: 50_000 }, (_, i) => `  k${i}: *a`));
+    assert.deepEqual(decode(aliases).failures, ['systems/edge.yaml:1: has 50000 aliases, more than 100']);
+    const keys = withSpec('labels:', ...Array.from({ length: 60_000 }, (_, i) => `  k${i}: a`), '  k0: b');
+    assert.deepEqual(decode(keys).failures, ['systems/edge.yaml:60010: the key "k0" is given twice']);
+  });
+
   it('follows honest aliases', () => {
     const text = withSpec('labels: { a: &x value, b: *x }');
     assert.deepEqual(decodeFile('x.yaml', Buffer.from(text), false).documents[0]?.spec['labels'], { a: 'value', b: 'value' });
