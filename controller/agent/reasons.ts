@@ -26,7 +26,12 @@ export const agentReasons = {
   ImageNotFound: 'The registry does not have the image.',
   RegistryUnavailable: 'The registry is overloaded, broken or cannot be reached from the host.',
   StageFailed: "Staging failed for another reason; the message is bootc's.",
+  StagingIncomplete: "Staging failed and left the target staged all the same; it is never booted. The message is bootc's.",
+  StagedAnother: 'Another image than the target was staged.',
   ArmFailed: "The staged target could not be armed; the message is bootc's.",
+  RebootRefused: 'The host refused to reboot.',
+  ApprovalSpent: 'The go-ahead was used for a reboot already; another reboot needs a new one.',
+  TargetGone: 'The target was deleted while the reboot was prepared; the host stays up.',
   FellBack:
     'The target was booted, or meant to, and the host runs the former image: it is not tried again without a new go-ahead.',
   FinalizeFailed: 'The shutdown could not make the staged target the next boot.',

@@ -10,6 +10,7 @@ export const definitionReasons = {
   RenderFailed: 'The spec, or a file it reads, cannot be rendered; the message names the field.',
   InputNotFound: 'A "from" names nothing in the repository.',
   SourceNotReady: 'The SystemSource is missing or has not applied a revision yet.',
+  BaseNotFound: 'The base image is not in its registry.',
   SecretNotFound: "The Secret of output.pushSecretRef is missing in the operator's namespace.",
   InvalidSecret: 'The Secret of output.pushSecretRef holds no registry credentials.',
 } as const;

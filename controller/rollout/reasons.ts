@@ -30,6 +30,9 @@ export const poolReasons = {
   NotReady: 'The node booted its target but did not become Ready in time.',
   WrongImage: 'The node runs another image than the one it was approved for.',
   Unmanaged: 'The host was not booted from a bootable container image.',
+  NodeChanged: 'A Node changed between plan and action; the pool looks again.',
+  PoolGone: 'The pool was deleted between plan and action.',
+  CacheNotSynced: 'The controller has not listed everything yet.',
 } as const;
 
 export type PoolReason = keyof typeof poolReasons;
