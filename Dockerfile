@@ -4,4 +4,4 @@ RUN apt-get update && \
     apt-get install --yes --no-install-recommends buildah ca-certificates util-linux && \
     rm -rf /var/lib/apt/lists/*
 COPY dist/scantling.mjs /app/scantling.mjs
-ENTRYPOINT ["node", "--enable-source-maps", "/app/scantling.mjs"]
+ENTRYPOINT ["node", "/app/scantling.mjs"]
