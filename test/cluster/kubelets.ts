@@ -9,9 +9,10 @@ import type { Client } from '../../controller/kube/client.ts';
 import { Controller, type Result } from '../../controller/kube/controller.ts';
 import { isConflict, isNotFound } from '../../controller/kube/errors.ts';
 import { Reflector } from '../../controller/kube/reflector.ts';
-import { Store, type StoredObject } from '../../controller/kube/store.ts';
+import { Store } from '../../controller/kube/store.ts';
 import type { Transport } from '../../controller/kube/transport.ts';
 import type { Log } from '../../controller/telemetry/log.ts';
+import { projectPod, type PodView } from './pod-view.ts';
 
 /** What a node is when it registers. */
 export interface NodeShape {
@@ -19,33 +20,6 @@ export interface NodeShape {
   labels?: Readonly<Record<string, string>>;
   architecture: 'amd64' | 'arm64';
   bootID: string;
-}
-
-export interface PodView extends StoredObject {
-  namespace: string;
-  nodeName: string;
-  labels: Readonly<Record<string, string>>;
-  phase: string;
-  ready: boolean;
-  terminating: boolean;
-  /** A DaemonSet's: a drain leaves it. */
-  daemon: boolean;
-}
-
-/** The part of a Pod that a kubelet acts on. */
-export function projectPod(pod: Pod): PodView {
-  return {
-    name: pod.metadata.name,
-    namespace: pod.metadata.namespace ?? '',
-    uid: pod.metadata.uid ?? '',
-    resourceVersion: pod.metadata.resourceVersion ?? '',
-    nodeName: pod.spec?.nodeName ?? '',
-    labels: pod.metadata.labels ?? {},
-    phase: pod.status?.phase ?? 'Pending',
-    ready: pod.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false,
-    terminating: pod.metadata.deletionTimestamp !== undefined,
-    daemon: pod.metadata.ownerReferences?.some(owner => owner.kind === 'DaemonSet') ?? false,
-  };
 }
 
 const kubeletLeases = 'kube-node-lease';

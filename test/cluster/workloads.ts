@@ -7,8 +7,8 @@ import { Reflector } from '../../controller/kube/reflector.ts';
 import { Store } from '../../controller/kube/store.ts';
 import type { Transport } from '../../controller/kube/transport.ts';
 import type { Log } from '../../controller/telemetry/log.ts';
-import { projectPod, type PodView } from './kubelets.ts';
 import { resourceOf } from './manifests.ts';
+import { projectPod, type PodView } from './pod-view.ts';
 
 export interface WorkloadOptions {
   name: string;

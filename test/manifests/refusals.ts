@@ -1,0 +1,218 @@
+/** The least that each kind of the API takes, and changes to it that the API server refuses. */
+
+const digest = `sha256:${'a'.repeat(64)}`;
+
+/** The least that each kind takes. */
+export const least = {
+  systemsources: { kind: 'SystemSource', spec: { url: 'https://git.example.com/fleet.git' } },
+  systemdefinitions: {
+    kind: 'SystemDefinition',
+    spec: { base: { image: 'registry.example.com/base:1' }, output: { repository: 'registry.example.com/worker' } },
+  },
+  imagebuilds: {
+    kind: 'ImageBuild',
+    spec: {
+      definitionRef: { name: 'worker' },
+      context: digest,
+      base: `registry.example.com/base@${digest}`,
+      output: { repository: 'registry.example.com/worker' },
+      builderVersion: '1',
+    },
+  },
+  systempools: {
+    kind: 'SystemPool',
+    spec: { nodeSelector: { matchLabels: { a: 'b' } }, system: { definitionRef: { name: 'worker' } } },
+  },
+  nodetargets: {
+    kind: 'NodeTarget',
+    spec: {
+      poolRef: { name: 'workers' },
+      image: `registry.example.com/worker@${digest}`,
+      digests: [digest],
+      state: 'Staged',
+      since: '2026-01-01T00:00:00Z',
+    },
+  },
+} as const satisfies Record<string, { kind: string; spec: object }>;
+export type Plural = keyof typeof least;
+
+/** Changes that a kind refuses, and what it says. */
+export const refusals: readonly { plural: Plural; what: string; changes: object; says: RegExp }[] = [
+  {
+    plural: 'systemsources',
+    what: 'plain http without consent',
+    changes: { url: 'http://git.example.com/fleet.git' },
+    says: /an http:\/\/ URL needs allowInsecure/,
+  },
+  {
+    plural: 'systemsources',
+    what: 'credentials in the URL',
+    changes: { url: 'https://me:secret@git.example.com/fleet.git' },
+    says: /spec\.url.*should match/,
+  },
+  {
+    plural: 'systemsources',
+    what: 'two refs',
+    changes: { ref: { branch: 'main', tag: 'v1' } },
+    says: /exactly one of branch, tag, commit is required/,
+  },
+  {
+    plural: 'systemsources',
+    what: 'no ref in ref',
+    changes: { ref: {} },
+    says: /exactly one of branch, tag, commit is required/,
+  },
+  { plural: 'systemsources', what: 'an absolute path', changes: { path: '/etc' }, says: /may not leave it/ },
+  { plural: 'systemsources', what: 'a path that climbs', changes: { path: 'a/../../b' }, says: /may not leave it/ },
+  {
+    plural: 'systemsources',
+    what: 'a share above 100 %',
+    changes: { maxRemovals: '101%' },
+    says: /maxRemovals is a number or a percentage/,
+  },
+  {
+    plural: 'systemsources',
+    what: 'a negative number',
+    changes: { maxRemovals: -1 },
+    says: /maxRemovals is a number or a percentage/,
+  },
+  {
+    plural: 'systemsources',
+    what: 'an interval without a unit',
+    changes: { interval: '30' },
+    says: /spec\.interval.*should match/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'a file with content and from',
+    changes: { sourceRef: { name: 's' }, files: [{ path: '/etc/a', content: 'a', from: 'a' }] },
+    says: /exactly one of content, from is required/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'a file with neither',
+    changes: { files: [{ path: '/etc/a' }] },
+    says: /exactly one of content, from is required/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: '"from" without a source',
+    changes: { files: [{ path: '/etc/a', from: 'a' }] },
+    says: /so it needs sourceRef/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'a tree without a source',
+    changes: { trees: [{ from: 'a', to: '/etc' }] },
+    says: /so it needs sourceRef/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'packages beside a Containerfile',
+    changes: { packages: { manager: 'dnf', install: ['vim'] }, containerfile: { inline: 'RUN true' } },
+    says: /packages and containerfile exclude each other/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'packages that name none',
+    changes: { packages: { manager: 'dnf' } },
+    says: /name at least one package/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'a package that is a flag',
+    changes: { packages: { manager: 'dnf', install: ['--nogpgcheck'] } },
+    says: /spec\.packages\.install.*should match/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'a masked unit with contents',
+    changes: { units: [{ name: 'a.service', mask: true, contents: '[Unit]' }] },
+    says: /a masked unit can have neither/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'an unknown unit type',
+    changes: { units: [{ name: 'a.txt' }] },
+    says: /spec\.units\[0\]\.name.*should match/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'two files of one path',
+    changes: {
+      files: [
+        { path: '/etc/a', content: 'a' },
+        { path: '/etc/a', content: 'b' },
+      ],
+    },
+    says: /Duplicate value/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'a base without a registry',
+    changes: { base: { image: 'fedora-bootc:43' } },
+    says: /spec\.base\.image.*should match/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'an output with a tag',
+    changes: { output: { repository: 'registry.example.com/worker:1' } },
+    says: /spec\.output\.repository.*should match/,
+  },
+  {
+    plural: 'imagebuilds',
+    what: 'a base by tag',
+    changes: { base: 'registry.example.com/base:1' },
+    says: /spec\.base.*should match/,
+  },
+  {
+    plural: 'systempools',
+    what: 'a selector of every node',
+    changes: { nodeSelector: {} },
+    says: /an empty selector would select every node/,
+  },
+  {
+    plural: 'systempools',
+    what: 'In without values',
+    changes: { nodeSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] } },
+    says: /In and NotIn need values/,
+  },
+  {
+    plural: 'systempools',
+    what: 'Exists with values',
+    changes: { nodeSelector: { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] } },
+    says: /Exists and DoesNotExist take none/,
+  },
+  {
+    plural: 'systempools',
+    what: 'a definition and an image',
+    changes: { system: { definitionRef: { name: 'a' }, image: 'registry.example.com/worker:1' } },
+    says: /exactly one of definitionRef, image is required/,
+  },
+  { plural: 'systempools', what: 'no system', changes: { system: {} }, says: /exactly one of definitionRef, image is required/ },
+  {
+    plural: 'systempools',
+    what: 'a budget in words',
+    changes: { rollout: { maxUnavailable: 'half' } },
+    says: /maxUnavailable is a number or a percentage/,
+  },
+  {
+    plural: 'systempools',
+    what: 'no staging at all',
+    changes: { rollout: { maxStaging: 0 } },
+    says: /greater than or equal to 1/,
+  },
+  {
+    plural: 'nodetargets',
+    what: 'a go without an approval',
+    changes: { state: 'Booted' },
+    says: /state Booted needs an approval/,
+  },
+  {
+    plural: 'nodetargets',
+    what: 'an image by tag',
+    changes: { image: 'registry.example.com/worker:1' },
+    says: /spec\.image.*should match/,
+  },
+  { plural: 'nodetargets', what: 'no digests', changes: { digests: [] }, says: /at least 1 items/ },
+];
