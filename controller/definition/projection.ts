@@ -8,6 +8,8 @@ import type { StoredObject } from '../kube/store.ts';
 export interface DefinitionView extends StoredObject {
   generation: number;
   requestedAt?: string;
+  /** The SystemSource whose repository it reads. */
+  source?: string;
   /** The SystemSource whose every new revision it reads, because it names none of its own. */
   followedSource?: string;
 }
@@ -21,21 +23,25 @@ export interface BuildView extends StoredObject {
 }
 
 export interface SourceView extends StoredObject {
+  generation: number;
   lastAppliedRevision?: string;
 }
 
 /** Indexes of the store of DefinitionViews that watchDefinitions needs. */
 export const definitionIndexes = {
+  source: (view: DefinitionView): readonly string[] => (view.source === undefined ? [] : [view.source]),
   followedSource: (view: DefinitionView): readonly string[] => (view.followedSource === undefined ? [] : [view.followedSource]),
 };
 
 export function projectDefinition({ metadata, spec }: SystemDefinition): DefinitionView {
   const requested = metadata.annotations?.[requestedAt];
   const followed = followedSource(spec);
+  const source = readsRepository(spec) ? spec.sourceRef?.name : undefined;
   return {
     ...stored(metadata),
     generation: metadata.generation ?? 0,
     ...(requested === undefined ? {} : { requestedAt: requested }),
+    ...(source === undefined ? {} : { source }),
     ...(followed === undefined ? {} : { followedSource: followed }),
   };
 }
@@ -54,6 +60,7 @@ export function projectBuild({ metadata, spec, status }: ImageBuild): BuildView 
 export function projectSource({ metadata, status }: SystemSource): SourceView {
   return {
     ...stored(metadata),
+    generation: metadata.generation ?? 0,
     ...(status?.lastAppliedRevision === undefined ? {} : { lastAppliedRevision: status.lastAppliedRevision }),
   };
 }

@@ -8,7 +8,10 @@ export interface WatchedStores {
   sources: Store<SourceView>;
 }
 
-/** Which changes wake which definition: its own, its builds', and a new revision of the source that it follows. Returns the end of it. */
+/**
+ * Which changes wake which definition: its own, its builds', a new revision of the source that it follows, and what a person changes of
+ * the source that it reads, as the URL, the Secret or the limits may be what it stalled for. Returns the end of it.
+ */
 export function watchDefinitions({ definitions, builds, sources }: WatchedStores, enqueue: (name: string) => void): () => void {
   const ends = [
     definitions.onChange(enqueue),
@@ -17,8 +20,9 @@ export function watchDefinitions({ definitions, builds, sources }: WatchedStores
       if (definition !== undefined) enqueue(definition);
     }),
     sources.onChange((name, now, before) => {
-      if (now?.lastAppliedRevision === before?.lastAppliedRevision) return;
-      for (const definition of definitions.byIndex('followedSource', name)) enqueue(definition.name);
+      const changed = now?.generation !== before?.generation;
+      if (!changed && now?.lastAppliedRevision === before?.lastAppliedRevision) return;
+      for (const definition of definitions.byIndex(changed ? 'source' : 'followedSource', name)) enqueue(definition.name);
     }),
   ];
   return () => ends.forEach(end => end());

@@ -87,7 +87,13 @@ export function createRepositories(o: RepositoriesOptions): Repositories {
       const parsed = parseRevision(revision);
       if (!parsed) throw new StallingError('InvalidSource' satisfies SourceReason, `"${revision}" is not a revision`);
       const source = await o.client.get(systemsources, sourceName);
-      return tree(source, await of(source), parsed.oid);
+      try {
+        return tree(source, await of(source), parsed.oid);
+      } catch (error) {
+        // A source is polled on; who reads its files is not told when the Secret is corrected, and so has to try again.
+        if (!(error instanceof StallingError)) throw error;
+        throw new TransientError(error.reason, error.message, { cause: error });
+      }
     },
     forget: sourceName => release(sourceName),
   };

@@ -8,7 +8,7 @@ import { secrets } from '../../controller/api/core.ts';
 import { type ImageBuild, type ImageBuildStatus, imagebuilds } from '../../controller/api/image-build.ts';
 import { defaultNamespace, fieldManagers, requestedAt } from '../../controller/api/names.ts';
 import { type SystemDefinition, systemdefinitions } from '../../controller/api/system-definition.ts';
-import { systemsources } from '../../controller/api/system-source.ts';
+import { type SystemSourceSpec, systemsources } from '../../controller/api/system-source.ts';
 import { readRegistrySecret } from '../../controller/build/secret.ts';
 import {
   type BuildView,
@@ -59,6 +59,8 @@ export interface Fleet {
   startController(): Promise<RunningController>;
   /** Commits files and has the source apply the commit; the revision. */
   commit(files: Record<string, string>): Promise<string>;
+  /** Applies the source with these fields besides URL and branch. */
+  changeSource(spec: Partial<SystemSourceSpec>): Promise<void>;
   apply(name: string, spec: object, annotations?: Record<string, string>): Promise<void>;
   definition(name: string): Promise<SystemDefinition>;
   /** The definition, as soon as the condition holds. */
@@ -121,11 +123,11 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'
   const data = { '.dockerconfigjson': Buffer.from(dockerConfig).toString('base64') };
   await admin.create(secrets, { ...pushSecret, metadata: { name: 'push', namespace: defaultNamespace }, data });
   const source = { apiVersion: 'scantling.dev/v1alpha1' as const, kind: 'SystemSource' as const, metadata: { name: 'fleet' } };
-  await admin.apply(
-    systemsources,
-    { ...source, spec: { url: repository.url, allowInsecure: true, ref: { branch: 'main' } } },
-    { fieldManager: 'test' },
-  );
+  const changeSource = async (parts: Partial<SystemSourceSpec>): Promise<void> => {
+    const spec = { url: repository.url, allowInsecure: true, ref: { branch: 'main' }, ...parts };
+    await admin.apply(systemsources, { ...source, spec }, { fieldManager: 'test' });
+  };
+  await changeSource({});
 
   const build = (name: string): Promise<ImageBuild> => admin.get(imagebuilds, name);
   const definition = (name: string): Promise<SystemDefinition> => admin.get(systemdefinitions, name);
@@ -150,6 +152,7 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'
       await admin.applyStatus(systemsources, { ...source, status: { lastAppliedRevision: revision } }, { fieldManager: 'test' });
       return revision;
     },
+    changeSource,
     apply: async (name, spec, annotations = {}) => {
       const object = { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemDefinition', metadata: { name, annotations }, spec };
       await admin.apply(systemdefinitions, object, { fieldManager: 'test' });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
+import { secrets } from '../../controller/api/core.ts';
 import { type ImageBuild, imagebuilds } from '../../controller/api/image-build.ts';
-import { requestedAt } from '../../controller/api/names.ts';
+import { defaultNamespace, requestedAt } from '../../controller/api/names.ts';
 import type { SystemDefinition } from '../../controller/api/system-definition.ts';
 import { contextDigest, pullContext } from '../../controller/build/context.ts';
 import { pushBaseImage } from '../cluster/base-image.ts';
@@ -176,6 +177,23 @@ describe('a SystemDefinition on a real API server', () => {
       /^three\/system\.yaml: spec\.files\[0\]\.path: \/var\/a is not below/,
     );
     assert.deepEqual(await fleet.builds('three'), []);
+  });
+
+  it('looks again when its source may be read otherwise, and when a Secret was corrected', async () => {
+    const revision = await fleet.commit({ 'large/a': 'x'.repeat(2_000) });
+    await fleet.changeSource({ limits: { packBytes: 1_000_000, objects: 1_000, fileBytes: 1_024 } });
+    const sourceRef = { name: 'fleet', path: 'large', revision };
+    await fleet.apply('large', specOf('large', { sourceRef, files: [{ path: '/etc/a', from: 'a' }] }));
+    await fleet.until('large', says('LimitExceeded'));
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'git', namespace: defaultNamespace } };
+    await fleet.admin.create(secrets, secret);
+    await fleet.changeSource({ secretRef: { name: 'git' } });
+    const refused = await fleet.until('large', says('InvalidSecret'));
+    assert.ok(isTrue(refused.status?.conditions, 'Reconciling'));
+    const token = Buffer.from('token').toString('base64');
+    await fleet.admin.apply(secrets, { ...secret, data: { bearerToken: token } }, { fieldManager: 'test' });
+    await buildOf('large');
+    await fleet.changeSource({});
   });
 
   it('waits for a source that is not there yet', async () => {
