@@ -80,6 +80,7 @@ test('an agent that is killed while its node updates changes nothing in the end'
 test('each agent wrote no status but its own', () => {
   for (const call of environment.proxy.calls({ userAgent: 'scantling-agent', verb: ['patch', 'update', 'create', 'delete'] })) {
     assert.equal(call.subresource, 'status');
-    assert.equal(call.status, 200, `${call.verb} ${call.path}`);
+    // 0: no answer, because the agent was killed while it waited for one.
+    assert.ok(call.status === 200 || call.status === 0, `${call.verb} ${call.path}: ${call.status}`);
   }
 });
