@@ -98,10 +98,6 @@ function flagTable(command: Command): string {
 
 /** docs/conditions.md: the conditions of every kind and each reason with what it means. */
 export function conditionsReference(): string {
-  const table = (reasons: Readonly<Record<string, string>>) =>
-    `| Reason | Meaning |\n|---|---|\n${Object.entries(reasons)
-      .map(([reason, meaning]) => `| \`${reason}\` | ${cell(meaning)} |`)
-      .join('\n')}`;
   return `# Conditions and reasons
 
 ${note}
@@ -115,30 +111,35 @@ The annotation \`reconcile.scantling.dev/requestedAt\` with any new value forces
 
 Also \`PruneBlocked\`, only while True.
 
-${table(sourceReasons)}
+${reasonTable(sourceReasons)}
 
 ## SystemDefinition
 
-${table(definitionReasons)}
+${reasonTable(definitionReasons)}
 
 ## ImageBuild
 
-${table(buildReasons)}
+${reasonTable(buildReasons)}
 
 ## Registries
 
 What a registry did passes through to the definition or the build that asked.
 
-${table(registryReasons)}
+${reasonTable(registryReasons)}
 
 ## SystemPool, and \`status.rollout\` of a NodeTarget
 
-${table(poolReasons)}
+${reasonTable(poolReasons)}
 
 ## NodeTarget
 
 \`Ready\` and \`Staged\` are written by the node's agent; so are \`status.host.problems\` and \`status.host.failed\`, which use the same reasons.
 
-${table(agentReasons)}
+${reasonTable(agentReasons)}
 `;
+}
+
+function reasonTable(reasons: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(reasons).map(([reason, meaning]) => `| \`${reason}\` | ${cell(meaning)} |`);
+  return `| Reason | Meaning |\n|---|---|\n${rows.join('\n')}`;
 }
