@@ -8,7 +8,7 @@ import type { Config } from './config.ts';
 import { createClient } from './kube/client.ts';
 import { accessCluster } from './kube/cluster-access.ts';
 import { Transport } from './kube/transport.ts';
-import type { Running } from './main.ts';
+import type { Running } from './running.ts';
 import type { Log } from './telemetry/log.ts';
 import { serveProbes } from './telemetry/probes.ts';
 import { userAgent, version } from './version.ts';

@@ -23,7 +23,7 @@ import { EventRecorder } from './kube/events.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { LeaderElector } from './kube/leader.ts';
 import { Transport } from './kube/transport.ts';
-import type { Running } from './main.ts';
+import type { Running } from './running.ts';
 import { createRegistry } from './registry/client.ts';
 import * as poolViews from './rollout/projection.ts';
 import { createPoolReconciler } from './rollout/reconciler.ts';

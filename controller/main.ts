@@ -5,12 +5,6 @@ import { UsageError, helpFor, parseConfig, type Command } from './config.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { version } from './version.ts';
 
-/** A running subcommand. */
-export interface Running {
-  /** Ends it in order; resolves when nothing of it is left. */
-  stop(): Promise<void>;
-}
-
 const usage = `Usage: scantling COMMAND [flags]
 
 Commands:

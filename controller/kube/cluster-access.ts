@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
+import type { PlainAccess, Source } from './plain-kubeconfig.ts';
 
 /** What the transport asks of a configuration; client-node's KubeConfig is one. */
 export type ClusterAccess = Pick<KubeConfig, 'applyToHTTPSOptions'> & {
@@ -18,19 +19,6 @@ export function isKubeConfig(access: ClusterAccess): access is KubeConfig {
 
 /** Where a pod finds its ServiceAccount's token and the cluster's certificate authority; the kubelet renews the token there. */
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
-
-/** An access for which nothing but reading files is needed. */
-export interface PlainAccess {
-  server: string;
-  serverName?: string;
-  authority?: Source;
-  token?: Source;
-  certificate?: Source;
-  key?: Source;
-}
-
-/** Text, or a file that is read each time because it changes. */
-export type Source = { text: string } | { file: string };
 
 /**
  * The access from the first of: `path`, $KUBECONFIG, the pod's ServiceAccount, ~/.kube/config. What is not plain is left to

@@ -2,7 +2,19 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
-import type { PlainAccess, Source } from './cluster-access.ts';
+
+/** An access for which nothing but reading files is needed. */
+export interface PlainAccess {
+  server: string;
+  serverName?: string;
+  authority?: Source;
+  token?: Source;
+  certificate?: Source;
+  key?: Source;
+}
+
+/** Text, or a file that is read each time because it changes. */
+export type Source = { text: string } | { file: string };
 
 /** The plain access of a file; undefined when it asks for more, or is no single file that can be read. */
 export async function readPlainKubeconfig(file: string): Promise<PlainAccess | undefined> {
