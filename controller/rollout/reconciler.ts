@@ -9,6 +9,7 @@ import { finish, retire } from './finish.ts';
 import { Pass } from './pass.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { projectSystemPool, type SystemPoolView } from './projection.ts';
+import { isRefusal, sayRefused } from './refusal.ts';
 import { Written } from './written.ts';
 
 /** The states of scantling_pool_nodes. */
@@ -38,8 +39,12 @@ async function reconcilePool(o: PoolDependencies, memory: PoolMemory, name: stri
     memory.statusWrittenAt.delete(name);
     return retire(o, memory, name, context);
   }
-  if (pool.deleting) return finish(o, memory, pool, context);
-  return new Pass(o, memory, pool, context).run();
+  try {
+    return await (pool.deleting ? finish(o, memory, pool, context) : new Pass(o, memory, pool, context).run());
+  } catch (error) {
+    if (isRefusal(error)) await sayRefused(o, memory, memory.pools.get(name) ?? pool, { error, context });
+    throw error;
+  }
 }
 
 /** A pool that only the cache lacks is not gone. */

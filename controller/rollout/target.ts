@@ -1,6 +1,8 @@
 /** What a pool's nodes should run: the last good image of a definition, or an image that is resolved once. */
-import { StallingError } from '../api/errors.ts';
+import { StallingError, TransientError } from '../api/errors.ts';
 import type { SystemPoolStatusTarget } from '../api/system-pool.ts';
+import { isDigest } from '../registry/digest.ts';
+import { NotFoundError } from '../registry/errors.ts';
 import type { Manifest, Registry } from '../registry/registry.ts';
 import type { Target } from './classify.ts';
 import type { DefinitionImageView, SystemPoolView } from './projection.ts';
@@ -54,12 +56,35 @@ export function recordedTarget(status: SystemPoolStatusTarget | undefined): Reso
   return { image, digests, ...(revision ? { revision } : {}), ...(requested ? { requested } : {}) };
 }
 
-/** Asks the registry which digests count as the image. Throws what the registry throws, and StallingError for more than status can hold. */
+/**
+ * Asks the registry which digests count as the image. Throws what the registry throws, TransientError ImageNotFound when it has none of
+ * that name, and StallingError InvalidImage for what a NodeTarget cannot hold.
+ */
 export async function resolveTarget(registry: Pick<Registry, 'resolve' | 'manifest'>, image: string): Promise<ResolvedTarget> {
-  const { reference, digest } = await registry.resolve(image);
-  const digests = [digest, ...platformDigests(await registry.manifest(reference))];
+  const { reference, manifest } = await lookUp(registry, image);
+  const digests = [...new Set([manifest.digest, ...platformDigests(manifest)])];
+  const odd = digests.find(digest => !isDigest(digest));
+  if (odd !== undefined) {
+    throw new StallingError(
+      'InvalidImage',
+      `${image}: its index names a manifest by ${JSON.stringify(odd.slice(0, 100))}, which is no sha256 digest`,
+    );
+  }
   if (digests.length > 32) throw new StallingError('InvalidImage', `${image} has more than 31 platforms`);
   return { image: reference, digests, requested: image };
+}
+
+async function lookUp(
+  registry: Pick<Registry, 'resolve' | 'manifest'>,
+  image: string,
+): Promise<{ reference: string; manifest: Manifest }> {
+  try {
+    const { reference } = await registry.resolve(image);
+    return { reference, manifest: await registry.manifest(reference) };
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new TransientError('ImageNotFound', `${error.message}; push it, or correct spec.system.image`, { cause: error });
+  }
 }
 
 /** The manifests of an index that are images: a node reports the one of its platform. Attestations are listed with an unknown platform. */
@@ -71,7 +96,7 @@ function platformDigests({ json }: Manifest): string[] {
     const unknown = isRecord(platform) && platform['os'] === 'unknown';
     return typeof m['digest'] === 'string' && !unknown ? [m['digest']] : [];
   });
-  return [...new Set(digests)];
+  return digests;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -262,8 +262,19 @@ describe('SystemPool on a real API server', () => {
       { spec: { system: { image: `${server.host}/none:1` } } },
       { fieldManager },
     );
-    await until(async () => assert.match((await cluster.ready('tagged')).message, /none/));
+    await until(async () => assert.equal((await cluster.ready('tagged')).reason, 'ImageNotFound'));
+    assert.match((await cluster.ready('tagged')).message, /none:1 not found; push it/);
     assert.equal((await cluster.pool('tagged')).status?.target?.image, `${server.host}/os@${second}`);
+  });
+
+  it('says what the API server does not let it write, and goes on when it does', async () => {
+    await fleet('barred', 1);
+    const fault = cluster.proxy.fail({ verb: 'create', resource: 'nodetargets' }, { status: 403 });
+    await cluster.startController();
+    await until(async () => assert.equal((await cluster.ready('barred')).reason, 'Forbidden'));
+    assert.notEqual((await cluster.ready('barred')).message, '');
+    fault.remove();
+    await cluster.updated('barred', await cluster.publish('barred', 1));
   });
 
   it('starts nothing while suspended, and echoes requestedAt otherwise', async () => {

@@ -4,6 +4,7 @@ import type { SystemPool, SystemPoolStatus } from '../../controller/api/system-p
 import { projectSystemPool } from '../../controller/rollout/projection.ts';
 import { statusAfter, statusChange, transitionsOf, withTarget } from '../../controller/rollout/status.ts';
 import type { Summary } from '../../controller/rollout/summary.ts';
+import { sha256 } from '../../controller/registry/digest.ts';
 import { resolveTarget, targetStep } from '../../controller/rollout/target.ts';
 import { image } from './machine.ts';
 
@@ -43,6 +44,8 @@ const summary = (outcome: Summary['outcome'], over: Partial<Summary> = {}): Summ
   outcome,
   ...over,
 });
+
+const linux = (digest: string | undefined, architecture: string): object => ({ digest, platform: { os: 'linux', architecture } });
 
 describe('pool status', () => {
   const moving = summary({ kind: 'Progressing', reason: 'RollingOut', message: '1 of 2' }, { currentWave: 'canary' });
@@ -133,23 +136,31 @@ describe('target', () => {
       target: recorded,
     });
   });
-  it('counts the platforms of an index, and not its attestations', async () => {
-    const json = {
-      manifests: [
-        { digest: 'sha256:a', platform: { os: 'linux', architecture: 'amd64' } },
-        { digest: 'sha256:b', platform: { os: 'linux', architecture: 'arm64' } },
-        { digest: 'sha256:c', platform: { os: 'unknown', architecture: 'unknown' } },
-      ],
-    };
-    const resolved = { reference: 'r.example/os@sha256:i', digest: 'sha256:i', mediaType: 'index' };
-    const target = await resolveTarget(
-      { resolve: async () => resolved, manifest: async () => ({ ...resolved, bytes: new Uint8Array(), json }) },
-      'r.example/os:1',
-    );
-    assert.deepEqual(target, {
-      image: 'r.example/os@sha256:i',
-      digests: ['sha256:i', 'sha256:a', 'sha256:b'],
-      requested: 'r.example/os:1',
+  describe('of an index', () => {
+    const [own, amd64, arm64, attestation] = ['index', 'amd64', 'arm64', 'attestation'].map(name => sha256(name));
+    const resolved = { reference: `r.example/os@${own}`, digest: own ?? '', mediaType: 'index' };
+    const resolve = (manifests: object[]) =>
+      resolveTarget(
+        {
+          resolve: async () => resolved,
+          manifest: async () => ({ ...resolved, bytes: new Uint8Array(), json: { manifests } }),
+        },
+        'r.example/os:1',
+      );
+    it('counts its platforms, and not its attestations', async () => {
+      const unknown = { digest: attestation, platform: { os: 'unknown', architecture: 'unknown' } };
+      const target = await resolve([linux(amd64, 'amd64'), linux(arm64, 'arm64'), unknown]);
+      assert.deepEqual(target, { image: resolved.reference, digests: [own, amd64, arm64], requested: 'r.example/os:1' });
+    });
+
+    it('refuses what no NodeTarget can hold', async () => {
+      const odd = `sha512:${'0'.repeat(128)}`;
+      await assert.rejects(resolve([linux(amd64, 'amd64'), linux(odd, 'arm64')]), {
+        name: 'StallingError',
+        reason: 'InvalidImage',
+      });
+      const many = Array.from({ length: 32 }, (_, i) => linux(sha256(`${i}`), `a${i}`));
+      await assert.rejects(resolve(many), { name: 'StallingError', reason: 'InvalidImage' });
     });
   });
 });
