@@ -39,6 +39,9 @@ export interface Base {
 /** With the index's own digest these are the 32 that the digests of a definition and of a NodeTarget hold. */
 const maxPlatforms = 31;
 const maxConfigBytes = 8 * 1024 * 1024;
+const maxPlatformLength = 64;
+
+type Config = { [key: string]: Json } & { config?: { Labels?: Record<string, string> | null } };
 
 /**
  * Reads a base image by digest: each platform's manifest and config.
@@ -75,7 +78,7 @@ function platformManifests(top: Manifest, image: string): (Descriptor | undefine
   if (top.mediaType === mediaTypes.manifest || top.mediaType === mediaTypes.dockerManifest) return [undefined];
   const { manifests } = top.json as { manifests?: Descriptor[] };
   if (!Array.isArray(manifests)) throw unsupported(image, 'its index has no manifests');
-  const images = manifests.filter(isImage);
+  const images = manifests.filter(descriptor => isRecord(descriptor) && isImage(descriptor));
   if (images.length === 0) throw unsupported(image, 'its index names no image for a platform');
   if (images.length > maxPlatforms) throw unsupported(image, `it has more than ${maxPlatforms} platforms`);
   for (const descriptor of images)
@@ -96,31 +99,40 @@ async function readPlatform(
 ): Promise<BasePlatform> {
   const { repository, image, manifest } = of;
   const json = manifest.json as { config?: Descriptor; layers?: Descriptor[]; annotations?: Record<string, string> };
-  if (!json.config || !isDigest(json.config.digest) || !Array.isArray(json.layers))
+  const layersOf = Array.isArray(json.layers) && json.layers.every(isLayer) ? json.layers : undefined;
+  if (!isRecord(json.config) || !isDigest(json.config.digest) || !layersOf)
     throw unsupported(image, `${manifest.digest} is no image manifest`);
-  const bytes = await registry.blob(repository, json.config.digest, auth, maxConfigBytes);
-  const config = JSON.parse(new TextDecoder().decode(bytes)) as { [key: string]: Json } & {
-    config?: { Labels?: Record<string, string> | null };
-  };
-  const os = of.declared?.os ?? stringOf(config['os']) ?? 'linux';
-  const architecture = of.declared?.architecture ?? stringOf(config['architecture']);
-  if (!architecture) throw unsupported(image, `${manifest.digest} names no architecture`);
-  const variant = of.declared?.variant ?? stringOf(config['variant']);
-  const platform = [os, architecture, variant].filter(part => part !== undefined).join('/');
+  const config = parseConfig(await registry.blob(repository, json.config.digest, auth, maxConfigBytes));
+  if (!config) throw unsupported(image, `the config of ${manifest.digest} is no JSON object`);
+  const platform = platformOf(config, of.declared);
+  if (typeof platform !== 'object') throw unsupported(image, `${manifest.digest} ${platform}`);
   const labels = config.config?.Labels ?? {};
   const { annotations = {} } = json;
-  const layers = json.layers.map(layer => ({ ...layer, repository }));
+  const layers = layersOf.map(layer => ({ ...layer, repository }));
   return {
-    platform,
-    os,
-    architecture,
-    ...(variant === undefined ? {} : { variant }),
+    ...platform,
     digest: manifest.digest,
     labels,
     layers,
     annotations,
     config,
   };
+}
+
+/** What the index declares goes before what the config says; a text says what is wrong. */
+function platformOf(
+  config: Config,
+  declared: Platform | undefined,
+): Pick<BasePlatform, 'platform' | 'os' | 'architecture' | 'variant'> | string {
+  const os = declared?.os ?? stringOf(config['os']) ?? 'linux';
+  const architecture = declared?.architecture ?? stringOf(config['architecture']);
+  if (!architecture) return 'names no architecture';
+  const variant = declared?.variant ?? stringOf(config['variant']);
+  const platform = [os, architecture, variant].filter(part => part !== undefined).join('/');
+  // What a status can hold and people can read; no name that OCI lists is any other.
+  const known = /^[A-Za-z0-9]+(\/[A-Za-z0-9._-]+){1,2}$/.test(platform) && platform.length <= maxPlatformLength;
+  if (!known) return `names the platform ${JSON.stringify(platform.slice(0, maxPlatformLength))}`;
+  return { platform, os, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
 /** Names all at once, so that the message is the same each time whichever platform was read first. */
@@ -134,6 +146,28 @@ function requireBootable(image: string, platforms: readonly BasePlatform[]): voi
 /** What bootc asks of an image (`containers.bootc=1`, or `ostree.bootable` of images made before it). */
 function isBootable(labels: Readonly<Record<string, string>>): boolean {
   return labels['containers.bootc'] === '1' || ['1', 'true'].includes(labels['ostree.bootable'] ?? '');
+}
+
+/** The config, or undefined when the bytes are no JSON object. */
+function parseConfig(bytes: Uint8Array): Config | undefined {
+  try {
+    const config: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return isRecord(config) ? (config as Config) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isLayer(layer: unknown): boolean {
+  if (!isRecord(layer)) return false;
+  const { digest, size, mediaType } = layer;
+  const sized = typeof size === 'number' && Number.isSafeInteger(size) && size >= 0;
+  return typeof digest === 'string' && isDigest(digest) && typeof mediaType === 'string' && sized;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function stringOf(value: unknown): string | undefined {
