@@ -66,6 +66,15 @@ export class BuildReconciler {
   }
 
   readonly reconcile = async (key: string, context: ReconcileContext): Promise<Result | void> => {
+    try {
+      return await this.#reconcile(key, context);
+    } finally {
+      // Whichever way it ended, also when a build that was woken for a slot turned out to be gone: a free slot leaves nobody waiting.
+      if (this.#running.size < this.#o.slots) this.#wakeNext();
+    }
+  };
+
+  async #reconcile(key: string, context: ReconcileContext): Promise<Result | void> {
     const view = this.#o.store.get(key);
     if (view && isSettled(view)) return;
     const build = await this.#read(key);
@@ -81,8 +90,6 @@ export class BuildReconciler {
         build,
         statusAfter(build, { kind: 'Queued', running: this.#running.size }, new Date(this.#o.now())).status,
       );
-      // A slot may have become free during the write.
-      if (this.#running.size < this.#o.slots) this.#wakeNext();
       return;
     }
     this.#waiting.delete(key);
@@ -92,9 +99,8 @@ export class BuildReconciler {
       return await this.#run(build, { ...context, signal: AbortSignal.any([context.signal, abort.signal]) });
     } finally {
       this.#running.delete(key);
-      this.#wakeNext();
     }
-  };
+  }
 
   async #run(asked: ImageBuild, context: ReconcileContext): Promise<Result | void> {
     const { registry, now } = this.#o;

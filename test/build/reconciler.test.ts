@@ -4,10 +4,8 @@ import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
 import { secrets } from '../../controller/api/core.ts';
 import { TransientError } from '../../controller/api/errors.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
-import type { ImageBuild } from '../../controller/api/image-build.ts';
 import { defaultNamespace, requestedAt } from '../../controller/api/names.ts';
 import { BuildError } from '../../controller/build/build-error.ts';
-import { pushContext } from '../../controller/build/context.ts';
 import type { FoundationBuilder, FoundationJob } from '../../controller/build/process.ts';
 import { parseDockerConfig } from '../../controller/registry/credentials.ts';
 import { registryCredentials } from '../cluster/registry.ts';
@@ -67,41 +65,6 @@ describe('the ImageBuild reconciler on a real API server', () => {
     assert.equal(writesOf(name), 2);
     assert.equal((await cluster.find(name))?.metadata.resourceVersion, build.metadata.resourceVersion);
     await again.stop();
-  });
-
-  test('no more builds at once than there are slots; the others say that they wait', async () => {
-    let [now, most] = [0, 0];
-    const gates: (() => void)[] = [];
-    const builder: FoundationBuilder = {
-      architecture,
-      build: async job => {
-        most = Math.max(most, ++now);
-        await new Promise<void>(resolve => gates.push(resolve));
-        now--;
-        return pushContext(cluster.registry, job.repository, finish('never-used'));
-      },
-    };
-    const running = await cluster.start({ builder, slots: 2 });
-    const names = await Promise.all(['q1', 'q2', 'q3', 'q4'].map(definition => cluster.ask(steps(definition))));
-    const builds = (): Promise<(ImageBuild | undefined)[]> => Promise.all(names.map(name => cluster.find(name)));
-    await until('two Building, two Pending', async () => {
-      const phases = (await builds()).map(build => build?.status?.phase);
-      const count = (wanted: string): number => phases.filter(phase => phase === wanted).length;
-      return count('Building') === 2 && count('Pending') === 2 && gates.length === 2;
-    });
-    const queued = (await builds()).find(build => build?.status?.phase === 'Pending');
-    assert.match(conditionOf(queued?.status?.conditions, 'Ready')?.message ?? '', /waits for its turn: 2 builds are running/);
-    // What is pushed as the foundation here is no image: each build ends, and its slot goes to the next.
-    await until('all ended', async () => {
-      gates.shift()?.();
-      return (await builds()).every(
-        build =>
-          build?.status?.phase === 'Failed' ||
-          (build?.status?.phase === 'Pending' && build.status.conditions?.some(c => c.reason !== 'Queued')),
-      );
-    });
-    assert.equal(most, 2);
-    await running.stop();
   });
 
   test('a failing step is tried three times, said in full, and tried again on request', async () => {
