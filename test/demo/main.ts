@@ -103,4 +103,6 @@ async function main(): Promise<number> {
   return ok ? 0 : 1;
 }
 
-process.exitCode = await main();
+const code = await main();
+// A play that was cut short still waits for what does not come any more.
+process.stdout.write('', () => process.exit(code));

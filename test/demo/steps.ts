@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { readiness } from '../cluster/fleet.ts';
+import { describeWrites } from './api-writes.ts';
 import { checkImage, checkRollout, hasArrived, revisionOf } from './arrival.ts';
 import { short, shortDigest, type StepReport } from './report.ts';
 import { brokenDefinition, firstFiles, greeting, paths } from './repository.ts';
@@ -120,7 +121,7 @@ function checkWrites(step: Step, report: StepReport, disturbed: boolean): void {
   step.check(
     `at most ${limit.controller} writes of the controller and ${limit.agent} of the agent for a node (most: ${most.controller} and ${most.agent})`,
     most.controller <= limit.controller && most.agent <= limit.agent,
-    () => report.nodes.map(n => `${n.name} ${n.writes.controller}+${n.writes.agent}`).join(', '),
+    () => report.nodes.map(n => `${n.name}: ${describeWrites(step.stage.environment.proxy.record, n.name)}`).join('\n'),
   );
   step.check('no event about any node', report.nodeEvents === 0, String(report.nodeEvents));
 }
