@@ -78,7 +78,8 @@ export async function startController(
     ? new LeaderElector({ client, namespace: config.namespace, name: leaseName, identity, log, onLost: fail })
     : undefined;
   if (elector) lead.isLeading = () => elector.isLeading();
-  const working = Promise.all([complete, elector?.start()]).then(
+  // What the last leader wrote may be missing from a cache whose watch lags, and a slot that it gave would be given again.
+  const working = Promise.all([complete, elector?.start().then(() => caches.refresh())]).then(
     () => {
       if (o.stopping.aborted) return;
       log.info({ identity }, 'working');

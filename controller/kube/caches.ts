@@ -81,6 +81,11 @@ export class Caches {
     );
   }
 
+  /** Resolves when every store holds what the API server had after this call; rejects when stopped before. To be called after `start`. */
+  async refresh(): Promise<void> {
+    await Promise.all(this.#reflectors.map(({ reflector }) => reflector.refresh()));
+  }
+
   /** Ends all watches; resolves when nothing of them is left. */
   async stop(): Promise<void> {
     await Promise.all(this.#reflectors.map(({ reflector }) => reflector.stop()));

@@ -62,6 +62,10 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
   #failingSince: number | undefined;
   #checkAt = 0;
   #unprojectedEvents = 0;
+  /** Whoever wants a list that begins after they asked. */
+  readonly #waiters: PromiseWithResolvers<void>[] = [];
+  /** Ends the open watch. */
+  #connection: AbortController | undefined;
 
   constructor(options: ReflectorOptions<T, P>) {
     this.#o = options;
@@ -81,6 +85,19 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
     this.#abort.abort(new Error('the reflector was stopped'));
     this.#firstSync.reject(this.#abort.signal.reason);
     await this.#running;
+    for (const { reject } of this.#waiters.splice(0)) reject(this.#abort.signal.reason);
+  }
+
+  /**
+   * Lists all anew; resolves when the store holds a list that the API server made after this call, rejects when stopped before. A watch
+   * may lag by more than anybody notices; who takes over from another process has to know what that one wrote.
+   */
+  refresh(): Promise<void> {
+    const waiter = Promise.withResolvers<void>();
+    if (this.#abort.signal.aborted) waiter.reject(this.#abort.signal.reason);
+    else this.#waiters.push(waiter);
+    this.#connection?.abort(new Error('all is listed anew'));
+    return waiter.promise;
   }
 
   /** Resolves when the store holds a first complete list; rejects when stopped before. */
@@ -97,13 +114,18 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
     const { signal } = this.#abort;
     while (!signal.aborted) {
       try {
-        if (this.#resourceVersion === undefined) await this.#list();
+        if (this.#resourceVersion === undefined || this.#waiters.length > 0) await this.#list();
+        // Asked for during the list: that one began too early.
+        if (this.#waiters.length > 0) continue;
         await this.#watch();
         this.#endedWell();
         // A server that ends each watch at once must not be asked in a tight loop.
         await this.#sleep(100 + 400 * this.#random());
       } catch (error) {
-        if (!signal.aborted) await this.#sleep(this.#failed(error));
+        const refreshing = this.#connection?.signal.aborted === true && this.#waiters.length > 0;
+        if (!signal.aborted && !refreshing) await this.#sleep(this.#failed(error));
+      } finally {
+        this.#connection = undefined;
       }
     }
   }
@@ -137,7 +159,8 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
 
   async #list(): Promise<void> {
     const { resource, store } = this.#o;
-    metrics.relists.inc({ resource: resource.plural, reason: this.#relist });
+    const waiters = this.#waiters.length;
+    metrics.relists.inc({ resource: resource.plural, reason: waiters > 0 ? 'check' : this.#relist });
     const { projections, failed, resourceVersion } = await this.#pages();
     let handlers: unknown;
     try {
@@ -150,6 +173,7 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
     this.#checkAt = failed.size > 0 ? 0 : performance.now() + checkMs * (1 + 0.2 * this.#random());
     if (failed.size === 0) this.#unprojectedEvents = 0;
     this.#firstSync.resolve();
+    for (const { resolve } of this.#waiters.splice(0, waiters)) resolve();
     if (handlers !== undefined) this.#handlerThrew(handlers);
   }
 
@@ -191,6 +215,7 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
   async #watch(): Promise<void> {
     // Leaving by `break` or by an error must not leave the connection open behind it.
     const connection = new AbortController();
+    this.#connection = connection;
     try {
       const stream = await this.#o.transport.stream({
         path: this.#path(),

@@ -104,6 +104,42 @@ describe('reflector', () => {
       await scene.recovers();
     });
 
+    it('a watch that lags, when it is asked to', async () => {
+      const scene = await Scene.start(api);
+      const lagging = api.proxy.delay(scene.watches(), 5_000, 1);
+      assert.equal(api.proxy.cutWatches(scene.watches()), 1);
+      await until('the watch that hears nothing', () => lagging.hits === 1);
+      await scene.change();
+      assert.equal(scene.content(), 'first=1 second=1');
+      await Promise.all([scene.reflector.refresh(), scene.reflector.refresh()]);
+      assert.equal(scene.content(), 'first=2 third=1');
+      await scene.recovers();
+      assert.equal(api.proxy.calls(scene.lists()).length, 2);
+      await assert.rejects(scene.reflector.refresh(), /was stopped/);
+    });
+
+    it('a list that began before somebody asked, by another one', async () => {
+      const scene = new Scene(api, await api.namespace());
+      await scene.put('first', '2');
+      const held = api.proxy.delay(scene.lists(), 300, 1);
+      scene.reflector.start();
+      await until('the first list', () => held.hits === 1);
+      const fresh = scene.reflector.refresh();
+      await scene.put('third', '1');
+      await fresh;
+      assert.equal(scene.content(), 'first=2 third=1');
+      await scene.recovers();
+      assert.equal(api.proxy.calls(scene.lists()).length, 2);
+    });
+
+    it('leaves nobody waiting for a list that cannot be made, when it is stopped', async () => {
+      const scene = new Scene(api, await api.namespace());
+      api.proxy.fail(scene.lists(), { status: 500 });
+      scene.reflector.start();
+      const never = scene.reflector.refresh();
+      await Promise.all([assert.rejects(never, /was stopped/), scene.reflector.stop()]);
+    });
+
     it('an ERROR event with code 410, with one list', async () => {
       const scene = await Scene.start(api);
       assert.equal(api.proxy.expireWatches(scene.watches()), 1);
