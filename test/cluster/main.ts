@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { createEdge, poolLabel } from './edge.ts';
 import { startEnvironment, type Environment } from './environment.ts';
 import { programFor } from './program.ts';
 import { createWorkload } from './workloads.ts';
@@ -56,7 +57,7 @@ function placesOf(environment: Environment, gitUrl: string): Places {
     gitUrl,
     registry: environment.registry.host,
     baseImage: environment.base.image,
-    outputRepository: `${environment.registry.host}/systems/worker`,
+    outputRepository: `${environment.registry.host}/systems/edge`,
     nodes: environment.nodes.map(n => n.name),
     controllerLog: environment.controller.logFile,
     controllerUrl: environment.controller.url,
@@ -65,10 +66,10 @@ function placesOf(environment: Environment, gitUrl: string): Places {
 
 function whatToTry(places: Places): string {
   return `
-Everything is running, until Ctrl-C. ${places.nodes.length} nodes carry the label node-role.kubernetes.io/worker.
+Everything is running, until Ctrl-C. ${places.nodes.length} nodes carry the label pool=edge, and the first rollout to them has begun.
 
   KUBECONFIG         ${places.kubeconfig}
-  Git URL            ${places.gitUrl}  (empty; push without a password)
+  Git URL            ${places.gitUrl}  (push without a password)
   Registry           ${places.registry}
   Base image         ${places.baseImage}
   Images go to       ${places.outputRepository}
@@ -76,35 +77,18 @@ Everything is running, until Ctrl-C. ${places.nodes.length} nodes carry the labe
   Metrics            ${places.controllerUrl}/metrics
   All of this        ${relative(process.cwd(), file)}
 
-Try:
+In another terminal:
 
-  export KUBECONFIG=${places.kubeconfig}
-  git clone ${places.gitUrl} fleet && cd fleet && git checkout -B main
-  cat > worker.yaml <<'END'
-  apiVersion: scantling.dev/v1alpha1
-  kind: SystemDefinition
-  metadata: { name: worker }
-  spec:
-    base: { image: '${places.baseImage}' }
-    output: { repository: '${places.outputRepository}' }
-    files:
-      - { path: /etc/motd, content: "Welcome aboard\\n" }
-  ---
-  apiVersion: scantling.dev/v1alpha1
-  kind: SystemPool
-  metadata: { name: workers }
-  spec:
-    nodeSelector: { matchLabels: { node-role.kubernetes.io/worker: '' } }
-    system: { definitionRef: { name: worker } }
-  END
-  git add . && git commit -m 'Define the worker' && git push -u origin main
-  kubectl create -f - <<'END'
-  apiVersion: scantling.dev/v1alpha1
-  kind: SystemSource
-  metadata: { name: fleet }
-  spec: { url: '${places.gitUrl}', allowInsecure: true, interval: 2s }
-  END
-  kubectl get systemsources,systemdefinitions,imagebuilds,systempools,nodetargets
+export KUBECONFIG=${places.kubeconfig}
+git clone ${places.gitUrl} && cd systems
+kubectl get ssrc,sysdef,ib,spool,nt
+
+Then change edge/motd, commit, push, and watch the nodes follow:
+
+echo 'Welcome to the edge, again.' > edge/motd && git commit -a -m 'Greet again' && git push
+kubectl get nt -w
+
+The README goes on from here.
 `;
 }
 
@@ -116,12 +100,14 @@ async function main(): Promise<void> {
   });
   const environment = await startEnvironment({
     nodes,
+    labels: { 'node-role.kubernetes.io/worker': '', ...poolLabel },
     program: await programFor({ source }),
     progress: line => process.stderr.write(`${line}\n`),
   });
   try {
-    const repository = await environment.git.createRepository('fleet');
-    await createWorkload(environment.admin, { name: 'web', replicas: nodes + 1, minAvailable: nodes });
+    // The pods of a single node have nowhere to go, so that a budget for them would block every drain.
+    await createWorkload(environment.admin, { name: 'web', replicas: nodes + 1, minAvailable: nodes > 1 ? nodes : 0 });
+    const repository = await createEdge(environment);
     const places = placesOf(environment, repository.url);
     mkdirSync(directory, { recursive: true });
     writeFileSync(file, `${JSON.stringify(places, null, 2)}\n`);
