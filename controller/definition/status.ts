@@ -82,7 +82,7 @@ export function outcomeOf(build: ImageBuild, revision: string | undefined): Outc
     return {
       kind: 'Ready',
       reason: 'Succeeded' satisfies DefinitionReason,
-      message: `built ${image.version ?? image.digest}${of}`,
+      message: `built image ${image.version ?? image.digest}${of}`,
     };
   }
   const failed = failure && `step ${failure.step}: ${failure.message}`;

@@ -94,7 +94,7 @@ function readyTransitions(before: SystemPoolStatus, after: SystemPoolStatus): Tr
   if (!ready) return [];
   const out: Transition[] = [];
   if (before.currentWave === 'canary' && after.currentWave === 'rest')
-    out.push(transition('Normal', 'CanaryDone', ready.message));
+    out.push(transition('Normal', 'CanaryDone', `the canary is proven, the other nodes follow; ${ready.message}`));
   if (ready.reason === last?.reason) return out;
   if (ready.reason === 'RolloutHalted') out.push(transition('Warning', 'RolloutHalted', ready.message));
   if (ready.reason === 'Updated' && last?.status !== 'True') out.push(transition('Normal', 'RolloutComplete', ready.message));

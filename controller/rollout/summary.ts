@@ -1,4 +1,5 @@
 /** What a pool's status says: counts, the wave, the failed nodes, and one message that says why it does not move. */
+import { requestedAt } from '../api/names.ts';
 import type { SystemPoolStatusFailedNode, SystemPoolStatusNodes } from '../api/system-pool.ts';
 import type { NodeState } from './classify.ts';
 import { digestOf } from './digest.ts';
@@ -81,7 +82,14 @@ function outcomeOf(
   if (facts.halted) {
     const { failureThreshold } = draft.pool;
     const halted = `halted: ${nodes.failed} failed, and failureThreshold is ${failureThreshold}`;
-    return say('Stalled', 'RolloutHalted', halted, ...details, progress);
+    return say(
+      'Stalled',
+      'RolloutHalted',
+      halted,
+      ...details,
+      progress,
+      `another target, or the annotation ${requestedAt}, starts anew`,
+    );
   }
   if (nodes.total === 0) return say('Ready', 'NoNodes', 'no node matches nodeSelector', ...details);
   if (complete) return say('Ready', 'Updated', progress);
@@ -124,7 +132,10 @@ function detailsOf(draft: Draft, facts: Facts): (string | undefined)[] {
     phrase(named('Staging').map(nameOf), 'staging'),
     waiting(draft, facts),
     unlocked > 0 ? `${unlocked} staged without a lock, because the host has none` : undefined,
-    phrase(entries.filter(e => e.state.kind !== 'Updated' && !reachable(e)).map(nameOf), 'not Ready and not heard of'),
+    phrase(
+      entries.filter(e => !['Updated', 'Rebooting'].includes(e.state.kind) && !reachable(e)).map(nameOf),
+      'not Ready and not heard of',
+    ),
     phrase(entries.filter(e => e.state.kind === 'Staged' && silent(e, pool.now)).map(nameOf), 'without a report of the agent'),
     phrase(entries.filter(e => e.state.kind === 'Updated' && !e.member.node.ready).map(nameOf), 'on the target but not Ready'),
     phrase(

@@ -42,7 +42,8 @@ function reasonToKeep(input: PruneInput, removals: number): string | undefined {
   const what = `${removals} of ${input.inventory.length} objects`;
   if (!input.pathExists) return `${what} would be removed, but the path is missing from ${input.oid}`;
   if (input.documents === 0) return `${what} would be removed, but ${input.oid} holds no documents under the path`;
-  if (input.failures > 0) return `${what} would be removed, but ${input.failures} documents of ${input.oid} were refused`;
+  if (input.failures > 0)
+    return `no accepted document for ${what} in ${input.oid}; nothing is removed while documents are refused`;
   const most = removalsAllowed(input.maxRemovals, input.inventory.length);
   if (removals <= most || input.allowed === input.oid) return undefined;
   return `${what} would be removed and maxRemovals is ${input.maxRemovals}; to allow it, annotate scantling.dev/allow-removals=${input.oid}`;
