@@ -21,6 +21,8 @@ export interface ObjectMeta {
   annotations?: Record<string, string>;
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
+  /** Who last wrote which fields; only the names of the managers are read. */
+  managedFields?: { manager?: string; operation?: string }[];
 }
 
 export interface Condition {

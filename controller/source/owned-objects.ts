@@ -43,6 +43,14 @@ export async function listOwned(client: Client, source: string): Promise<Map<str
   return owned;
 }
 
+/**
+ * Whether a source ever applied the object. The label alone does not say so: it comes along when a person copies an object under another
+ * name, and what a person made is not ours to remove.
+ */
+export function isWritten({ metadata }: Stored): boolean {
+  return metadata.managedFields?.some(f => f.manager === fieldManager && f.operation === 'Apply') ?? false;
+}
+
 /** The object, or undefined when the API server says that there is none. */
 export async function readStored(client: Client, object: { kind: string; name: string }): Promise<Stored | undefined> {
   try {

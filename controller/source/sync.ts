@@ -8,7 +8,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Claims } from './claims.ts';
 import { type Stored, desiredObject, isApplied } from './desired.ts';
 import type { Failure } from './document.ts';
-import { appliedKinds, applyDesired, listOwned, readStored, releaseObject, removeObject } from './owned-objects.ts';
+import { appliedKinds, applyDesired, isWritten, listOwned, readStored, releaseObject, removeObject } from './owned-objects.ts';
 import { ownershipOf } from './ownership.ts';
 import { decidePrune, keyOf } from './prune.ts';
 import { type Declared, type Reading, failureAt, readDocuments } from './read-documents.ts';
@@ -58,7 +58,7 @@ type Applied = { key: string; written: boolean } | { failures: Failure[]; by: st
 
 export async function syncRevision(o: SyncOptions): Promise<SyncResult> {
   const { name } = o.source.metadata;
-  const owned = await listOwned(o.client, name);
+  const owned = new Map([...(await listOwned(o.client, name))].filter(([, stored]) => isWritten(stored)));
   const held = inventoryOf(owned);
   const reading = await readDocuments(o.tree, {
     path: o.source.spec.path,
@@ -117,7 +117,7 @@ export async function syncRevision(o: SyncOptions): Promise<SyncResult> {
   };
 }
 
-/** The label is the truth of what is ours: a pass that was cut off between a write and its status loses nothing. */
+/** The label on what we applied is the truth of what is ours: a pass that was cut off between a write and its status loses nothing. */
 function inventoryOf(owned: ReadonlyMap<string, Stored>): SystemSourceStatusInventory[] {
   return [...owned.values()].map(({ kind, metadata }) => ({
     kind,

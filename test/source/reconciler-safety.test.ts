@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
 import { allowRemovals, allowRewind, sourceLabel } from '../../controller/api/names.ts';
+import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { until } from '../kube/until.ts';
 import { type RunningController, type SourceWorld, definitionYaml, startSourceWorld } from './source-fixture.ts';
 
@@ -76,6 +77,21 @@ describe('pruning', () => {
       for (const name of ['p-a', 'p-b', 'p-c', 'p-d']) assert.ok(await world.definition(name), `${what}: ${name}`);
     }
     await world.remove('never');
+  });
+
+  it('leaves what a person copied from an object of the source, label and all', async () => {
+    const git = await world.source('copied', { 'a.yaml': definitionYaml('original') }, { maxRemovals: 100 });
+    await world.ready('copied', 'Succeeded');
+    const original = await world.definition('original');
+    assert.ok(original);
+    const { labels = {}, annotations = {} } = original.metadata;
+    const { apiVersion, kind, spec } = original;
+    await world.admin.create(systemdefinitions, { apiVersion, kind, metadata: { name: 'copy', labels, annotations }, spec });
+    await world.ready('copied', 'Succeeded', await git.commit({ other: '1' }, 'nothing of ours'));
+    assert.ok(await world.definition('copy'));
+    assert.deepEqual(await world.inventory('copied'), ['SystemDefinition/original a.yaml']);
+    await world.admin.delete(systemdefinitions, 'copy');
+    await world.remove('copied');
   });
 
   it('is off with prune: false, and what stays is remembered', async () => {
