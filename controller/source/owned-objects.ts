@@ -70,6 +70,12 @@ export function applyDesired(client: Client, desired: Desired, precondition: str
   return client.apply(resourceOf(desired.kind), object, { fieldManager });
 }
 
+/** Takes fields of other managers out of spec by a merge patch of it; 409 when the object changed since. */
+export function removeForeign(client: Client, stored: Stored, spec: object): Promise<Stored> {
+  const { name, resourceVersion } = stored.metadata;
+  return client.mergePatch(resourceOf(stored.kind), name, { metadata: { resourceVersion }, spec }, { fieldManager });
+}
+
 /** Deletes exactly the object that was looked at; 409 when it changed since. */
 export async function removeObject(client: Client, stored: Stored): Promise<void> {
   const { name, uid, resourceVersion } = stored.metadata;

@@ -1,14 +1,25 @@
 /** Brings the cluster to what one revision declares: applies what differs, removes what is gone when that is safe. */
 import { StallingError, WaitingError } from '../api/errors.ts';
 import type { SystemSource, SystemSourceStatusInventory } from '../api/system-source.ts';
+import { specSchemas } from '../api/schemas.ts';
 import { allowRemovals, documentAnnotation } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
 import { ApiError, isInvalid } from '../kube/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Claims } from './claims.ts';
-import { type Stored, desiredObject, isApplied } from './desired.ts';
+import { type Desired, type Stored, desiredObject, isApplied } from './desired.ts';
 import type { Failure } from './document.ts';
-import { appliedKinds, applyDesired, isWritten, listOwned, readStored, releaseObject, removeObject } from './owned-objects.ts';
+import { withoutForeign } from './drift.ts';
+import {
+  appliedKinds,
+  applyDesired,
+  isWritten,
+  listOwned,
+  readStored,
+  releaseObject,
+  removeForeign,
+  removeObject,
+} from './owned-objects.ts';
 import { ownershipOf } from './ownership.ts';
 import { decidePrune, keyOf } from './prune.ts';
 import { type Declared, type Reading, failureAt, readDocuments } from './read-documents.ts';
@@ -144,16 +155,29 @@ async function applyOne(o: SyncOptions, declared: Declared, ours: Stored | undef
     return { failures: [failureAt(declared, '', ownership.message)], by };
   }
   const desired = desiredObject(document, { source, revision: o.revision, digest, stored, rewound: o.rewound });
-  if (isApplied(desired, stored)) return { key, written: false };
   try {
+    if (stored && isApplied(desired, stored)) return { key, written: await undoForeign(o, desired, stored) };
     const result = await applyDesired(o.client, desired, ours ? undefined : stored?.metadata.resourceVersion);
     o.wrote(key, result.metadata.generation);
     o.log.info({ object: key, document: document.file, revision: o.revision }, 'applied');
+    await undoForeign(o, desired, result);
     return { key, written: true };
   } catch (error) {
     if (!isInvalid(error)) throw error;
     return { failures: invalidFailures(declared, error), by: [] };
   }
+}
+
+/** Takes away what others have added to a definition. A pool is left alone: suspending one by hand must work when Git is far away. */
+async function undoForeign(o: SyncOptions, desired: Desired, stored: Stored): Promise<boolean> {
+  const schema = desired.kind === 'SystemDefinition' ? specSchemas[desired.kind] : undefined;
+  const spec = schema && withoutForeign(desired.spec, stored.spec ?? {}, schema);
+  if (!spec) return false;
+  const result = await removeForeign(o.client, { ...stored, kind: desired.kind }, spec);
+  const key = keyOf({ kind: desired.kind, name: desired.metadata.name });
+  o.wrote(key, result.metadata.generation);
+  o.log.warn({ object: key, fields: Object.keys(spec) }, 'took away what was added by hand; change the document instead');
+  return true;
 }
 
 /** What the API server refuses (CEL rules, label syntax), at the lines of the fields it names. */

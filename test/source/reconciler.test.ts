@@ -206,6 +206,12 @@ describe('drift', () => {
       'the field is back',
       async () => (await world.definition('drift'))?.spec.base.image === 'registry.example.com/base:1',
     );
+    const byHand = { spec: { labels: { a: 'b' }, kernelArguments: ['debug'] } };
+    await world.admin.mergePatch(systemdefinitions, 'drift', byHand, { fieldManager: 'kubectl' });
+    await until('what was added is gone', async () => {
+      const spec = (await world.definition('drift'))?.spec;
+      return spec !== undefined && spec.labels === undefined && spec.kernelArguments === undefined;
+    });
     await world.remove('drift');
   });
 });
