@@ -12,6 +12,7 @@ export const systempools: Resource<SystemPool> = {
 
 /**
  * SystemPool is a set of nodes that run the same system, and how they are updated.
+ * Rule: name is at most 63 characters, because NodeTargets are labelled with it.
  */
 export interface SystemPool {
   apiVersion: 'scantling.dev/v1alpha1';

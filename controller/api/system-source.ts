@@ -12,6 +12,7 @@ export const systemsources: Resource<SystemSource> = {
 
 /**
  * SystemSource is a Git repository (URL, ref, path) that holds Scantling documents. What it holds is applied; what it no longer holds is pruned.
+ * Rule: name is at most 63 characters, because what it applies is labelled with it.
  */
 export interface SystemSource {
   apiVersion: 'scantling.dev/v1alpha1';

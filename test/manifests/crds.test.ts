@@ -81,6 +81,14 @@ describe('refusals', () => {
     assert.match(answer.body.message ?? '', /name is at most 200 characters/);
   });
 
+  for (const plural of ['systemsources', 'systempools'] as const) {
+    test(`${plural}: a name too long for the label of what it makes`, async () => {
+      const answer = await create(plural, {}, 'n'.repeat(64));
+      assert.equal(answer.status, 422);
+      assert.match(answer.body.message ?? '', /name is at most 63 characters/);
+    });
+  }
+
   test('imagebuilds: a changed spec', async () => {
     assert.equal((await create('imagebuilds', {}, 'immutable')).status, 201);
     const answer = await admin({
