@@ -24,7 +24,9 @@ export function targetStep(pool: SystemPoolView, definition: DefinitionImageView
   if (pool.spec.suspend && recorded) return { kind: 'known', target: recorded };
   if (image !== undefined) return imageStep(pool, image, recorded);
   if (definition?.image !== undefined && definition.digests.length > 0) {
-    const { image, digests, revision } = definition;
+    const { image, digests } = definition;
+    // A newer commit that asks for the very same image moves no node, so pool and nodes go on naming the commit they moved for.
+    const revision = (recorded?.image === image ? recorded.revision : undefined) ?? definition.revision;
     return { kind: 'known', target: { image, digests, ...(revision === undefined ? {} : { revision }) } };
   }
   const name = definitionRef?.name ?? '';

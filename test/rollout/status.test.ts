@@ -111,6 +111,15 @@ describe('target', () => {
       target: { image: image(1).image, digests: [...image(1).digests] },
     });
   });
+  it('goes on naming the commit that the nodes moved for, when a newer one asks for the same image', () => {
+    const before = { image: image(1).image, digests: [...image(1).digests], revision: 'main@sha1:old' };
+    const revisionOf = (from: typeof before) => {
+      const step = targetStep(pool({ status: { target: from } }), { ...definition, revision: 'main@sha1:new' });
+      return step.kind === 'known' ? step.target.revision : step.kind;
+    };
+    assert.equal(revisionOf(before), 'main@sha1:old');
+    assert.equal(revisionOf({ ...before, image: image(2).image }), 'main@sha1:new');
+  });
   it('waits for a definition, and keeps the last target meanwhile', () => {
     const { image: _, ...empty } = definition;
     const step = targetStep(pool({ status: { target: recorded } }), { ...empty, digests: [], message: 'still building' });
