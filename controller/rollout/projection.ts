@@ -51,6 +51,8 @@ export interface NodeTargetView extends View {
   /** Failures that may be tried again: keys as failureKey makes them. */
   retried: readonly string[];
   host?: HostView;
+  /** What the agent says is wrong, while its host's phase is Failed. */
+  trouble?: string;
   verdict?: { type: string; approval?: string; bootID: string; message?: string };
   /** When the agent said that nothing is staged any more, epoch ms. */
   unstagedAt?: number;
@@ -95,6 +97,7 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
   const { spec, status, metadata } = target;
   const staged = conditionOf(status?.conditions, 'Staged');
   const verdict = status?.verdict;
+  const ready = status?.host?.phase === 'Failed' ? conditionOf(status.conditions, 'Ready') : undefined;
   return {
     ...identity(target),
     pool: spec.poolRef.name,
@@ -107,6 +110,7 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
     ...optional('revision', spec.revision === '' ? undefined : spec.revision),
     ...optional('approval', spec.approval),
     ...optional('host', status?.host && projectHost(status.host)),
+    ...optional('trouble', ready && `${ready.reason}: ${ready.message}`.slice(0, 300)),
     ...optional(
       'verdict',
       verdict && {

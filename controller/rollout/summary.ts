@@ -129,7 +129,17 @@ function detailsOf(draft: Draft, facts: Facts): (string | undefined)[] {
     ),
     phrase(draining.filter(e => !isBlocked(e)).map(nameOf), 'being drained'),
     phrase(named('Rebooting').map(nameOf), 'rebooting'),
-    phrase(named('Staging').map(nameOf), 'staging'),
+    phrase(
+      named('Staging')
+        .filter(e => troubleOf(e))
+        .map(e => `${nameOf(e)} cannot stage for now (${troubleOf(e)})`),
+    ),
+    phrase(
+      named('Staging')
+        .filter(e => !troubleOf(e))
+        .map(nameOf),
+      'staging',
+    ),
     waiting(draft, facts),
     unlocked > 0 ? `${unlocked} staged without a lock, because the host has none` : undefined,
     phrase(
@@ -164,6 +174,10 @@ function labelOf({ image, revision }: NonNullable<PoolState['target']>): string 
 
 function isBlocked({ member }: Entry): boolean {
   return member.nodeTarget?.rollout?.phase === 'Draining';
+}
+
+function troubleOf({ member }: Entry): string | undefined {
+  return member.nodeTarget?.trouble;
 }
 
 function conflicting(draft: Draft): Entry[] {

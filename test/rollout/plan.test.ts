@@ -81,6 +81,16 @@ describe('plan', () => {
     assert.equal(fleet.writes.filter(w => w.type === 'target').length, 4);
   });
 
+  it('says why a node cannot stage, before its time is over', () => {
+    const fleet = running({ nodes: 3 });
+    fleet.pass();
+    const { nodeTarget } = fleet.at(1);
+    assert.ok(nodeTarget);
+    fleet.at(1).nodeTarget = { ...nodeTarget, trouble: 'DiskFull: Insufficient free space' };
+    const { message } = summary(fleet).outcome;
+    assert.match(message, /node-001 cannot stage for now \(DiskFull: Insufficient free space\); node-000, node-002 staging/);
+  });
+
   it('counts every unavailable node against the budget, and takes one that is unavailable already first', () => {
     const fleet = running({ nodes: 4, canary: 0 });
     fleet.pass();
