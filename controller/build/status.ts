@@ -122,7 +122,7 @@ function next(
     ...before,
     ...to.change,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
-    ...(handled === undefined ? {} : { lastHandledReconcileAt: handled.slice(0, 256) }),
+    ...(handled === undefined ? {} : { lastHandledReconcileAt: handled }),
     conditions: conditionsOf(before.conditions, generation, to.outcome, now),
   };
   for (const key of to.drop ?? []) delete status[key];
