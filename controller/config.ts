@@ -62,6 +62,31 @@ export const flags = {
   'concurrent-sources': { kind: 'integer', default: '4', commands: controller, help: 'sources polled at once' },
   'concurrent-definitions': { kind: 'integer', default: '4', commands: controller, help: 'definitions rendered at once' },
   'concurrent-builds': { kind: 'integer', default: '4', commands: controller, help: 'builds at once' },
+  'concurrent-builds-per-definition': {
+    kind: 'integer',
+    default: '1',
+    commands: controller,
+    help: 'builds of one definition at once',
+  },
+  builders: {
+    kind: 'list',
+    default: 'job',
+    commands: controller,
+    help: 'what may run the steps of foundations, job (pods) or process (buildah beside the controller); the first is used unless a definition names one',
+  },
+  'builder-image': { kind: 'string', default: '', commands: controller, help: 'image of the pods of the builder job' },
+  'builder-service-account': {
+    kind: 'string',
+    default: 'scantling-builder',
+    commands: controller,
+    help: 'ServiceAccount of the pods of the builder job; needs no rights',
+  },
+  'registries-config': {
+    kind: 'string',
+    default: 'scantling-registries',
+    commands: controller,
+    help: "ConfigMap of the operator's namespace with certificates, mirrors and plain http of registries, in its key registries.yaml; it need not exist",
+  },
   'build-directory': {
     kind: 'string',
     default: '',

@@ -15,6 +15,13 @@ export const inputsAnnotation = 'scantling.dev/inputs';
 
 /** On an ImageBuild: its definition's name (label). */
 export const definitionLabel = 'scantling.dev/definition';
+/** On a Job and its pod: the ImageBuild it is for, by uid, and the key of the foundation it makes (labels). */
+export const buildLabel = 'scantling.dev/build';
+export const foundationLabel = 'scantling.dev/foundation';
+/** On an ImageBuild: any value ends it; taken away, it may run again. */
+export const cancelAnnotation = 'scantling.dev/cancel';
+/** On a SystemDefinition with base.update Manual: the base digest that may be built on. */
+export const approveBase = 'scantling.dev/approve-base';
 /** On a NodeTarget: its pool's name (label). */
 export const poolLabel = 'scantling.dev/pool';
 

@@ -32,7 +32,6 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
     properties: {
       base: {
         type: 'object',
-        required: ['image'],
         properties: {
           image: {
             type: 'string',
@@ -41,6 +40,18 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
             pattern:
               '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
           },
+          definitionRef: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+          },
+          pullSecretRef: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+          },
+          update: { type: 'string', enum: ['Always', 'Manual'], default: 'Always' },
+          interval: { type: 'string', default: '10m', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
         },
       },
       sourceRef: {
@@ -57,6 +68,31 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
         required: ['manager'],
         properties: {
           manager: { type: 'string', enum: ['dnf', 'apt', 'zypper'] },
+          repositories: {
+            type: 'array',
+            minItems: 1,
+            maxItems: 50,
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-list-map-keys': ['name'],
+            items: {
+              type: 'object',
+              required: ['name', 'url'],
+              properties: {
+                name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' },
+                url: { type: 'string', maxLength: 1024, pattern: '^(https?|file)://[!-~]+$' },
+                suite: { type: 'string', default: './', maxLength: 128, pattern: '^[A-Za-z0-9./_-]+$' },
+                components: {
+                  type: 'array',
+                  maxItems: 20,
+                  'x-kubernetes-list-type': 'atomic',
+                  items: { type: 'string', maxLength: 64, pattern: '^[A-Za-z0-9./_-]+$' },
+                },
+                gpgKey: { type: 'string', maxLength: 65536 },
+                gpgCheck: { type: 'boolean', default: true },
+                keep: { type: 'boolean', default: false },
+              },
+            },
+          },
           install: {
             type: 'array',
             minItems: 1,
@@ -75,8 +111,11 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
       },
       containerfile: {
         type: 'object',
-        required: ['inline'],
-        properties: { inline: { type: 'string', minLength: 1, maxLength: 65536 } },
+        properties: {
+          inline: { type: 'string', minLength: 1, maxLength: 65536 },
+          from: { type: 'string', minLength: 1, maxLength: 1024 },
+          context: { type: 'string', minLength: 1, maxLength: 1024 },
+        },
       },
       files: {
         type: 'array',
@@ -184,6 +223,158 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           },
         },
       },
+      platforms: {
+        type: 'array',
+        minItems: 1,
+        maxItems: 16,
+        'x-kubernetes-list-type': 'set',
+        items: { type: 'string', maxLength: 64, pattern: '^linux/[a-z0-9]+(/v[0-9]+)?$' },
+      },
+      workloads: {
+        type: 'array',
+        maxItems: 50,
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['name'],
+        items: {
+          type: 'object',
+          required: ['name', 'containers'],
+          properties: {
+            name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' },
+            network: { type: 'string', enum: ['Pod', 'Host'], default: 'Pod' },
+            volumes: {
+              type: 'array',
+              maxItems: 50,
+              'x-kubernetes-list-type': 'map',
+              'x-kubernetes-list-map-keys': ['name'],
+              items: {
+                type: 'object',
+                required: ['name'],
+                properties: {
+                  name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' },
+                  hostPath: { type: 'string', maxLength: 1024, pattern: '^/[^\\s:,%]+$' },
+                },
+              },
+            },
+            containers: {
+              type: 'array',
+              minItems: 1,
+              maxItems: 20,
+              'x-kubernetes-list-type': 'map',
+              'x-kubernetes-list-map-keys': ['name'],
+              items: {
+                type: 'object',
+                required: ['name', 'image'],
+                properties: {
+                  name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' },
+                  image: {
+                    type: 'string',
+                    minLength: 1,
+                    maxLength: 1024,
+                    pattern:
+                      '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
+                  },
+                  command: {
+                    type: 'array',
+                    maxItems: 100,
+                    'x-kubernetes-list-type': 'atomic',
+                    items: { type: 'string', maxLength: 8192 },
+                  },
+                  args: {
+                    type: 'array',
+                    maxItems: 100,
+                    'x-kubernetes-list-type': 'atomic',
+                    items: { type: 'string', maxLength: 8192 },
+                  },
+                  env: {
+                    type: 'array',
+                    maxItems: 200,
+                    'x-kubernetes-list-type': 'map',
+                    'x-kubernetes-list-map-keys': ['name'],
+                    items: {
+                      type: 'object',
+                      required: ['name', 'value'],
+                      properties: {
+                        name: { type: 'string', minLength: 1, maxLength: 256, pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+                        value: { type: 'string', maxLength: 32768 },
+                      },
+                    },
+                  },
+                  ports: {
+                    type: 'array',
+                    maxItems: 50,
+                    'x-kubernetes-list-type': 'atomic',
+                    items: {
+                      type: 'object',
+                      required: ['containerPort', 'hostPort'],
+                      properties: {
+                        containerPort: { type: 'integer', format: 'int32', minimum: 1, maximum: 65535 },
+                        hostPort: { type: 'integer', format: 'int32', minimum: 1, maximum: 65535 },
+                        hostIP: { type: 'string', maxLength: 45, pattern: '^[0-9a-fA-F.:]+$' },
+                        protocol: { type: 'string', enum: ['TCP', 'UDP', 'SCTP'], default: 'TCP' },
+                      },
+                    },
+                  },
+                  volumeMounts: {
+                    type: 'array',
+                    maxItems: 50,
+                    'x-kubernetes-list-type': 'atomic',
+                    items: {
+                      type: 'object',
+                      required: ['name', 'mountPath'],
+                      properties: {
+                        name: { type: 'string', minLength: 1, maxLength: 63 },
+                        mountPath: { type: 'string', maxLength: 1024, pattern: '^/[^\\s:,%]*$' },
+                        readOnly: { type: 'boolean', default: false },
+                      },
+                    },
+                  },
+                  secretRefs: {
+                    type: 'array',
+                    maxItems: 50,
+                    'x-kubernetes-list-type': 'atomic',
+                    items: {
+                      type: 'object',
+                      required: ['hostPath'],
+                      properties: {
+                        hostPath: { type: 'string', maxLength: 1024, pattern: '^/[^\\s:,%]+$' },
+                        mountPath: { type: 'string', maxLength: 1024, pattern: '^/[^\\s:,%]+$' },
+                        env: { type: 'boolean' },
+                      },
+                    },
+                  },
+                  user: { type: 'string', maxLength: 64, pattern: '^[a-z0-9_][a-z0-9_.:-]*$' },
+                  readOnlyRootFilesystem: { type: 'boolean', default: false },
+                  dependsOn: {
+                    type: 'array',
+                    maxItems: 20,
+                    'x-kubernetes-list-type': 'set',
+                    items: { type: 'string', minLength: 1, maxLength: 63 },
+                  },
+                  restart: { type: 'string', enum: ['Always', 'OnFailure', 'Never'], default: 'Always' },
+                  healthCheck: {
+                    type: 'object',
+                    required: ['command'],
+                    properties: {
+                      command: {
+                        type: 'array',
+                        minItems: 1,
+                        maxItems: 100,
+                        'x-kubernetes-list-type': 'atomic',
+                        items: { type: 'string', maxLength: 8192 },
+                      },
+                      interval: { type: 'string', default: '30s', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+                      timeout: { type: 'string', default: '30s', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+                      startPeriod: { type: 'string', default: '0s', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+                      retries: { type: 'integer', format: 'int32', minimum: 1, maximum: 100, default: 3 },
+                      onFailure: { type: 'string', enum: ['None', 'Restart', 'Stop'], default: 'None' },
+                    },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
       labels: { type: 'object', maxProperties: 50, additionalProperties: { type: 'string', maxLength: 4096 } },
       output: {
         type: 'object',
@@ -202,12 +393,86 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           },
         },
       },
+      history: {
+        type: 'object',
+        default: {},
+        properties: {
+          successful: { type: 'integer', format: 'int32', minimum: 1, maximum: 100, default: 5 },
+          failed: { type: 'integer', format: 'int32', minimum: 0, maximum: 100, default: 2 },
+          prune: { type: 'string', enum: ['None', 'Images'], default: 'None' },
+          gracePeriod: { type: 'string', default: '24h', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+        },
+      },
       build: {
         type: 'object',
         default: {},
         properties: {
-          timeout: { type: 'string', default: '30m', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
           suspend: { type: 'boolean', default: false },
+          args: { type: 'object', maxProperties: 64, additionalProperties: { type: 'string', maxLength: 4096 } },
+          builder: { type: 'string', enum: ['Job', 'Process'] },
+          timeout: { type: 'string', default: '30m', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+          resources: {
+            type: 'object',
+            properties: {
+              requests: { type: 'object', maxProperties: 16, additionalProperties: { type: 'string', maxLength: 64 } },
+              limits: { type: 'object', maxProperties: 16, additionalProperties: { type: 'string', maxLength: 64 } },
+            },
+          },
+          nodeSelector: { type: 'object', maxProperties: 32, additionalProperties: { type: 'string', maxLength: 63 } },
+          tolerations: {
+            type: 'array',
+            maxItems: 32,
+            'x-kubernetes-list-type': 'atomic',
+            items: {
+              type: 'object',
+              properties: {
+                key: { type: 'string', maxLength: 316 },
+                operator: { type: 'string', enum: ['Exists', 'Equal'] },
+                value: { type: 'string', maxLength: 63 },
+                effect: { type: 'string', enum: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] },
+                tolerationSeconds: { type: 'integer', format: 'int64' },
+              },
+            },
+          },
+          priorityClassName: { type: 'string', minLength: 1, maxLength: 253 },
+          secrets: {
+            type: 'array',
+            maxItems: 32,
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-list-map-keys': ['id'],
+            items: {
+              type: 'object',
+              required: ['id', 'secretRef'],
+              properties: {
+                id: { type: 'string', minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' },
+                secretRef: {
+                  type: 'object',
+                  required: ['name', 'key'],
+                  properties: {
+                    name: { type: 'string', minLength: 1, maxLength: 253 },
+                    key: { type: 'string', minLength: 1, maxLength: 253, pattern: '^[-._a-zA-Z0-9]+$' },
+                  },
+                },
+              },
+            },
+          },
+          proxy: {
+            type: 'object',
+            properties: {
+              http: { type: 'string', maxLength: 1024, pattern: '^https?://[^@\\s]+$' },
+              https: { type: 'string', maxLength: 1024, pattern: '^https?://[^@\\s]+$' },
+              noProxy: { type: 'string', maxLength: 4096 },
+            },
+          },
+          caBundleRef: {
+            type: 'object',
+            required: ['name'],
+            properties: {
+              name: { type: 'string', minLength: 1, maxLength: 253 },
+              key: { type: 'string', default: 'ca.crt', minLength: 1, maxLength: 253, pattern: '^[-._a-zA-Z0-9]+$' },
+            },
+          },
+          lint: { type: 'string', enum: ['Error', 'Warn', 'Off'], default: 'Warn' },
         },
       },
     },

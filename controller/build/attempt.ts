@@ -44,7 +44,7 @@ export async function runAttempt(registry: Registry, foundations: Foundations, a
   }
   signal.throwIfAborted();
   const { foundation } = plan;
-  const timeoutMs = parseDuration(spec.timeout);
+  const timeoutMs = parseDuration(spec.execution.timeout);
   const onto = foundation ? await foundations.get({ base, foundation, repository, auth, timeoutMs, signal }) : base;
   signal.throwIfAborted();
   return publishImage(registry, { onto, base: spec.base, plan, context: spec.context, repository, tag: imageTag(name), auth });

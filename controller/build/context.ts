@@ -1,6 +1,6 @@
 /**
- * A context is the byte-exact input of a build, kept as an OCI artifact in the output repository: the plan is its config blob, the finish
- * layers are its layers. Its manifest's digest names it.
+ * A context is the byte-exact input of a build, kept as an OCI artifact in the output repository: the plan is its config blob; the finish
+ * layers, and the files that a Containerfile copies, are its layers. Its manifest's digest names it.
  */
 import { StallingError, TransientError } from '../api/errors.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
@@ -9,27 +9,53 @@ import { NotFoundError } from '../registry/errors.ts';
 import { mediaTypes } from '../registry/media-types.ts';
 import type { Registry } from '../registry/registry.ts';
 import { canonicalJson } from './canonical-json.ts';
+import type { Json } from './canonical-json.ts';
 
 export const contextArtifactType = 'application/vnd.scantling.context.v1+json';
-export const planMediaType = 'application/vnd.scantling.plan.v1+json';
+export const planMediaType = 'application/vnd.scantling.plan.v2+json';
+/** Of the layer with the files that COPY and ADD of the Containerfile read: an uncompressed tar, which never becomes part of an image as it is. */
+export const buildContextMediaType = 'application/vnd.scantling.build-context.v1.tar';
 
 /** What to do on top of the base. Its canonical JSON is the config blob of the artifact. */
 export interface Plan {
-  version: 1;
+  version: 2;
   /** Name of the definition. */
   definition: string;
-  /** Steps that run in the image: Containerfile instructions after FROM, and their digest (sha256 of the text). */
-  foundation?: { containerfile: string; digest: string };
+  /** Steps that run in the image. */
+  foundation?: Foundation;
   /** Uncompressed deterministic tars, in the order they are stacked, least often changing first. */
   layers: { digest: string; size: number; comment: string }[];
   /** Labels of the definition; those that Scantling sets come with the build. */
   labels: Record<string, string>;
 }
 
+export interface FoundationInputs {
+  /** A whole Containerfile. The base is the value of the build argument SCANTLING_BASE, and its stage is called base. */
+  containerfile: string;
+  /** The tar that is unpacked to make the build context; without it the build context is empty. */
+  context?: { digest: string; size: number };
+  /** Values of ARG. */
+  args: Record<string, string>;
+  /** Ids for --mount=type=secret; their values are no input. */
+  secrets: string[];
+}
+
+/** With the digest of all inputs: an equal foundation on an equal base is built once. */
+export interface Foundation extends FoundationInputs {
+  digest: string;
+}
+
 export interface Context {
   plan: Plan;
   /** The bytes of plan.layers, in the same order. */
   layers: Uint8Array[];
+  /** The bytes of plan.foundation.context. */
+  buildContext?: Uint8Array;
+}
+
+/** What makes foundations equal. */
+export function foundationDigest({ containerfile, context, args, secrets }: FoundationInputs): string {
+  return sha256(canonicalJson({ containerfile, context: context?.digest, args, secrets: secrets.toSorted() }));
 }
 
 /** A finish layer's bytes may be this large: they are held in memory. */
@@ -60,7 +86,12 @@ export async function pushContext(
       throw new Error(`layer ${i} of the context of ${context.plan.definition} does not match its plan`);
     }
   });
-  const blobs = [...context.layers, config, ...(context.layers.length === 0 ? [emptyJson] : [])];
+  const expected = context.plan.foundation?.context;
+  if (expected && (!context.buildContext || sha256(context.buildContext) !== expected.digest)) {
+    throw new Error(`the build context of ${context.plan.definition} does not match its plan`);
+  }
+  const layers = [...context.layers, ...(context.buildContext ? [context.buildContext] : [])];
+  const blobs = [...layers, config, ...(layers.length === 0 ? [emptyJson] : [])];
   await Promise.all(blobs.map(bytes => registry.pushBlob(repository, bytes, auth)));
   // Tagged too: some registries remove what has no tag.
   const tag = `context-${sha256(manifest).slice('sha256:'.length)}`;
@@ -78,7 +109,9 @@ export async function pullContext(registry: Registry, repository: string, digest
     if (layers[i]?.length !== layer.size)
       throw new StallingError('InvalidContext', `${repository}: layer ${layer.digest} is not of the size in its plan`);
   });
-  return { plan, layers };
+  const wanted = plan.foundation?.context;
+  if (!wanted) return { plan, layers };
+  return { plan, layers, buildContext: await registry.blob(repository, wanted.digest, auth, wanted.size) };
 }
 
 /** The plan of a context without its layers, which stay where an image built in the same repository needs them. Throws as pullContext. */
@@ -105,16 +138,16 @@ function encode(plan: Plan): { config: Uint8Array; manifest: Uint8Array } {
   const text = canonicalJson({
     version,
     definition,
-    foundation: foundation && { containerfile: foundation.containerfile, digest: foundation.digest },
+    foundation: foundation && foundationJson(foundation),
     layers: layers.map(({ digest, size, comment }) => ({ digest, size, comment })),
     labels,
   });
   const config = new TextEncoder().encode(text);
   // The image specification advises against an empty list of layers, and some registries refuse it.
+  const contents = layers.map(({ digest, size }) => ({ mediaType: mediaTypes.layer as string, digest, size }));
+  if (foundation?.context) contents.push({ mediaType: buildContextMediaType, ...foundation.context });
   const blobs =
-    layers.length > 0
-      ? layers.map(({ digest, size }) => ({ mediaType: mediaTypes.layer, digest, size }))
-      : [{ mediaType: mediaTypes.empty, digest: sha256(emptyJson), size: emptyJson.length }];
+    contents.length > 0 ? contents : [{ mediaType: mediaTypes.empty, digest: sha256(emptyJson), size: emptyJson.length }];
   const manifest = canonicalJson({
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
@@ -135,18 +168,29 @@ function configDigest(manifest: unknown): string | undefined {
 function parsePlan(bytes: Uint8Array, name: string): Plan {
   const invalid = (why: string): StallingError => new StallingError('InvalidContext', `${name}: ${why}`);
   const plan = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Plan> | null;
-  if (plan?.version !== 1)
+  if (plan?.version !== 2)
     throw invalid(`plan version ${JSON.stringify(plan?.version)} is not known to this version of Scantling`);
   const { definition, foundation, layers, labels } = plan;
   if (typeof definition !== 'string' || !Array.isArray(layers) || typeof labels !== 'object')
     throw invalid('the plan is incomplete');
-  if (foundation && (typeof foundation.containerfile !== 'string' || foundation.digest !== sha256(foundation.containerfile))) {
-    throw invalid('the foundation does not match its digest');
-  }
+  if (foundation && !isFoundation(foundation)) throw invalid('the foundation does not match its digest');
   for (const layer of layers) {
     if (!isDigest(layer.digest) || !Number.isSafeInteger(layer.size) || layer.size < 0 || layer.size > maxLayerBytes) {
       throw invalid('a layer has no valid digest or size');
     }
   }
-  return { version: 1, definition, ...(foundation ? { foundation } : {}), layers, labels };
+  return { version: 2, definition, ...(foundation ? { foundation } : {}), layers, labels };
+}
+
+function foundationJson({ containerfile, context, args, secrets, digest }: Foundation): Json {
+  const tar = context && { digest: context.digest, size: context.size };
+  return { containerfile, context: tar, args: { ...args }, secrets: [...secrets], digest };
+}
+
+function isFoundation(foundation: Partial<Foundation>): foundation is Foundation {
+  const { containerfile, context, args, secrets, digest } = foundation;
+  if (typeof containerfile !== 'string' || !Array.isArray(secrets) || typeof args !== 'object' || args === null) return false;
+  if (context && (!isDigest(context.digest) || !Number.isSafeInteger(context.size) || context.size < 0)) return false;
+  if (context && context.size > maxLayerBytes) return false;
+  return digest === foundationDigest({ containerfile, args, secrets, ...(context ? { context } : {}) });
 }

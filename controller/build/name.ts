@@ -2,7 +2,7 @@ import { sha256 } from '../registry/digest.ts';
 import { canonicalJson } from './canonical-json.ts';
 
 /** Version of the rules that turn a context into an image; raised whenever equal inputs would give another image. */
-export const builderVersion = '1';
+export const builderVersion = '2';
 
 export interface BuildInputs {
   /** Digest of the context artifact. */

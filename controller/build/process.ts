@@ -18,7 +18,7 @@ import type { Workspace } from './workspace.ts';
 export interface FoundationJob {
   /** Platform image to build on, as `host/repository@digest`. */
   base: string;
-  /** Instructions after FROM. */
+  /** A whole Containerfile, whose base is the build argument SCANTLING_BASE. */
   containerfile: string;
   /** Repository and tag to push to. */
   repository: string;
@@ -101,7 +101,7 @@ class Build {
   async run(): Promise<string> {
     const { base, containerfile, repository, tag, auth } = this.#job;
     const files = await writeBuildahFiles(this.#workspace.path, {
-      containerfile: `FROM ${base}\n${containerfile}`,
+      containerfile,
       repositories: [repositoryOf(parseReference(base)), repository],
       auth,
       insecureHosts: this.#o.insecureHosts,
@@ -109,7 +109,15 @@ class Build {
     const access = ['--signature-policy', files.policyFile, '--authfile', files.authFile];
     await this.#transfer(files, 'pull', ['pull', '--quiet', ...access, base]);
     const how = ['--isolation', 'chroot', '--format', 'oci', '--pull=never', '--layers=false', '--timestamp', '0'];
-    const what = ['--tag', localName, '--file', files.containerfile, files.contextDirectory];
+    const what = [
+      '--build-arg',
+      `SCANTLING_BASE=${base}`,
+      '--tag',
+      localName,
+      '--file',
+      files.containerfile,
+      files.contextDirectory,
+    ];
     const failure = await this.#run(files, 'Containerfile', ['build', ...access, ...how, ...what]);
     if (failure) throw failure;
     await this.#transfer(files, 'push', [

@@ -1,13 +1,13 @@
 /** The ImageBuild that a definition asks for: pure. */
-import type { ImageBuild } from '../api/image-build.ts';
+import type { ImageBuild, ImageBuildSpecExecution } from '../api/image-build.ts';
 import { definitionLabel } from '../api/names.ts';
-import type { SystemDefinition } from '../api/system-definition.ts';
+import type { SystemDefinition, SystemDefinitionSpec } from '../api/system-definition.ts';
 import { buildName, builderVersion } from '../build/name.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
 
 export interface BuildRequest {
-  /** Of the base image. */
-  base: { digest: string };
+  /** The base image as status.base has it. */
+  base: { image: string; digest: string };
   /** Of the context. */
   context: string;
   revision?: string | undefined;
@@ -17,7 +17,7 @@ export interface BuildRequest {
 export function requestedBuildName(definition: SystemDefinition, request: BuildRequest): string {
   const { base, context } = request;
   const output = definition.spec.output.repository;
-  return buildName(definition.metadata.name, { context, base: baseReference(definition, base), output, builderVersion });
+  return buildName(definition.metadata.name, { context, base: baseReference(base), output, builderVersion });
 }
 
 /** The whole object, owned by the definition. */
@@ -39,14 +39,20 @@ export function requestedBuild(definition: SystemDefinition, request: BuildReque
       definitionRef: { name: metadata.name },
       ...(request.revision === undefined ? {} : { revision: request.revision }),
       context: request.context,
-      base: baseReference(definition, request.base),
+      base: baseReference(request.base),
       output: { repository, ...(pushSecretRef ? { pushSecretRef } : {}) },
-      timeout: spec.build.timeout,
+      execution: executionOf(definition.spec),
       builderVersion,
     },
   };
 }
 
-function baseReference({ spec }: SystemDefinition, { digest }: { digest: string }): string {
-  return `${repositoryOf(parseReference(spec.base.image))}@${digest}`;
+function baseReference({ image, digest }: { image: string; digest: string }): string {
+  return `${repositoryOf(parseReference(image))}@${digest}`;
+}
+
+/** How the definition wants to be built: all of spec.build that changes nothing in the result. */
+export function executionOf({ base, build }: SystemDefinitionSpec): ImageBuildSpecExecution {
+  const { suspend: _suspend, args: _args, ...execution } = build;
+  return { ...execution, ...(base.pullSecretRef ? { pullSecretRef: base.pullSecretRef } : {}) };
 }

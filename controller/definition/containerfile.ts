@@ -11,7 +11,9 @@ export interface BuildDirectory {
 export function renderContainerfile(context: Context, base: string): BuildDirectory {
   const { foundation, layers, labels } = context.plan;
   const files = new Map<string, Uint8Array>();
-  const lines = [`FROM ${base}\n`, foundation?.containerfile ?? ''];
+  const lines = [
+    foundation ? foundation.containerfile.replace('ARG SCANTLING_BASE\n', `ARG SCANTLING_BASE=${base}\n`) : `FROM ${base}\n`,
+  ];
   layers.forEach(({ comment }, i) => {
     const name = `finish-${i + 1}.tar`;
     files.set(name, context.layers[i] ?? new Uint8Array(0));

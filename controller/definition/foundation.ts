@@ -1,13 +1,7 @@
 import type { SystemDefinitionSpec, SystemDefinitionSpecPackages } from '../api/system-definition.ts';
-import { sha256 } from '../registry/digest.ts';
+import { foundationDigest } from '../build/context.ts';
+import type { Foundation } from '../build/context.ts';
 import type { Problems } from './problems.ts';
-
-export interface Foundation {
-  /** Containerfile instructions after FROM. */
-  containerfile: string;
-  /** sha256 of the text: an equal foundation on an equal base is built once. */
-  digest: string;
-}
 
 /** The steps that run in the image: packages or the inline Containerfile, then what only `systemctl enable` can enable. */
 export function renderFoundation(
@@ -20,14 +14,16 @@ export function renderFoundation(
     problems.add('spec.containerfile', 'excludes spec.packages; install the packages in it');
   if (spec.packages) steps.push(renderPackages(spec.packages, problems));
   if (spec.containerfile) {
-    checkInstructions(spec.containerfile.inline, problems);
-    steps.push(`${spec.containerfile.inline.replace(/\s+$/, '')}\n`);
+    const { inline = '' } = spec.containerfile;
+    checkInstructions(inline, problems);
+    steps.push(`${inline.replace(/\s+$/, '')}\n`);
   }
   // The exec form does without a shell, which a Containerfile may have changed.
   if (enable.length > 0) steps.push(`RUN ${JSON.stringify(['systemctl', 'enable', '--', ...enable])}\n`);
   if (steps.length === 0) return undefined;
-  const containerfile = steps.join('');
-  return { containerfile, digest: sha256(containerfile) };
+  const containerfile = `ARG SCANTLING_BASE\nFROM \${SCANTLING_BASE} AS base\n${steps.join('')}`;
+  const inputs = { containerfile, args: {}, secrets: [] };
+  return { ...inputs, digest: foundationDigest(inputs) };
 }
 
 interface PackageManager {

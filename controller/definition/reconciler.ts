@@ -2,12 +2,7 @@
 import { TransientError, WaitingError } from '../api/errors.ts';
 import { type ImageBuild, imagebuilds } from '../api/image-build.ts';
 import { documentAnnotation, fieldManagers, requestedAt } from '../api/names.ts';
-import {
-  type SystemDefinition,
-  type SystemDefinitionStatus,
-  type SystemDefinitionStatusBase,
-  systemdefinitions,
-} from '../api/system-definition.ts';
+import { type SystemDefinition, type SystemDefinitionStatus, systemdefinitions } from '../api/system-definition.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
 import { systemsources } from '../api/system-source.ts';
@@ -123,8 +118,8 @@ class Pass {
   }
 
   /** The base by digest: resolved when the spec changed or on request, and otherwise as it was. */
-  async #resolveBase(): Promise<SystemDefinitionStatusBase & { digest: string }> {
-    const { image } = this.#definition.spec.base;
+  async #resolveBase(): Promise<{ image: string; digest: string }> {
+    const { image = '' } = this.#definition.spec.base;
     const before = this.#definition.status?.base;
     if (this.#isSettled && before?.image === image && before.digest !== undefined) return { image, digest: before.digest };
     const auth = await this.#auth();
@@ -177,7 +172,7 @@ class Pass {
   }
 
   /** The ImageBuild of these inputs, if it exists and is this definition's. */
-  async #findBuild(base: { digest: string }, digest: string): Promise<ImageBuild | undefined> {
+  async #findBuild(base: { image: string; digest: string }, digest: string): Promise<ImageBuild | undefined> {
     const build = await find(this.#o.client, imagebuilds, requestedBuildName(this.#definition, { base, context: digest }));
     if (!build) return undefined;
     const owned = build.metadata.ownerReferences?.some(owner => owner.uid === this.#definition.metadata.uid) ?? false;
@@ -186,7 +181,11 @@ class Pass {
     throw new WaitingError('BuildNotOwned' satisfies DefinitionReason, message, collectionRecheckMs);
   }
 
-  async #createBuild(base: { digest: string }, context: Context, revision: string | undefined): Promise<ImageBuild> {
+  async #createBuild(
+    base: { image: string; digest: string },
+    context: Context,
+    revision: string | undefined,
+  ): Promise<ImageBuild> {
     const { repository } = this.#definition.spec.output;
     const digest = await pushContext(this.#o.registry, repository, context, await this.#auth());
     const build = await this.#o.client.create(imagebuilds, requestedBuild(this.#definition, { base, context: digest, revision }));

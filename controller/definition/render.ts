@@ -56,7 +56,7 @@ export function render({ definition, spec, inputs, document }: RenderInput): Con
     .map(({ comment, placements }) => ({ comment, bytes: layer(placements) }));
   return {
     plan: {
-      version: 1,
+      version: 2,
       definition,
       ...(foundation ? { foundation } : {}),
       layers: layers.map(({ comment, bytes }) => ({ digest: sha256(bytes), size: bytes.length, comment })),

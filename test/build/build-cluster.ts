@@ -144,7 +144,7 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<BuildCluster,
           context: digest,
           base: of.base,
           output: { repository, ...(change.secret === undefined ? {} : { pushSecretRef: { name: change.secret } }) },
-          timeout: '1m',
+          execution: { timeout: '1m', lint: 'Warn' },
           builderVersion,
         },
       });

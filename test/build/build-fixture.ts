@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Context } from '../../controller/build/context.ts';
+import { foundationDigest } from '../../controller/build/context.ts';
+import type { Context, Foundation } from '../../controller/build/context.ts';
 import { writeTar } from '../../controller/definition/tar.ts';
 import type { TarEntry } from '../../controller/definition/tar.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
@@ -11,6 +12,12 @@ import type { Registry } from '../../controller/registry/registry.ts';
 
 const text = new TextEncoder();
 const json = (value: unknown): Uint8Array => text.encode(JSON.stringify(value));
+
+/** A foundation of these instructions on the base. */
+export function foundationOf(instructions: string): Foundation {
+  const inputs = { containerfile: `ARG SCANTLING_BASE\nFROM \${SCANTLING_BASE} AS base\n${instructions}`, args: {}, secrets: [] };
+  return { ...inputs, digest: foundationDigest(inputs) };
+}
 
 /** A context of one finish layer for each record of files, and the foundation if any. */
 export function contextOf(o: {
@@ -22,11 +29,9 @@ export function contextOf(o: {
   const layers = (o.layers ?? []).map(files => writeTar(Object.entries(files).map(([path, content]) => file(path, content))));
   return {
     plan: {
-      version: 1,
+      version: 2,
       definition: o.definition,
-      ...(o.containerfile === undefined
-        ? {}
-        : { foundation: { containerfile: o.containerfile, digest: sha256(o.containerfile) } }),
+      ...(o.containerfile === undefined ? {} : { foundation: foundationOf(o.containerfile) }),
       layers: layers.map((bytes, i) => ({ digest: sha256(bytes), size: bytes.length, comment: `layer ${i}` })),
       labels: o.labels ?? {},
     },

@@ -136,7 +136,7 @@ describe('assemble and buildah give the same file tree', { skip: withoutBuildah(
           context: contextDigest(context),
           base,
           output: { repository },
-          timeout: '2m',
+          execution: { timeout: '2m', lint: 'Warn' },
           builderVersion,
         },
         auth: undefined,

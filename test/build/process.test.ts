@@ -16,14 +16,13 @@ import type { BuiltImage } from '../../controller/build/publish.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
 import { parseDockerConfig } from '../../controller/registry/credentials.ts';
 import type { DockerConfig } from '../../controller/registry/credentials.ts';
-import { sha256 } from '../../controller/registry/digest.ts';
 import type { Descriptor } from '../../controller/registry/media-types.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
 import { temporaryDirectory } from '../cluster/processes.ts';
 import { registryCredentials, startRegistry } from '../cluster/registry.ts';
 import type { RegistryServer } from '../cluster/registry.ts';
-import { contextOf, pushBase, shellLayer, withoutBuildah } from './build-fixture.ts';
+import { contextOf, foundationOf, pushBase, shellLayer, withoutBuildah } from './build-fixture.ts';
 import type { PushedBase } from './build-fixture.ts';
 
 const log = createLog('silent');
@@ -38,7 +37,7 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
   let builder: FoundationBuilder;
   const jobOf = (containerfile: string, change: object = {}): Parameters<FoundationBuilder['build']>[0] => ({
     base: base.image,
-    containerfile,
+    containerfile: foundationOf(containerfile).containerfile,
     repository: `${server.host}/built/foundation`,
     tag: 'foundation-test',
     auth: undefined,
@@ -79,7 +78,7 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
       context: contextDigest(context),
       base: base.image,
       output: { repository: o.repository },
-      timeout: '1m',
+      execution: { timeout: '1m', lint: 'Warn' as const },
       builderVersion,
     };
     return runAttempt(client, new Foundations(client, o.by ?? builder), {
@@ -115,7 +114,7 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
     assert.notEqual(second.digest, first.digest);
     const elsewhere = await build({ repository: `${server.host}/built/elsewhere`, containerfile });
     assert.equal(elsewhere.digest, first.digest, 'reproducible');
-    const tag = foundationTag({ digest: base.digest, platform: `linux/${architecture}` }, { digest: sha256(containerfile) });
+    const tag = foundationTag({ digest: base.digest, platform: `linux/${architecture}` }, foundationOf(containerfile));
     assert.ok(await client.resolve(`${repository}:${tag}`));
   });
 
@@ -131,7 +130,7 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
     };
     const foundations = new Foundations(client, counting);
     const info = await baseInfo(client, base.image);
-    const foundation = { containerfile: 'RUN echo twice > /etc/twice\n', digest: sha256('RUN echo twice > /etc/twice\n') };
+    const foundation = foundationOf('RUN echo twice > /etc/twice\n');
     const get = (): ReturnType<Foundations['get']> =>
       foundations.get({ base: info, foundation, repository, auth: undefined, timeoutMs: 60_000, signal: never });
     const [one, two, three] = await Promise.all([get(), get(), get()]);
@@ -233,7 +232,7 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
     const foundations = new Foundations(client, builder);
     const request = {
       base: await baseInfo(client, other.image),
-      foundation: { containerfile: 'RUN x\n', digest: 'd' },
+      foundation: foundationOf('RUN x\n'),
       repository: `${server.host}/x`,
     };
     await assert.rejects(foundations.get({ ...request, auth: undefined, timeoutMs: 1, signal: never }), {

@@ -64,7 +64,14 @@ describe('the assemble builder on a real registry', () => {
     assert.equal(digest, contextDigest(from));
     return runAttempt(by, new Foundations(by, noBuilder), {
       name: 'worker-0123456789',
-      spec: { definitionRef: { name: 'worker' }, context: digest, base, output: { repository }, timeout: '1m', builderVersion },
+      spec: {
+        definitionRef: { name: 'worker' },
+        context: digest,
+        base,
+        output: { repository },
+        execution: { timeout: '1m', lint: 'Warn' as const },
+        builderVersion,
+      },
       auth: undefined,
       signal: new AbortController().signal,
     });
@@ -279,7 +286,7 @@ describe('the assemble builder on a real registry', () => {
       context: digest,
       base: base.image,
       output: { repository },
-      timeout: '1m',
+      execution: { timeout: '1m', lint: 'Warn' as const },
       builderVersion,
     };
     const attempt = (change: object): Promise<BuiltImage> =>

@@ -39,7 +39,7 @@ function buildOf(status?: ImageBuildStatus, asked?: string): ImageBuild {
       context: sha256('context'),
       base: `r.example/base@${sha256('base')}`,
       output: { repository: 'r.example/os' },
-      timeout: '30m',
+      execution: { timeout: '30m', lint: 'Warn' },
       builderVersion: '1',
     },
     ...(status === undefined ? {} : { status }),

@@ -9,9 +9,10 @@ import type { Input, Inputs } from '../../controller/definition/files.ts';
 /** A spec with nothing in it but what the schema requires, and what a test adds. */
 export function specOf(parts: Partial<SystemDefinitionSpec> = {}): SystemDefinitionSpec {
   return {
-    base: { image: 'registry.example/os/base:42' },
+    base: { image: 'registry.example/os/base:42', update: 'Always', interval: '10m' },
     output: { repository: 'registry.example/os/worker' },
-    build: { timeout: '30m', suspend: false },
+    build: { timeout: '30m', suspend: false, lint: 'Warn' },
+    history: { successful: 5, failed: 2, prune: 'None', gracePeriod: '24h' },
     ...parts,
   };
 }

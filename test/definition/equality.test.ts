@@ -129,7 +129,7 @@ test('one changed byte, mode or target is another digest; another base, output o
   ];
   assert.equal(new Set(digests).size, digests.length);
   const elsewhere = {
-    base: { image: 'other.example/base:1' },
+    base: { image: 'other.example/base:1', update: 'Always' as const, interval: '10m' },
     output: { repository: 'other.example/x' },
     sourceRef: { name: 'fleet', path: '.', revision: `main@sha1:${'a'.repeat(40)}` },
   };

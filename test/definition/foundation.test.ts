@@ -60,7 +60,7 @@ test('its digest is over the instructions alone', () => {
   const other = foundationOf({
     units,
     files: [{ path: '/etc/a', mode: '0644', content: 'x' }],
-    base: { image: 'r.example/b:2' },
+    base: { image: 'r.example/b:2', update: 'Always', interval: '10m' },
   });
   assert.deepEqual(one, other);
   assert.match(one?.digest ?? '', /^sha256:[0-9a-f]{64}$/);

@@ -63,7 +63,7 @@ function presentOf(status: ImageBuildStatus | undefined, annotations: Record<str
       context: digest('d'),
       base: `registry.example/os/base@${base.digest}`,
       output: { repository: 'registry.example/os/worker' },
-      timeout: '30m',
+      execution: { timeout: '30m', lint: 'Warn' },
       builderVersion: '1',
     },
     ...(status ? { status } : {}),
@@ -184,7 +184,7 @@ test('the name of a build follows from its inputs, not from the commit or the ti
   assert.equal(requestedBuild(definitionOf(good), { ...request, revision: 'main@sha1:x' }).metadata.name, name);
   assert.equal(requestedBuildName(definitionOf(undefined), request), name);
   for (const other of [
-    { ...request, base: { digest: digest('e') } },
+    { ...request, base: { ...base, digest: digest('e') } },
     { ...request, context: digest('e') },
   ]) {
     assert.notEqual(requestedBuildName(definitionOf(good), other), name);

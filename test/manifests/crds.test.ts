@@ -94,10 +94,10 @@ describe('refusals', () => {
     const answer = await admin({
       method: 'PATCH',
       path: '/apis/scantling.dev/v1alpha1/imagebuilds/immutable',
-      body: { spec: { builderVersion: '2' } },
+      body: { spec: { builderVersion: 'other' } },
     });
     assert.equal(answer.status, 422);
-    assert.match(answer.body.message ?? '', /a build is immutable; change the definition instead/);
+    assert.match(answer.body.message ?? '', /what is built is immutable/);
   });
 
   test('unknown fields are named when validation is strict', async () => {
@@ -135,9 +135,14 @@ describe('defaults', () => {
     },
     {
       plural: 'systemdefinitions',
-      spec: { ...least.systemdefinitions.spec, build: { timeout: '30m', suspend: false } },
+      spec: {
+        ...least.systemdefinitions.spec,
+        base: { ...least.systemdefinitions.spec.base, update: 'Always', interval: '10m' },
+        build: { timeout: '30m', suspend: false, lint: 'Warn' },
+        history: { successful: 5, failed: 2, prune: 'None', gracePeriod: '24h' },
+      },
     },
-    { plural: 'imagebuilds', spec: { ...least.imagebuilds.spec, timeout: '30m' } },
+    { plural: 'imagebuilds', spec: { ...least.imagebuilds.spec, execution: { timeout: '30m', lint: 'Warn' } } },
     {
       plural: 'systempools',
       spec: {
