@@ -1,18 +1,18 @@
 /**
- * Every flag and its default, in one table: `--help`, the parser and docs/flags.md all come from it.
+ * Every flag and its default, in one table: `--help`, the parser (command-line.ts) and docs/flags.md all come from it.
  * There are no environment variables but KUBECONFIG, which kubectl's users expect.
  */
-import { parseArgs } from 'node:util';
-import { parseDuration } from './api/duration.ts';
+import type { Command } from './command-line.ts';
 import { defaultNamespace } from './api/names.ts';
 
-export type Command = 'controller' | 'agent';
-
-interface Flag {
-  kind: 'string' | 'boolean' | 'integer' | 'duration' | 'list';
+export interface Flag {
+  /** A list may also be given several times. A switch takes no value. */
+  kind: 'string' | 'boolean' | 'integer' | 'duration' | 'list' | 'switch';
   /** As it would be written on the command line; '' for none. */
   default: string;
   commands: readonly Command[];
+  /** One letter, as an abbreviation. */
+  short?: string;
   help: string;
 }
 
@@ -25,7 +25,7 @@ export const flags = {
   kubeconfig: {
     kind: 'string',
     default: '',
-    commands: both,
+    commands: ['controller', 'agent', 'logs'],
     help: 'kubeconfig file; without it $KUBECONFIG, then the ServiceAccount of the pod',
   },
   'log-level': { kind: 'string', default: 'info', commands: both, help: 'debug, info, warn, error or silent' },
@@ -38,8 +38,8 @@ export const flags = {
   namespace: {
     kind: 'string',
     default: defaultNamespace,
-    commands: controller,
-    help: "the operator's own namespace: its Secrets and its Lease",
+    commands: ['controller', 'logs'],
+    help: "the operator's own namespace: its Secrets, its Lease and the Jobs of builds",
   },
   identity: {
     kind: 'string',
@@ -93,6 +93,13 @@ export const flags = {
     commands: controller,
     help: "directory for buildah's storage; default: a directory below the system's temporary one",
   },
+  follow: {
+    kind: 'switch',
+    default: '',
+    commands: ['logs'],
+    short: 'f',
+    help: 'go on until the build has ended',
+  },
   'node-name': { kind: 'string', default: '', commands: agent, help: 'name of the Node that the agent runs on (required)' },
   'host-root': { kind: 'string', default: '/proc/1/root', commands: agent, help: "where the host's file system is seen" },
   'host-path': {
@@ -121,7 +128,7 @@ export const flags = {
   },
 } as const satisfies Record<string, Flag>;
 
-type Value<F extends Flag> = F['kind'] extends 'boolean'
+type Value<F extends Flag> = F['kind'] extends 'boolean' | 'switch'
   ? boolean
   : F['kind'] extends 'integer' | 'duration'
     ? number
@@ -130,64 +137,3 @@ type Value<F extends Flag> = F['kind'] extends 'boolean'
       : string;
 /** Parsed flags by name; durations in milliseconds, absent strings ''. */
 export type Config = { readonly [K in keyof typeof flags]: Value<(typeof flags)[K]> };
-
-/** A command line that cannot be used; the message says what is wrong and how to see the flags. */
-export class UsageError extends Error {}
-
-/** Parses the arguments behind a subcommand. Throws UsageError. */
-export function parseConfig(command: Command, args: readonly string[]): Config {
-  const mine = Object.entries(flags).filter(([, f]) => (f.commands as readonly Command[]).includes(command));
-  let values: Record<string, string | boolean | undefined>;
-  try {
-    values = parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: false,
-      options: Object.fromEntries(mine.map(([name]) => [name, { type: 'string' as const }])),
-    }).values;
-  } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : String(error)} (see scantling ${command} --help)`, {
-      cause: error,
-    });
-  }
-  const config = Object.fromEntries(
-    Object.entries(flags).map(([name, f]) => [name, parseFlag(name, f, String(values[name] ?? f.default))]),
-  );
-  const parsed = Object.freeze(config) as Config;
-  if (command === 'agent' && parsed['node-name'] === '') throw new UsageError('--node-name is required');
-  if (!['nsenter', 'direct'].includes(parsed['host-exec']))
-    throw new UsageError(`--host-exec is nsenter or direct, not "${parsed['host-exec']}"`);
-  return parsed;
-}
-
-function parseFlag(name: string, flag: Flag, text: string): string | boolean | number | readonly string[] {
-  switch (flag.kind) {
-    case 'string':
-      return text;
-    case 'boolean':
-      if (text !== 'true' && text !== 'false') throw new UsageError(`--${name} is true or false, not "${text}"`);
-      return text === 'true';
-    case 'integer':
-      if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new UsageError(`--${name} is a whole number from 1, not "${text}"`);
-      return Number(text);
-    case 'duration':
-      try {
-        return parseDuration(text);
-      } catch (error) {
-        throw new UsageError(`--${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-      }
-    case 'list':
-      return text
-        .split(',')
-        .map(s => s.trim())
-        .filter(Boolean);
-  }
-}
-
-/** The flags of a subcommand as `--help` shows them. */
-export function helpFor(command: Command): string {
-  const lines = Object.entries(flags)
-    .filter(([, f]) => (f.commands as readonly Command[]).includes(command))
-    .map(([name, f]) => `  --${name} ${f.kind.toUpperCase()}\n        ${f.help}${f.default ? ` (default ${f.default})` : ''}`);
-  return `Usage: scantling ${command} [flags]\n\n${lines.join('\n')}\n`;
-}

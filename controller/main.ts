@@ -1,36 +1,35 @@
 #!/usr/bin/env node
-/** The command line: which subcommand, its flags, how it ends. What each is made of is in compose-controller.ts and compose-agent.ts, loaded only when asked for. */
+/** The command line: which command, and how it ends. What each is made of is loaded only when asked for. */
 import { messageOf } from './api/errors.ts';
-import { UsageError, helpFor, parseConfig, type Command } from './config.ts';
+import { UsageError, helpFor, isCommand, parseCommandLine, usage, type Command, type CommandLine } from './command-line.ts';
+import type { OneShot } from './running.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { version } from './version.ts';
 
-const usage = `Usage: scantling COMMAND [flags]
-
-Commands:
-  controller   watch Git, build images, roll them out (in the cluster)
-  agent        keep one node on its target (on each node)
-  version      print the version
-
-scantling COMMAND --help lists the flags.
-`;
+/** The commands that end by themselves. */
+const oneShots: Readonly<Record<Exclude<Command, 'controller' | 'agent'>, () => Promise<OneShot>>> = {
+  logs: async () => (await import('./cli/logs.ts')).logs,
+};
 
 async function main([command, ...args]: readonly string[]): Promise<void> {
   if (command === 'version' || command === '--version') {
     process.stdout.write(`${version}\n`);
   } else if (command === undefined || command === 'help' || command === '--help') {
-    process.stdout.write(usage);
+    process.stdout.write(usage());
     if (command === undefined) process.exitCode = 2;
-  } else if (command === 'controller' || command === 'agent') {
-    if (args.includes('--help')) process.stdout.write(helpFor(command));
-    else await run(command, args);
-  } else {
+  } else if (!isCommand(command)) {
     throw new UsageError(`"${command}" is no command (see scantling --help)`);
+  } else if (args.includes('--help')) {
+    process.stdout.write(helpFor(command));
+  } else {
+    const line = parseCommandLine(command, args);
+    if (command === 'controller' || command === 'agent') await serve(command, line);
+    else process.exitCode = await once(await oneShots[command](), line);
   }
 }
 
-async function run(command: Command, args: readonly string[]): Promise<void> {
-  const config = parseConfig(command, args);
+/** Runs until a signal comes. */
+async function serve(command: 'controller' | 'agent', { config }: CommandLine): Promise<void> {
   const log = createLog(config['log-level']);
   process.on('unhandledRejection', error => {
     log.error({ error }, 'a promise was rejected and nobody looked; ending');
@@ -52,15 +51,21 @@ async function run(command: Command, args: readonly string[]): Promise<void> {
   process.exit(0);
 }
 
+/** Runs to the end, which a signal brings on. */
+async function once(command: OneShot, line: CommandLine): Promise<number> {
+  const { signal } = stopSignal();
+  return command({ ...line, stdout: process.stdout, stderr: process.stderr, signal });
+}
+
 /** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
-function stopSignal(log: Log): { asked: Promise<void>; signal: AbortSignal } {
+function stopSignal(log?: Log): { asked: Promise<void>; signal: AbortSignal } {
   const controller = new AbortController();
   const asked = new Promise<void>(resolve => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) {
       process.on(name, () => {
         if (controller.signal.aborted) process.exit(130);
-        log.info({ signal: name }, 'stopping');
-        controller.abort();
+        log?.info({ signal: name }, 'stopping');
+        controller.abort(new Error(`stopped by ${name}`));
         resolve();
       });
     }

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UsageError, flags, helpFor, parseConfig } from '../../controller/config.ts';
+import { UsageError, helpFor, parseCommandLine, type Command } from '../../controller/command-line.ts';
+import { flags, type Config } from '../../controller/config.ts';
+
+function parseConfig(command: Command, args: string[]): Config {
+  return parseCommandLine(command, args).config;
+}
 
 test('defaults, and every kind of flag', () => {
   const config = parseConfig('controller', [
@@ -27,6 +32,9 @@ test('a bad command line says which flag and what it takes', () => {
     [['agent', ['--node-name', 'x', '--host-exec', 'ssh']], /--host-exec is nsenter or direct/],
     [['agent', ['--node-name', 'x', '--heartbeat-interval', '5']], /--heartbeat-interval: "5" is not a duration/],
     [['controller', ['extra']], /extra/],
+    [['logs', []], /BUILD is missing.*scantling logs --help/],
+    [['logs', ['one', 'two']], /"two" is one too many/],
+    [['logs', ['one', '--follow=true']], /--follow/],
   ];
   for (const [[command, args], message] of table) {
     assert.throws(
@@ -37,7 +45,23 @@ test('a bad command line says which flag and what it takes', () => {
   }
 });
 
+test('what stands behind a command, a switch and its abbreviation', () => {
+  for (const args of [
+    ['-f', 'edge-1'],
+    ['edge-1', '--follow'],
+  ]) {
+    const { config, positionals } = parseCommandLine('logs', args);
+    assert.deepEqual([config.follow, positionals], [true, ['edge-1']]);
+  }
+  assert.equal(parseConfig('logs', ['edge-1']).follow, false);
+});
+
+test('a list may be given several times', () => {
+  const args = ['--insecure-registries', 'a:5000', '--insecure-registries', 'b:5000,c:5000'];
+  assert.deepEqual(parseConfig('controller', args)['insecure-registries'], ['a:5000', 'b:5000', 'c:5000']);
+});
+
 test('help names every flag of its command', () => {
   for (const [name, flag] of Object.entries(flags))
-    for (const command of flag.commands) assert.match(helpFor(command), new RegExp(`--${name} `));
+    for (const command of flag.commands) assert.match(helpFor(command), new RegExp(`--${name}\\s`));
 });

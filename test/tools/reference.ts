@@ -1,6 +1,6 @@
 /** The reference pages under docs/ that are generated: the API from crds/, flags and metrics from their tables. */
 import { parse } from 'yaml';
-import { flags, type Command } from '../../controller/config.ts';
+import { commands, flagsOf, synopsisOf, type Command } from '../../controller/command-line.ts';
 import { agentReasons } from '../../controller/agent/reasons.ts';
 import { buildReasons } from '../../controller/build/reasons.ts';
 import { definitionReasons } from '../../controller/definition/reasons.ts';
@@ -80,7 +80,8 @@ function bounds(schema: Schema): string {
 
 /** docs/flags.md: the command line of every subcommand. */
 export function flagsReference(): string {
-  return `# Flags\n\n${note}\n${flagTable('controller')}\n\n${flagTable('agent')}\n`;
+  const tables = (Object.keys(commands) as Command[]).map(flagTable);
+  return `# Flags\n\n${note}\n${tables.join('\n\n')}\n`;
 }
 
 /** docs/metrics.md: every metric with its type and labels. */
@@ -90,10 +91,12 @@ export function metricsReference(): string {
 }
 
 function flagTable(command: Command): string {
-  const rows = Object.entries(flags)
-    .filter(([, f]) => (f.commands as readonly Command[]).includes(command))
-    .map(([name, f]) => `| \`--${name}\` | ${f.kind} | ${f.default === '' ? '' : `\`${f.default}\``} | ${f.help} |`);
-  return `## scantling ${command}\n\n| Flag | Type | Default | Meaning |\n|---|---|---|---|\n${rows.join('\n')}`;
+  const rows = flagsOf(command).map(([name, f]) => {
+    const names = f.short === undefined ? `\`--${name}\`` : `\`-${f.short}\`, \`--${name}\``;
+    return `| ${names} | ${f.kind} | ${f.default === '' ? '' : `\`${f.default}\``} | ${f.help} |`;
+  });
+  const head = `## scantling ${command}\n\n\`${synopsisOf(command)}\`: ${commands[command].summary}.`;
+  return `${head}\n\n| Flag | Type | Default | Meaning |\n|---|---|---|---|\n${rows.join('\n')}`;
 }
 
 /** docs/conditions.md: the conditions of every kind and each reason with what it means. */
