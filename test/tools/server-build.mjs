@@ -1,5 +1,5 @@
 /** Builds test servers from the Go modules that pin them. */
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SetupError, withProgress } from './progress.mjs';
@@ -32,6 +32,25 @@ async function checkGo() {
 const programOf = path => basename(/\/v\d+$/.test(path) ? dirname(path) : path);
 
 /**
+ * Copies servers of the same versions that were built from another go.mod to where `go build` will write: go looks at the build id in
+ * them and links only those anew that would be different.
+ * @param {string} target directory of the servers
+ * @param {string} temporary
+ * @param {[path: string, name: string][]} packages
+ */
+function copyEarlier(target, temporary, packages) {
+  const prefix = basename(target).replace(/[0-9a-f]+$/, '');
+  const earlier = readdirSync(dirname(target))
+    .filter(name => name.startsWith(prefix) && /^[0-9a-f]+$/.test(name.slice(prefix.length)) && name !== basename(target))
+    .map(name => join(dirname(target), name))
+    .toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  for (const [path, name] of packages) {
+    const from = earlier.map(directory => join(directory, name)).find(file => existsSync(file));
+    if (from) copyFileSync(from, join(temporary, programOf(path)));
+  }
+}
+
+/**
  * Builds what is missing of a module's servers into the cache.
  * @param {import('./server-binaries.mjs').ServerModule} server
  * @throws {SetupError} when Go is missing or the build fails
@@ -60,6 +79,7 @@ export async function buildServers(server) {
       detail(`${total} packages to compile or to take from Go's cache`);
       const flags = ['-v', `-gcflags=${gcflags}`, `-ldflags=${server.ldflags}`];
       mkdirSync(temporary, { recursive: true });
+      copyEarlier(target, temporary, packages);
       await runCommand('go', ['build', ...flags, '-o', `${temporary}/`, ...paths], {
         cwd,
         env,

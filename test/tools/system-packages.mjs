@@ -3,7 +3,12 @@ import { existsSync } from 'node:fs';
 import { say, SetupError, withProgress } from './progress.mjs';
 import { has, runCommand } from './run-command.mjs';
 
-/** @typedef {{ command: string, package: string, required: boolean, use: string }} SystemProgram */
+/**
+ * A command that is looked for on the PATH, or a file.
+ * @typedef {{ command: string, package: string, required: boolean, use: string }} SystemProgram
+ */
+
+const realNode = 'the real node of the tests (only on Linux, as root); they are skipped without it';
 
 /** @type {readonly SystemProgram[]} */
 const programs = [
@@ -14,7 +19,14 @@ const programs = [
     required: false,
     use: 'builds with packages or a Containerfile (only on Linux, as root); their tests are skipped without it',
   },
+  { command: 'containerd', package: 'containerd', required: false, use: realNode },
+  { command: 'runc', package: 'runc', required: false, use: realNode },
+  { command: '/usr/lib/cni/bridge', package: 'containernetworking-plugins', required: false, use: realNode },
+  { command: 'mmdebstrap', package: 'mmdebstrap', required: false, use: `the images of pods on ${realNode}` },
 ];
+
+/** @param {SystemProgram} program */
+const present = ({ command }) => (command.startsWith('/') ? existsSync(command) : has(command));
 
 const debian = () => process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
 
@@ -35,13 +47,13 @@ async function aptInstall(packages) {
 }
 
 /**
- * Makes sure of git and, where it can run, buildah.
+ * Makes sure of git and, where they can run, of buildah and what a real node is made of.
  * @throws {SetupError} when something required is missing and cannot be installed here
  */
 export async function installSystemPackages() {
   /** @type {SystemProgram[]} */
   let missing = [];
-  for (const program of programs) if (!(await has(program.command))) missing.push(program);
+  for (const program of programs) if (!(await present(program))) missing.push(program);
   if (missing.length > 0 && debian()) {
     try {
       await aptInstall(missing.map(program => program.package));
