@@ -65,9 +65,10 @@ export function projectSource({ metadata, status }: SystemSource): SourceView {
   };
 }
 
-/** True when any "from" reads the repository. */
-function readsRepository(spec: SystemDefinitionSpec): boolean {
-  return (spec.trees ?? []).length > 0 || (spec.files ?? []).some(file => file.from !== undefined);
+/** True when any field names a path of the repository. */
+function readsRepository({ trees = [], files = [], containerfile }: SystemDefinitionSpec): boolean {
+  const copies = containerfile?.from !== undefined || containerfile?.context !== undefined;
+  return copies || trees.length > 0 || files.some(file => file.from !== undefined);
 }
 
 /** The source whose last applied revision a definition reads, undefined when it names a revision or reads nothing. */

@@ -4,9 +4,9 @@ import { StallingError } from '../api/errors.ts';
 import type { Json, SourceDocument } from './document.ts';
 import type { RepositoryTree, TreeEntry } from './repository-tree.ts';
 
-/** A `from` of a document. */
+/** A path of the repository in a document. */
 interface Reading {
-  /** As `spec.files[0].from`. */
+  /** As `spec.files[0].from`, or `spec.containerfile.context`. */
   field: string;
   from: string;
   kind: 'file' | 'directory';
@@ -24,7 +24,7 @@ export function directoryOf(file: string): string {
 }
 
 /**
- * `sha256:…` over the document's meaning and the path, mode and id of everything that its `from` fields reach; `origin` tells apart
+ * `sha256:…` over the document's meaning and the path, mode and id of everything that its paths reach; `origin` tells apart
  * repositories, so that a source which moved to another one pins its documents there. Comments and layout are not in it.
  */
 export async function inputsDigest(
@@ -50,12 +50,19 @@ export async function inputsDigest(
 
 function readingsOf({ kind, spec }: SourceDocument): Reading[] {
   if (kind !== 'SystemDefinition') return [];
-  const of = (list: string, kind: Reading['kind']): Reading[] =>
-    asList(spec[list]).flatMap((item, i) => {
-      const from = typeof item === 'object' && item !== null && !Array.isArray(item) ? item['from'] : undefined;
-      return typeof from === 'string' ? [{ field: `spec.${list}[${i}].from`, from, kind }] : [];
-    });
-  return [...of('files', 'file'), ...of('trees', 'directory')];
+  const one = (at: string, member: string, value: Json | undefined, what: Reading['kind']): Reading[] => {
+    const from = typeof value === 'object' && value !== null && !Array.isArray(value) ? value[member] : undefined;
+    return typeof from === 'string' ? [{ field: `${at}.${member}`, from, kind: what }] : [];
+  };
+  const each = (list: string, what: Reading['kind']): Reading[] =>
+    asList(spec[list]).flatMap((item, i) => one(`spec.${list}[${i}]`, 'from', item, what));
+  const { containerfile } = spec;
+  return [
+    ...each('files', 'file'),
+    ...each('trees', 'directory'),
+    ...one('spec.containerfile', 'from', containerfile, 'file'),
+    ...one('spec.containerfile', 'context', containerfile, 'directory'),
+  ];
 }
 
 function asList(value: Json | undefined): Json[] {
@@ -63,7 +70,7 @@ function asList(value: Json | undefined): Json[] {
 }
 
 async function reach(
-  { from, kind }: Reading,
+  { field, from, kind }: Reading,
   directory: string,
   tree: RepositoryTree,
 ): Promise<TreeEntry[] | { refused: string }> {
@@ -77,14 +84,20 @@ async function reach(
     if (kind === 'directory')
       return entry.mode === 'directory'
         ? await tree.list(path)
-        : { refused: `${named} is not a directory; use files for a single file` };
-    if (entry.mode === 'directory') return { refused: `${named} is a directory; use trees for a directory` };
+        : { refused: `${named} is not a directory${isOfList(field) ? '; use files for a single file' : ''}` };
+    if (entry.mode === 'directory')
+      return { refused: `${named} is a directory${isOfList(field) ? '; use trees for a directory' : '; name the file'}` };
     if (entry.mode === 'symlink') return { refused: `${named} is a symbolic link; name the file itself` };
     return [entry];
   } catch (error) {
     if (error instanceof StallingError && error.reason === 'UnsupportedGitFeature') return { refused: error.message };
     throw error;
   }
+}
+
+/** True in files and trees, where the other one takes what this one does not. */
+function isOfList(field: string): boolean {
+  return field.includes('[');
 }
 
 /** `path` seen from `directory`, in normal form; empty for the root, undefined when it leaves the repository. */

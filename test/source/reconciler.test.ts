@@ -117,6 +117,55 @@ describe('a SystemSource', () => {
     await world.remove('many');
   });
 
+  it('takes a Containerfile, and every file of its context, for a part of the document', async () => {
+    const containerfile = '  containerfile: { from: ../images/edge/Containerfile, context: ../images/edge }\n';
+    const git = await world.source('stages', {
+      's/edge.yaml': definitionYaml('stages-edge', containerfile),
+      's/plain.yaml': definitionYaml('stages-plain'),
+      'images/edge/Containerfile': 'COPY etc/agent.toml /etc/\n',
+      'images/edge/etc/agent.toml': 'a = 1\n',
+      'images/other': '',
+    });
+    const first = await git.head();
+    await world.ready('stages', 'Succeeded', first);
+    const revisionOf = async (name: string) => (await world.definition(name))?.spec.sourceRef?.revision;
+    const changes: Record<string, string>[] = [
+      { 'images/edge/Containerfile': 'COPY etc/agent.toml /usr/lib/\n' },
+      { 'images/edge/etc/agent.toml': 'a = 2\n' },
+      { 'images/edge/etc/new': '' },
+    ];
+    for (const change of changes) {
+      const oid = await git.commit(change, 'what the Containerfile reads');
+      await world.ready('stages', 'Succeeded', oid);
+      assert.equal(await revisionOf('stages-edge'), `main@sha1:${oid}`);
+    }
+    const before = await revisionOf('stages-edge');
+    const oid = await git.commit({ 'images/other': 'x' }, 'beside it');
+    await world.ready('stages', 'Succeeded', oid);
+    assert.equal(await revisionOf('stages-edge'), before);
+    assert.equal(await revisionOf('stages-plain'), `main@sha1:${first}`);
+
+    const bad = await git.commit(
+      {
+        's/away.yaml': definitionYaml('stages-away', '  containerfile: { from: ../../Containerfile }\n'),
+        's/kind.yaml': definitionYaml('stages-kind', '  containerfile: { from: ../images, context: ../images/other }\n'),
+        's/lost.yaml': definitionYaml('stages-lost', '  containerfile: { inline: RUN true, context: nowhere }\n'),
+      },
+      'bad',
+    );
+    const source = await world.ready('stages', 'DocumentsRefused', bad);
+    assert.deepEqual(
+      source.status?.failures?.map(failure => `${failure.file}:${failure.line} ${failure.message}`),
+      [
+        's/away.yaml:9 spec.containerfile.from: "../../Containerfile" leaves the repository',
+        's/kind.yaml:9 spec.containerfile.from: "../images" is a directory; name the file',
+        's/kind.yaml:9 spec.containerfile.context: "../images/other" is not a directory',
+        's/lost.yaml:9 spec.containerfile.context: "nowhere" is not in the repository (s/nowhere)',
+      ],
+    );
+    await world.remove('stages');
+  });
+
   it('refuses a bad document with file and line, keeps its last good version, and applies the others', async () => {
     const git = await world.source('bad', { 'a.yaml': definitionYaml('bad-a'), 'b.yaml': definitionYaml('bad-b') });
     await world.ready('bad', 'Succeeded');
