@@ -47,6 +47,12 @@ export function credentialsFor(config: DockerConfig | undefined, repository: str
   return undefined;
 }
 
+/** The credentials of both, of which the longest match counts; where both have the same key, those of `first`. */
+export function mergeCredentials(first: DockerConfig | undefined, second: DockerConfig | undefined): DockerConfig | undefined {
+  if (!first || !second) return first ?? second;
+  return { auths: new Map([...second.auths, ...first.auths]) };
+}
+
 function normalise(key: string): string {
   const bare = key
     .replace(/^https?:\/\//, '')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { credentialsFor, parseDockerConfig } from '../../controller/registry/credentials.ts';
+import { credentialsFor, mergeCredentials, parseDockerConfig } from '../../controller/registry/credentials.ts';
 
 const entry = (name: string): object => ({ auth: Buffer.from(`${name}:secret:${name}`).toString('base64') });
 const config = parseDockerConfig(
@@ -44,4 +44,25 @@ test('text that is no JSON is refused without quoting it', () => {
     error => error instanceof SyntaxError && !error.message.includes('hunter2'),
   );
   assert.equal(parseDockerConfig('[]').auths.size, 0);
+});
+
+test('of two Secrets the longest match counts, and the first where both have the same key', () => {
+  const config = (auths: Record<string, string>) =>
+    parseDockerConfig(
+      JSON.stringify({
+        auths: Object.fromEntries(Object.entries(auths).map(([key, username]) => [key, { username, password: 'p' }])),
+      }),
+    );
+  const pull = config({ 'r.example': 'pull', 'r.example/a': 'pull-a' });
+  const push = config({ 'r.example': 'push', 'r.example/a/b': 'push-ab', 'other.example': 'push' });
+  const of = (repository: string) => credentialsFor(mergeCredentials(pull, push), repository)?.username;
+  assert.deepEqual(['r.example/x', 'r.example/a/x', 'r.example/a/b/x', 'other.example/x', 'no.example/x'].map(of), [
+    'pull',
+    'pull-a',
+    'push-ab',
+    'push',
+    undefined,
+  ]);
+  assert.equal(mergeCredentials(undefined, push), push);
+  assert.equal(mergeCredentials(pull, undefined), pull);
 });
