@@ -22,9 +22,16 @@ interface Subscriber {
   synced: () => void;
 }
 
+/** Which objects of a resource are kept. Stores that say the same share one watch. */
+export interface Selection {
+  /** Absent: all namespaces. */
+  namespace?: string;
+  labelSelector?: string;
+}
+
 export class Caches {
   readonly #o: { transport: Transport; log: Log; pageSize?: number };
-  readonly #resources = new Map<string, { resource: Resource; subscribers: Subscriber[] }>();
+  readonly #resources = new Map<string, { resource: Resource; selection: Selection; subscribers: Subscriber[] }>();
   #reflectors: { plural: string; reflector: Reflector<KubeObject, Views>; subscribers: Subscriber[] }[] = [];
 
   constructor(options: { transport: Transport; log: Log; pageSize?: number }) {
@@ -36,10 +43,12 @@ export class Caches {
     resource: Resource<T>,
     project: (object: T) => P,
     indexes: Readonly<Record<string, (p: P) => readonly string[]>> = {},
+    selection: Selection = {},
   ): Store<P> {
     const store = new Store<P>(indexes);
-    const id = `${resource.group}/${resource.version}/${resource.plural}`;
-    const entry = this.#resources.get(id) ?? { resource, subscribers: [] };
+    const { namespace = '', labelSelector = '' } = selection;
+    const id = `${resource.group}/${resource.version}/${resource.plural}?${namespace}&${labelSelector}`;
+    const entry = this.#resources.get(id) ?? { resource, selection, subscribers: [] };
     this.#resources.set(id, entry);
     entry.subscribers.push({
       // The server answers a request for T with objects of T, and a view comes back to the store that made it.
@@ -55,7 +64,7 @@ export class Caches {
 
   /** Begins to list and watch. */
   start(): void {
-    this.#reflectors = [...this.#resources.values()].map(({ resource, subscribers }) => {
+    this.#reflectors = [...this.#resources.values()].map(({ resource, selection, subscribers }) => {
       const store = new Store<Views>();
       store.onChange((key, now) => {
         for (const [i, subscriber] of subscribers.entries()) {
@@ -65,7 +74,7 @@ export class Caches {
         }
       });
       const project = (object: KubeObject): Views => ({ ...identityOf(object), views: subscribers.map(s => s.project(object)) });
-      const reflector = new Reflector<KubeObject, Views>({ ...this.#o, resource, project, store });
+      const reflector = new Reflector<KubeObject, Views>({ ...this.#o, ...selection, resource, project, store });
       reflector.start();
       return { plural: resource.plural, reflector, subscribers };
     });

@@ -67,6 +67,11 @@ export interface Client {
    * the pod is gone, 409 when it is another pod of that name.
    */
   evict(pod: { name: string; namespace: string; uid?: string }, options?: { gracePeriodSeconds?: number }): Promise<void>;
+  /** The end of what a container has written. ApiError 404 when the pod is gone, 400 when its container has not begun. */
+  podLog(
+    pod: { name: string; namespace: string },
+    options: { container?: string; tailLines: number; limitBytes: number },
+  ): Promise<string>;
 }
 
 /** Unknown and duplicate fields are errors: a field that the server drops would be written again for ever. */
@@ -147,5 +152,12 @@ export function createClient(transport: Transport): Client {
         retry: false,
       });
     },
+
+    podLog: ({ name, namespace }, query) =>
+      transport.requestText({
+        method: 'GET',
+        path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/log`,
+        query: { ...query },
+      }),
   };
 }

@@ -31,6 +31,8 @@ export interface ApiRequest {
   body?: object;
   /** Default application/json. */
   contentType?: string;
+  /** Default application/json. */
+  accept?: string;
   /** Of one attempt, from its start to the last byte of the answer (default 30 s; 10 s for writes; 5 s for Leases). */
   deadlineMs?: number;
   /** False: every failure is the caller's (default true). */
@@ -76,10 +78,19 @@ export class Transport {
    * NoCredentials, NotLeading) when there was none, and the signal's reason when aborted.
    */
   async request<T>(request: ApiRequest): Promise<T> {
+    return (await this.#retried(request, parse)) as T;
+  }
+
+  /** As `request`, for the few answers that are plain text. */
+  requestText(request: ApiRequest): Promise<string> {
+    return this.#retried({ ...request, accept: '*/*' }, text => text);
+  }
+
+  async #retried<T>(request: ApiRequest, read: (text: string) => T): Promise<T> {
     for (let attempts = 1; ; attempts++) {
       let delay: number | undefined;
       try {
-        return (await this.#attempt(request)) as T;
+        return await this.#attempt(request, read);
       } catch (error) {
         delay = request.retry === false ? undefined : this.#retryDelay(request, attempts, error);
         if (delay === undefined) throw error;
@@ -119,7 +130,7 @@ export class Transport {
     return error instanceof ConnectionError ? retryDelayMs({ method: request.method, attempts }, this.#random()) : undefined;
   }
 
-  async #attempt(request: ApiRequest): Promise<unknown> {
+  async #attempt<T>(request: ApiRequest, read: (text: string) => T): Promise<T> {
     return this.#slots.run(async () => {
       request.signal?.throwIfAborted();
       const fenced = request.method !== 'GET' && !isLeasePath(request.path);
@@ -133,7 +144,7 @@ export class Transport {
         const response = await this.#send(request, { signal, bodyTimeout: deadlineMs, fenced });
         const text = await response.body.text();
         if (response.statusCode >= 400) throw errorOf(request.path, response, text);
-        return parse(text);
+        return read(text);
       } catch (error) {
         if (closing.signal.aborted) throw closing.signal.reason;
         if (request.signal?.aborted) throw request.signal.reason;
@@ -164,7 +175,7 @@ export class Transport {
         headers: {
           ...headers,
           'user-agent': this.#userAgent,
-          accept: 'application/json',
+          accept: request.accept ?? 'application/json',
           ...(request.body ? { 'content-type': request.contentType ?? 'application/json' } : {}),
         },
         body: request.body ? JSON.stringify(request.body) : null,

@@ -56,3 +56,31 @@ test('stores of one resource share a list and a watch, and each hears only of it
     await caches.stop();
   }
 });
+
+test('a store keeps only what it selects, of one namespace and with a label', async () => {
+  const [namespace, other] = [await api.namespace(), await api.namespace()];
+  const write = (name: string, at: string, labels: Record<string, string>) =>
+    api.admin.apply(
+      configMaps,
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: at, labels }, data: {} },
+      { fieldManager: 'test' },
+    );
+  await write('wanted', namespace, { mine: 'yes' });
+  await write('unlabelled', namespace, {});
+  await write('elsewhere', other, { mine: 'yes' });
+  const caches = new Caches({ transport: api.transport(), log: createLog('silent') });
+  const all = caches.add(configMaps, valueOf('left'));
+  const some = caches.add(configMaps, valueOf('left'), {}, { namespace, labelSelector: 'mine' });
+  caches.start();
+  try {
+    await caches.synced();
+    assert.deepEqual(some.keys(), [`${namespace}/wanted`]);
+    assert.ok(all.get(`${namespace}/unlabelled`) && all.get(`${other}/elsewhere`));
+    await write('later', namespace, { mine: 'too' });
+    await until('the new one', () => some.get(`${namespace}/later`) !== undefined);
+    await write('wanted', namespace, {});
+    await until('the one that lost its label', () => some.get(`${namespace}/wanted`) === undefined);
+  } finally {
+    await caches.stop();
+  }
+});
