@@ -57,7 +57,7 @@ export interface Job extends KubeObject {
     failed?: number;
     startTime?: string;
     completionTime?: string;
-    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];
   };
 }
 

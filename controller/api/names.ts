@@ -18,6 +18,10 @@ export const definitionLabel = 'scantling.dev/definition';
 /** On a Job and its pod: the ImageBuild it is for, by uid, and the key of the foundation it makes (labels). */
 export const buildLabel = 'scantling.dev/build';
 export const foundationLabel = 'scantling.dev/foundation';
+/** On a Job and its pod: the ImageBuild's name and the platform; on a Job: how many Jobs of its attempt were lost before it (annotations). */
+export const buildAnnotation = 'scantling.dev/image-build';
+export const platformAnnotation = 'scantling.dev/platform';
+export const interruptionsAnnotation = 'scantling.dev/interruptions';
 /** On an ImageBuild: any value ends it; taken away, it may run again. */
 export const cancelAnnotation = 'scantling.dev/cancel';
 /** On a SystemDefinition with base.update Manual: the base digest that may be built on. */
