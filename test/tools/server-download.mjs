@@ -85,6 +85,8 @@ export function envtestArchive(index, version) {
 async function plan(server, missing, from) {
   const { kubernetes, registry } = server.versions;
   if (registry) {
+    if (missing.includes('referrers-registry')) say('referrers-registry is not published');
+    if (!missing.includes('registry')) return [];
     const url = `${from.registry}/v${registry}/registry_${registry}_${platform}_${arch}.tar.gz`;
     return [{ url, algorithm: 'sha256', digest: await digestFrom(`${url}.sha256`), servers: ['registry'], archive: true }];
   }
