@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'registry' | 'referrers-registry'} ServerName */
+/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'registry' | 'referrers-registry'} ServerName */
 
 /**
  * A Go module below this directory and the commands in it, each by its package, with the names they are installed under.
@@ -31,6 +31,9 @@ const kubernetes = pinned('kubernetes', 'k8s.io/kubernetes');
 const [major, minor] = kubernetes.split('.');
 const stamp = 'k8s.io/component-base/version.git';
 
+/** A kubelet runs containers, so it is only of use where that can be done: on Linux, as root. */
+const realNodes = process.platform === 'linux' && process.getuid?.() === 0;
+
 /** @type {readonly ServerModule[]} */
 export const serverModules = [
   {
@@ -49,6 +52,7 @@ export const serverModules = [
       'k8s.io/kubernetes/cmd/kube-apiserver': 'kube-apiserver',
       'k8s.io/kubernetes/cmd/kube-controller-manager': 'kube-controller-manager',
       'k8s.io/kubernetes/cmd/kube-scheduler': 'kube-scheduler',
+      ...(realNodes ? { 'k8s.io/kubernetes/cmd/kubelet': /** @type {const} */ ('kubelet') } : {}),
     },
     // Without these the server calls itself v0.0.0 and refuses emulated versions.
     ldflags: `-s -w -X ${stamp}Version=v${kubernetes} -X ${stamp}Major=${major} -X ${stamp}Minor=${minor}`,
