@@ -3,7 +3,7 @@ import { StallingError } from '../api/errors.ts';
 import type { Input } from './files.ts';
 import { quote } from './image-path.ts';
 import { collectProblems } from './problems.ts';
-import type { InputRequest } from './repository-path.ts';
+import { type InputRequest, containerfileFields } from './repository-path.ts';
 
 /** What this needs of a revision's tree. */
 export interface InputTree {
@@ -40,11 +40,10 @@ export async function collectInputs(
       const missing = `${quote(path)} is missing at ${at.revision}`;
       problems.add(field, `${quote(from)} is not in the repository: ${missing}; commit it or correct the path`);
     } else if (kind === 'directory') {
-      if (entry.mode !== 'directory')
-        problems.add(field, `${quote(path)} is a file at ${at.revision}; use files for a single file`);
+      if (entry.mode !== 'directory') problems.add(field, `${quote(path)} is a file at ${at.revision}; ${insteadOfFile(field)}`);
       else for (const inner of await of(request, at.document, tree.list(path))) entries.set(inner.path, inner);
     } else if (entry.mode === 'directory') {
-      problems.add(field, `${quote(path)} is a directory at ${at.revision}; use trees for a directory`);
+      problems.add(field, `${quote(path)} is a directory at ${at.revision}; ${insteadOfDirectory(field)}`);
     } else entries.set(path, entry);
   }
   problems.check(at.document);
@@ -58,6 +57,14 @@ export async function collectInputs(
     else if (mode !== 'directory') inputs.set(path, { type: 'file', executable: mode === 'executable', bytes });
   }
   return inputs;
+}
+
+function insteadOfFile(field: string): string {
+  return field === containerfileFields.context ? 'name the directory that it is in' : 'use files for a single file';
+}
+
+function insteadOfDirectory(field: string): string {
+  return field === containerfileFields.from ? 'name the Containerfile in it' : 'use trees for a directory';
 }
 
 /** What the repository refuses (a submodule, say) names a path; this adds the field that asked for it. */

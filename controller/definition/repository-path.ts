@@ -14,6 +14,9 @@ export interface InputRequest {
   kind: 'file' | 'directory';
 }
 
+/** Fields of the requests for the Containerfile and the directory that it copies from. */
+export const containerfileFields = { from: 'spec.containerfile.from', context: 'spec.containerfile.context' } as const;
+
 /**
  * Every path of the repository that the definition reads, with where it is asked for.
  * @throws StallingError RenderFailed when a path is absolute or leaves the repository, or there is no repository.
@@ -27,6 +30,9 @@ export function requestedInputs(spec: SystemDefinitionSpec, document?: string): 
   };
   spec.files?.forEach(({ from }, i) => from !== undefined && add(`spec.files[${i}].from`, from, 'file'));
   spec.trees?.forEach(({ from }, i) => add(`spec.trees[${i}].from`, from, 'directory'));
+  const { from, context } = spec.containerfile ?? {};
+  if (from !== undefined) add(containerfileFields.from, from, 'file');
+  if (context !== undefined) add(containerfileFields.context, context, 'directory');
   problems.check(document);
   if (requests[0] && !spec.sourceRef) {
     throw new StallingError('RenderFailed', `${requests[0].field}: reads a path of a repository, so spec.sourceRef is needed`);

@@ -85,6 +85,23 @@ test('every missing path is named with its field, the document and the revision'
   assert.deepEqual(tree.reads, []);
 });
 
+test('a Containerfile and the directory that it copies from', async () => {
+  const requests = requestedInputs(specOf({ sourceRef, containerfile: { from: 'Containerfile', context: 'context' } }));
+  const tree = treeOf({ 'systems/worker/Containerfile': 'C', 'systems/worker/context/a': 'A', 'systems/worker/b': 'B' });
+  const paths = [...(await collectInputs(requests, tree, { revision })).keys()];
+  assert.deepEqual(paths, ['systems/worker/Containerfile', 'systems/worker/context/a']);
+
+  const swapped = requestedInputs(specOf({ sourceRef, containerfile: { from: 'context', context: 'Containerfile' } }));
+  await assert.rejects(
+    collectInputs(swapped, tree, { revision }),
+    new StallingError(
+      'InputNotFound',
+      `spec.containerfile.from: "systems/worker/context" is a directory at ${revision}; name the Containerfile in it; ` +
+        `spec.containerfile.context: "systems/worker/Containerfile" is a file at ${revision}; name the directory that it is in`,
+    ),
+  );
+});
+
 test('what the repository refuses is told with the field that asked for it', async () => {
   const requests = requestedInputs(specOf({ sourceRef, trees: [{ from: 'vendor', to: '/etc' }] }));
   await assert.rejects(
