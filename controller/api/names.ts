@@ -47,6 +47,7 @@ export const fieldManagers = {
   source: 'scantling-source',
   definition: 'scantling-definition',
   build: 'scantling-build',
+  retention: 'scantling-retention',
   rollout: 'scantling-rollout',
   agent: 'scantling-agent',
 } as const;

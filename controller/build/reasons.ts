@@ -17,4 +17,7 @@ export const buildReasons = {
   BuilderVersion: 'The build was asked for by another version of Scantling; the definition asks for a new one.',
   SecretNotFound: "The Secret of output.pushSecretRef is missing in the operator's namespace.",
   InvalidSecret: 'The Secret of output.pushSecretRef holds no registry credentials.',
+  BuildsPruned: 'Builds that history does not keep were deleted (event of the definition).',
+  PruneFailed: 'Builds that history does not keep could not be deleted, and stay until they can be (event of the definition).',
+  DeletionUnsupported: 'The registry deletes no manifests, so builds are deleted without their images (event of the definition).',
 } as const;

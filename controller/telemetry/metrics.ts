@@ -70,6 +70,12 @@ export const metrics = {
   sourceFetchedBytes: counter('scantling_source_fetched_bytes_total', 'Bytes received from Git servers.', ['source']),
   builds: counter('scantling_builds_total', 'Finished build attempts per result (succeeded, failed, retried).', ['result']),
   buildSeconds: histogram('scantling_build_duration_seconds', 'Duration of a build attempt.', ['result'], minutes),
+  buildsKept: gauge('scantling_builds_kept', 'ImageBuilds that the last look at their history kept.', ['definition']),
+  buildsDeleted: counter('scantling_builds_deleted_total', 'ImageBuilds that were deleted because no history keeps them.'),
+  manifestsPruned: counter(
+    'scantling_registry_manifests_pruned_total',
+    'Manifests that were deleted from registries with their builds.',
+  ),
   registryRequests: counter('scantling_registry_requests_total', 'Requests to OCI registries.', ['host', 'method', 'code']),
   poolNodes: gauge('scantling_pool_nodes', 'Nodes per pool and state (total, updated, staged, updating, unavailable, failed).', [
     'pool',
