@@ -1,6 +1,6 @@
-/** `npm run bench -- start|rollout|source|assemble [--json]`: the budgets, measured. Exit code 0 when all are kept. */
+/** `npm run bench -- start|rollout|source|build [--json]`: the budgets, measured. Exit code 0 when all are kept. */
 import { parseArgs } from 'node:util';
-import { measureAssemble } from './assemble.ts';
+import { measureBuild } from './build.ts';
 import { judge, measureTable, type Measure } from './measure.ts';
 import { measureRollout } from './rollout.ts';
 import { measureSource } from './source.ts';
@@ -10,7 +10,7 @@ const benches: Readonly<Record<string, (progress: (line: string) => void) => Pro
   start: measureStart,
   rollout: measureRollout,
   source: measureSource,
-  assemble: measureAssemble,
+  build: measureBuild,
 };
 const usage = `Usage: npm run bench -- ${Object.keys(benches).join('|')} [--json]\n`;
 

@@ -1,4 +1,5 @@
 /** A small bootable base image for amd64 and arm64, made on the spot: what a bootc base is to the registry and to Scantling, without a kernel in it. */
+import { createCipheriv } from 'node:crypto';
 import { writeTar, type TarEntry } from '../../controller/definition/tar.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
 import { mediaTypes, type Descriptor } from '../../controller/registry/media-types.ts';
@@ -13,6 +14,8 @@ export interface BaseImageOptions {
   tag?: string;
   /** Default amd64 and arm64. */
   architectures?: readonly string[];
+  /** Bytes of a further layer that no compression makes smaller, for a base of a real one's size (default none). */
+  payloadBytes?: number;
   /** What differs from the default: a base without it is not bootable. */
   labels?: Readonly<Record<string, string>>;
 }
@@ -38,7 +41,15 @@ export async function pushBaseImage(options: BaseImageOptions): Promise<BaseImag
     const tag = options.tag ?? '1';
     const manifests: Descriptor[] = [];
     for (const architecture of options.architectures ?? ['amd64', 'arm64'])
-      manifests.push(await pushPlatform(registry, { repository, tag, architecture, labels: options.labels ?? {} }));
+      manifests.push(
+        await pushPlatform(registry, {
+          repository,
+          tag,
+          architecture,
+          labels: options.labels ?? {},
+          payload: options.payloadBytes ?? 0,
+        }),
+      );
     const index = json({ schemaVersion: 2, mediaType: mediaTypes.index, manifests });
     const digest = await registry.pushManifest(repository, { mediaType: mediaTypes.index, bytes: index, tag });
     const platforms = Object.fromEntries(manifests.map(m => [m.platform?.architecture ?? '', m.digest]));
@@ -50,24 +61,26 @@ export async function pushBaseImage(options: BaseImageOptions): Promise<BaseImag
 
 async function pushPlatform(
   registry: Registry,
-  o: { repository: string; tag: string; architecture: string; labels: Readonly<Record<string, string>> },
+  o: { repository: string; tag: string; architecture: string; labels: Readonly<Record<string, string>>; payload: number },
 ): Promise<Descriptor> {
-  const layer = writeTar(rootFiles(o.architecture, o.tag));
-  const layerDigest = await registry.pushBlob(o.repository, layer);
+  const tars = [writeTar(rootFiles(o.architecture, o.tag)), ...(o.payload > 0 ? [writeTar([payload(o.payload)])] : [])];
+  const layers: Descriptor[] = [];
+  for (const tar of tars)
+    layers.push({ mediaType: mediaTypes.layer, digest: await registry.pushBlob(o.repository, tar), size: tar.length });
   const config = json({
     created,
     architecture: o.architecture,
     os: 'linux',
     config: { Labels: { 'containers.bootc': '1', 'org.opencontainers.image.version': o.tag, ...o.labels } },
-    rootfs: { type: 'layers', diff_ids: [layerDigest] },
-    history: [{ created, created_by: 'base system' }],
+    rootfs: { type: 'layers', diff_ids: layers.map(layer => layer.digest) },
+    history: layers.map(() => ({ created, created_by: 'base system' })),
   });
   const configDigest = await registry.pushBlob(o.repository, config);
   const manifest = json({
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
     config: { mediaType: mediaTypes.config, digest: configDigest, size: config.length },
-    layers: [{ mediaType: mediaTypes.layer, digest: layerDigest, size: layer.length }],
+    layers,
   });
   const digest = await registry.pushManifest(o.repository, { mediaType: mediaTypes.manifest, bytes: manifest });
   return {
@@ -79,6 +92,13 @@ async function pushPlatform(
 }
 
 const file = (path: string, content: string, mode = 0o644): TarEntry => ({ path, mode, bytes: text.encode(content) });
+
+/** The same bytes each time, and for every architecture: what two bases share is one blob. */
+function payload(bytes: number): TarEntry {
+  const key = Buffer.alloc(32, 7);
+  const cipher = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
+  return { path: 'usr/share/payload', mode: 0o644, bytes: cipher.update(Buffer.alloc(bytes)) };
+}
 
 function rootFiles(architecture: string, version: string): TarEntry[] {
   return [

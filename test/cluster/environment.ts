@@ -34,6 +34,8 @@ export interface EnvironmentOptions {
   /** Program that runs the controller and the agents; default: the sources, by this Node. */
   program?: readonly [command: string, ...args: string[]];
   controllerFlags?: readonly string[];
+  /** Hosts of further registries that are spoken to by plain http. */
+  otherRegistries?: readonly string[];
   /** False: no scheduler, no Deployments, evictions or node lifecycle, and no Leases for it (default true). */
   workloads?: boolean;
   /** False: the controller is made, but not started. */
@@ -123,7 +125,7 @@ async function start(
   const controller = new ControllerProcess({
     program,
     kubeconfig: proxy.kubeconfigFor(await serviceAccountToken(transport, 'scantling-controller')),
-    insecureRegistries: [registry.host],
+    insecureRegistries: [registry.host, ...(options.otherRegistries ?? [])],
     logFile: join(directory, 'controller.log'),
     ...(options.controllerFlags ? { flags: options.controllerFlags } : {}),
   });
