@@ -14,11 +14,12 @@ export interface Reference {
 
 // The grammar of the distribution specification ("Pulling manifests") with the host required: a name without one means
 // something else on every machine.
+const host = '[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?|\\[[0-9a-fA-F:]+\\](?::[0-9]{1,5})?';
+const path = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*';
 const pattern = new RegExp(
-  '^(?<host>[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?|\\[[0-9a-fA-F:]+\\](?::[0-9]{1,5})?)' +
-    '/(?<repository>[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*)' +
-    '(?::(?<tag>[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}))?(?:@(?<digest>[^@]+))?$',
+  `^(?<host>${host})/(?<repository>${path})(?::(?<tag>[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}))?(?:@(?<digest>[^@]+))?$`,
 );
+const place = new RegExp(`^(?:${host})(?:/${path})?$`);
 
 /**
  * Takes `host/repository[:tag][@sha256:…]` apart.
@@ -48,6 +49,11 @@ export function parseReference(text: string): Reference {
 /** `host/repository` without tag and digest. */
 export function repositoryOf(reference: Reference): string {
   return `${reference.host}/${reference.repository}`;
+}
+
+/** Whether a text is `host[:port][/path]`: a registry, or the beginning of repositories in it. */
+export function isPlace(text: string): boolean {
+  return text.length <= 255 && place.test(text);
 }
 
 /** The inverse of parseReference. */
