@@ -35,6 +35,11 @@ export interface ControlPlaneOptions {
   nodeMonitor?: { periodSeconds?: number; graceSeconds?: number };
   /** Kept when given; otherwise a temporary one, removed by `stop`. */
   directory?: string;
+  /**
+   * Pods get their ServiceAccount's token, and none without a ServiceAccount: as in a cluster, where the controllers are there that make
+   * both. Default false.
+   */
+  serviceAccountAdmission?: boolean;
   /** Extra flags of kube-apiserver. */
   apiServerFlags?: readonly string[];
   /** Told what is being started. */
@@ -109,7 +114,9 @@ const startApiServerProcess = ({ directory, etcdPort, apiPort, options }: Plan) 
       `--service-account-signing-key-file=${join(directory, 'service-accounts.key')}`,
       '--service-cluster-ip-range=10.0.0.0/24',
       '--authorization-mode=RBAC,Node',
-      '--disable-admission-plugins=ServiceAccount',
+      ...(options.serviceAccountAdmission ? [] : ['--disable-admission-plugins=ServiceAccount']),
+      // For the logs of pods: the names of the tests' nodes are in no DNS.
+      '--kubelet-preferred-address-types=InternalIP',
       `--token-auth-file=${join(directory, 'tokens.csv')}`,
       '--profiling=false',
       '--shutdown-delay-duration=0s',
