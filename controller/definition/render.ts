@@ -13,6 +13,7 @@ import { requestedInputs } from './repository-path.ts';
 import { writeTar } from './tar.ts';
 import { renderUnits } from './units.ts';
 import { renderUsers } from './users.ts';
+import { renderWorkloads } from './workloads.ts';
 
 export interface RenderInput {
   /** Name of the definition. */
@@ -20,6 +21,8 @@ export interface RenderInput {
   spec: SystemDefinitionSpec;
   /** What requestedInputs asks for. */
   inputs: Inputs;
+  /** The digest of each image that workloadImages (workloads.ts) names. */
+  workloadImages?: ReadonlyMap<string, string> | undefined;
   /** Path of the document in its repository, for messages. */
   document?: string | undefined;
 }
@@ -33,24 +36,26 @@ const maxEntries = 100_000;
  * least often first.
  * @throws StallingError RenderFailed that names every field that is wrong.
  */
-export function render({ definition, spec, inputs, document }: RenderInput): Context {
+export function render({ definition, spec, inputs, workloadImages = new Map(), document }: RenderInput): Context {
   const requests = requestedInputs(spec, document);
   const problems = collectProblems('RenderFailed');
   const trees = renderTrees(spec, requests, inputs, problems);
   const files = renderFiles(spec, requests, inputs, problems);
   const placed = new Set([...trees, ...files].map(placement => placement.path));
   const units = renderUnits(spec, path => placed.has(path), problems);
+  const workloads = renderWorkloads(spec, workloadImages, problems, path => placed.has(path));
   const system = [...renderKernelArguments(spec), ...renderUsers(spec, problems), ...units.placements];
-  checkPlacements([...system, ...trees, ...files], problems);
+  checkPlacements([...system, ...trees, ...files, ...workloads], problems);
   const labels = renderLabels(spec, problems);
   const foundation = renderFoundation(spec, units.enable, problems);
   problems.check(document);
-  checkSize([...system, ...trees, ...files], document);
+  checkSize([...system, ...trees, ...files, ...workloads], document);
 
   const layers = [
     { comment: 'system: kernel arguments, users, units', placements: system },
     { comment: 'trees', placements: trees },
     { comment: 'files', placements: files },
+    { comment: 'workloads', placements: workloads },
   ]
     .filter(({ placements }) => placements.length > 0)
     .map(({ comment, placements }) => ({ comment, bytes: layer(placements) }));
