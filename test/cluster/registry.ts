@@ -28,10 +28,12 @@ export interface RegistryOptions {
   auth?: 'basic' | 'token';
   /** Kept when given, so that a registry can be started again on what it had. */
   directory?: string;
+  /** Where it listens; default 127.0.0.1. Pods on a real node reach only that node's address. */
+  address?: string;
 }
 
 export interface RegistryServer {
-  /** 127.0.0.1:port */
+  /** address:port */
   host: string;
   /** What clients asked, and the place to make it fail. Requests for tokens are in it too, under /token. */
   requests: HttpFaults;
@@ -53,10 +55,10 @@ function forward(port: number, agent: Agent, requests: HttpFaults) {
   };
 }
 
-function listen(server: Server): Promise<number> {
+function listen(server: Server, address: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+    server.listen(0, address, () => resolve((server.address() as AddressInfo).port));
   });
 }
 
@@ -66,7 +68,11 @@ const answers = (url: string) =>
   });
 
 /** Starts a registry; resolves when it answers. Deleting is on. */
-export async function startRegistry({ auth, directory: given }: RegistryOptions = {}): Promise<RegistryServer> {
+export async function startRegistry({
+  auth,
+  directory: given,
+  address = '127.0.0.1',
+}: RegistryOptions = {}): Promise<RegistryServer> {
   const directory = given ?? temporaryDirectory('registry');
   mkdirSync(directory, { recursive: true });
   const requests = new HttpFaults();
@@ -80,7 +86,7 @@ export async function startRegistry({ auth, directory: given }: RegistryOptions 
       auth === 'token' && incoming.url?.startsWith('/token') ? tokens(incoming, response, requests) : pass(incoming, response);
     served.catch(() => response.destroy());
   });
-  const host = `127.0.0.1:${await listen(front)}`;
+  const host = `${address}:${await listen(front, address)}`;
 
   writeFileSync(join(directory, 'htpasswd'), htpasswd);
   writeFileSync(join(directory, 'token.crt'), authority.certificate);
