@@ -45,11 +45,6 @@ export async function measureBuildah(options: BuildahOptions): Promise<Measure[]
     for (const [name, bytes] of files) writeFileSync(join(place, name), bytes);
     const [changing = ''] = [...files.keys()].toReversed();
 
-    const timed = async (work: () => Promise<unknown>) => {
-      const started = performance.now();
-      await work();
-      return (performance.now() - started) / 1000;
-    };
     const pull = await timed(() => buildah('pull', '--quiet', '--tls-verify=false', base));
     progress(`buildah pulled the base in ${pull.toFixed(1)} s`);
     const seconds: number[] = [];
@@ -73,4 +68,11 @@ export async function measureBuildah(options: BuildahOptions): Promise<Measure[]
     await registry.close();
     removeDirectory(directory);
   }
+}
+
+/** Seconds that it takes. */
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
 }
