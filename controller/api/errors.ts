@@ -3,13 +3,16 @@
  * an error of any other class counts as Transient with reason `Error`.
  */
 
-/** A person must change the spec (or the annotation the message names); not retried until then. */
+/** A person must change the spec (or the annotation the message names); not retried until then, unless something followed may also end it. */
 export class StallingError extends Error {
   readonly reason: string;
-  constructor(reason: string, message: string, options?: ErrorOptions) {
+  /** Milliseconds until what the object follows is looked at again. */
+  readonly lookAgainMs: number | undefined;
+  constructor(reason: string, message: string, options?: ErrorOptions & { lookAgainMs?: number | undefined }) {
     super(message, options);
     this.name = 'StallingError';
     this.reason = reason;
+    this.lookAgainMs = options?.lookAgainMs;
   }
 }
 

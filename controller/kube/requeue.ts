@@ -17,7 +17,7 @@ export interface Requeue {
 }
 
 /**
- * `failures` counts the failed passes in a row before this one; `random` is in [0, 1). A stalled key waits for a person, a waiting one
+ * `failures` counts the failed passes in a row before this one; `random` is in [0, 1). A stalled key waits for a person, or for what it follows, a waiting one
  * for its time, a conflict for the store to catch up; all else backs off, and no sooner than the other side asked (Retry-After).
  */
 export function requeueOf(outcome: Outcome, failures: number, random: number): Requeue {
@@ -28,7 +28,7 @@ export function requeueOf(outcome: Outcome, failures: number, random: number): R
   const { error } = outcome;
   if (error instanceof WaitingError)
     return { afterMs: error.requeueAfterMs, failures: 0, result: 'requeue_after', kind: 'waiting' };
-  if (error instanceof StallingError) return { afterMs: undefined, failures: 0, result: 'error', kind: 'stalled' };
+  if (error instanceof StallingError) return { afterMs: error.lookAgainMs, failures: 0, result: 'error', kind: 'stalled' };
   const failed = failures + 1;
   if (isConflict(error)) {
     return { afterMs: backoffMs(conflictBackoff, failed, random), failures: failed, result: 'requeue', kind: 'conflict' };

@@ -23,6 +23,11 @@ describe('requeue', () => {
       { error: new StallingError('Bad', 'bad') },
       { afterMs: undefined, failures: 0, result: 'error', kind: 'stalled' },
     ],
+    [
+      'stalled, and following something',
+      { error: new StallingError('Bad', 'bad', { lookAgainMs: 9000 }) },
+      { afterMs: 9000, failures: 0, result: 'error', kind: 'stalled' },
+    ],
     ['conflict', { error: conflict }, { afterMs: 800, failures: 4, result: 'requeue', kind: 'conflict' }],
     [
       'transient',
