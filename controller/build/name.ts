@@ -11,6 +11,8 @@ export interface BuildInputs {
   base: string;
   /** Repository that the image is pushed to, as `host/repository`. */
   output: string;
+  /** Sorted; undefined for all of the base. */
+  platforms?: readonly string[];
   builderVersion: string;
 }
 
@@ -19,8 +21,9 @@ export interface BuildInputs {
  * The commit is no input.
  */
 export function buildName(definition: string, inputs: BuildInputs): string {
-  const { context, base, output, builderVersion: version } = inputs;
-  return `${definition}-${hex10(sha256(canonicalJson({ definition, context, base, output, builderVersion: version })))}`;
+  const { context, base, output, platforms, builderVersion: version } = inputs;
+  const named = { definition, context, base, output, platforms, builderVersion: version };
+  return `${definition}-${hex10(sha256(canonicalJson(named)))}`;
 }
 
 /** The image's version for people, `<definition>-<10 hex of the context>`: label org.opencontainers.image.version. */

@@ -20,7 +20,8 @@ test('a build is named by all of its inputs and nothing else', () => {
     buildName('other', inputs).replace('other', 'worker'),
     ...Object.keys(inputs).map(key => buildName('worker', { ...inputs, [key]: 'changed' })),
   ];
-  assert.equal(new Set([name, ...others]).size, 6);
+  const platforms = buildName('worker', { ...inputs, platforms: ['linux/amd64'] });
+  assert.equal(new Set([name, ...others, platforms]).size, 7);
 });
 
 test('the version of an image names its context', () => {
