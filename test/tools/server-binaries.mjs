@@ -7,11 +7,12 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'registry' | 'referrers-registry'} ServerName */
+/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'registry' | 'referrers-registry' | 'quadlet' | 'quadlet-oldest'} ServerName */
 
 /**
  * A Go module below this directory and the commands in it, each by its package, with the names they are installed under.
- * @typedef {{ module: string, packages: Record<string, ServerName>, ldflags: string, versions: Record<string, string> }} ServerModule
+ * Tests that need one of an optional module are skipped without it.
+ * @typedef {{ module: string, packages: Record<string, ServerName>, ldflags: string, versions: Record<string, string>, optional?: true }} ServerModule
  */
 
 /**
@@ -33,6 +34,21 @@ const stamp = 'k8s.io/component-base/version.git';
 
 /** A kubelet runs containers, so it is only of use where that can be done: on Linux, as root. */
 const realNodes = process.platform === 'linux' && process.getuid?.() === 0;
+
+/**
+ * The generator that makes services of Quadlet files, which is of use on Linux only; a part of podman that is not published by itself.
+ * @param {'quadlet' | 'quadlet-oldest'} name of the module and of the program
+ * @returns {ServerModule}
+ */
+function quadletModule(name) {
+  return {
+    module: name,
+    packages: process.platform === 'linux' ? { 'github.com/containers/podman/v5/cmd/quadlet': name } : {},
+    ldflags: '-s -w',
+    versions: { quadlet: pinned(name, 'github.com/containers/podman/v5') },
+    optional: true,
+  };
+}
 
 /** @type {readonly ServerModule[]} */
 export const serverModules = [
@@ -58,6 +74,8 @@ export const serverModules = [
     ldflags: `-s -w -X ${stamp}Version=v${kubernetes} -X ${stamp}Major=${major} -X ${stamp}Minor=${minor}`,
     versions: { kubernetes, etcd: pinned('kubernetes', 'go.etcd.io/etcd/server/v3') },
   },
+  quadletModule('quadlet'),
+  quadletModule('quadlet-oldest'),
 ];
 
 /** Without optimisation the servers build in half the time, start as fast, and take about 1.6 times as long for a call. */

@@ -83,7 +83,11 @@ export function envtestArchive(index, version) {
  * @returns {Promise<Download[]>}
  */
 async function plan(server, missing, from) {
-  const { kubernetes, registry } = server.versions;
+  const { kubernetes, registry, quadlet } = server.versions;
+  if (quadlet) {
+    say(`${missing.join(', ')} is not published`);
+    return [];
+  }
   if (registry) {
     if (missing.includes('referrers-registry')) say('referrers-registry is not published');
     if (!missing.includes('registry')) return [];

@@ -41,7 +41,13 @@ async function getServers() {
         say(`no download (${reason}), so the test servers are built`);
         reachable = false;
       }
-      if (way !== 'download') await buildServers(server);
+      if (way === 'download') continue;
+      try {
+        await buildServers(server);
+      } catch (error) {
+        if (!server.optional || !(error instanceof SetupError)) throw error;
+        say(`going on without ${missingServers(server).join(', ')}. ${error.message}`);
+      }
     }
   });
 }
