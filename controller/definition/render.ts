@@ -4,13 +4,14 @@ import type { SystemDefinitionSpec } from '../api/system-definition.ts';
 import type { Context } from '../build/context.ts';
 import { sha256 } from '../registry/digest.ts';
 import { type Inputs, renderFiles, renderTrees } from './files.ts';
+import { finishLayers } from './finish-layers.ts';
 import { renderFoundation } from './foundation.ts';
 import { type Placement, checkPlacements } from './image-tree.ts';
 import { renderKernelArguments } from './kernel-arguments.ts';
 import { renderLabels } from './labels.ts';
-import { collectProblems } from './problems.ts';
+import { lintPlan } from './lint.ts';
+import { type Problems, collectProblems } from './problems.ts';
 import { requestedInputs } from './repository-path.ts';
-import { writeTar } from './tar.ts';
 import { renderUnits } from './units.ts';
 import { renderUsers } from './users.ts';
 import { renderWorkloads } from './workloads.ts';
@@ -27,6 +28,12 @@ export interface RenderInput {
   document?: string | undefined;
 }
 
+/** A context, and what is to be said of it. */
+export interface Rendered extends Context {
+  /** Findings that do not stop the build, those of bootc's lint included when spec.build.lint is Warn. */
+  warnings: string[];
+}
+
 /** The finish layers of one image hold this many bytes of files and this many entries at most: they are made in memory. */
 const maxBytes = 256 * 1024 * 1024;
 const maxEntries = 100_000;
@@ -34,9 +41,9 @@ const maxEntries = 100_000;
 /**
  * The context of a definition: what runs in the image (foundation) and what is placed on top of it (finish layers), those that change
  * least often first.
- * @throws StallingError RenderFailed that names every field that is wrong.
+ * @throws StallingError RenderFailed that names every field that is wrong, or every finding when spec.build.lint is Error.
  */
-export function render({ definition, spec, inputs, workloadImages = new Map(), document }: RenderInput): Context {
+export function render({ definition, spec, inputs, workloadImages = new Map(), document }: RenderInput): Rendered {
   const requests = requestedInputs(spec, document);
   const problems = collectProblems('RenderFailed');
   const trees = renderTrees(spec, requests, inputs, problems);
@@ -45,20 +52,19 @@ export function render({ definition, spec, inputs, workloadImages = new Map(), d
   const units = renderUnits(spec, path => placed.has(path), problems);
   const workloads = renderWorkloads(spec, workloadImages, problems, path => placed.has(path));
   const system = [...renderKernelArguments(spec), ...renderUsers(spec, problems), ...units.placements];
-  checkPlacements([...system, ...trees, ...files, ...workloads], problems);
+  const placements = [...system, ...trees, ...files, ...workloads];
+  checkPlacements(placements, problems);
   const labels = renderLabels(spec, problems);
-  const foundation = renderFoundation(spec, units.enable, problems);
+  const { foundation, buildContext, warnings, lint } = renderFoundation(
+    { spec, enable: units.enable, requests, inputs },
+    problems,
+  );
   problems.check(document);
-  checkSize([...system, ...trees, ...files, ...workloads], document);
+  checkSize(placements, document);
+  const findings = judged(spec.build.lint, [...lint, ...lintPlan(placements)], problems);
+  problems.check(document);
 
-  const layers = [
-    { comment: 'system: kernel arguments, users, units', placements: system },
-    { comment: 'trees', placements: trees },
-    { comment: 'files', placements: files },
-    { comment: 'workloads', placements: workloads },
-  ]
-    .filter(({ placements }) => placements.length > 0)
-    .map(({ comment, placements }) => ({ comment, bytes: layer(placements) }));
+  const layers = finishLayers(spec, { system, trees, files, workloads });
   return {
     plan: {
       version: 2,
@@ -68,11 +74,19 @@ export function render({ definition, spec, inputs, workloadImages = new Map(), d
       labels,
     },
     layers: layers.map(({ bytes }) => bytes),
+    ...(buildContext ? { buildContext } : {}),
+    warnings: [...warnings, ...findings],
   };
 }
 
-function layer(placements: readonly Placement[]): Uint8Array {
-  return writeTar(placements.map(({ path, content }) => ({ path: path.slice(1), ...content })));
+/** Findings of the lint by its level: problems, warnings, or nothing. */
+function judged(
+  level: SystemDefinitionSpec['build']['lint'],
+  findings: readonly string[],
+  problems: Problems,
+): readonly string[] {
+  if (level === 'Error') for (const finding of findings) problems.add('spec.build.lint', finding);
+  return level === 'Warn' ? findings : [];
 }
 
 function checkSize(placements: readonly Placement[], document: string | undefined): void {

@@ -202,10 +202,6 @@ const cases: Record<string, Case> = {
     spec: { packages: { manager: 'dnf', install: ['vim'] }, containerfile: { inline: 'RUN true' } },
     message: 'spec.containerfile: excludes spec.packages; install the packages in it',
   },
-  'another FROM': {
-    spec: { containerfile: { inline: 'RUN echo \\\n  from here\n# FROM a comment\n  from scratch' } },
-    message: 'spec.containerfile.inline: line 4: FROM is given by spec.base; leave it out',
-  },
 };
 
 for (const [name, { spec, inputs = {}, message }] of Object.entries(cases)) {
