@@ -1,7 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { credentialsFor } from '../registry/credentials.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
+
+export type StorageDriver = 'overlay' | 'vfs';
 
 export interface BuildahFiles {
   /** buildah's flags before the subcommand. */
@@ -10,8 +12,10 @@ export interface BuildahFiles {
   policyFile: string;
   digestFile: string;
   containerfile: string;
-  /** An empty build context: what a build reads is in the image or in the Containerfile. */
+  /** What COPY and ADD read; empty unless something is unpacked into it. */
   contextDirectory: string;
+  /** Where values of --mount=type=secret may be put, each as a file of its own. */
+  secretsDirectory: string;
   environment: Record<string, string>;
 }
 
@@ -22,33 +26,35 @@ export interface BuildahInputs {
   repositories: readonly string[];
   auth: DockerConfig | undefined;
   insecureHosts: ReadonlySet<string>;
+  /** Default vfs, which works everywhere. */
+  storageDriver?: StorageDriver;
 }
 
 /** Writes all that buildah reads below `directory`, so that nothing of the machine's own configuration decides what is built. */
 export async function writeBuildahFiles(directory: string, inputs: BuildahInputs): Promise<BuildahFiles> {
   const at = (name: string): string => join(directory, name);
-  const contextDirectory = at('context');
-  await Promise.all(['context', 'home', 'tmp', 'storage', 'run'].map(name => mkdir(at(name), { mode: 0o700 })));
+  const { storageDriver = 'vfs' } = inputs;
+  const directories = ['context', 'secrets', 'home', 'tmp', 'storage', 'run'];
+  await Promise.all(directories.map(name => mkdir(at(name), { mode: 0o700 })));
   const write = (name: string, text: string): Promise<void> => writeFile(at(name), text, { mode: 0o600, flag: 'wx' });
+  const storage = { driver: storageDriver, graphroot: at('storage'), runroot: at('run') };
   await Promise.all([
     write('auth.json', authJson(inputs)),
     // Signatures are verified by Scantling before an image becomes a base or a target; this file only lets buildah pull.
     write('policy.json', '{"default":[{"type":"insecureAcceptAnything"}]}'),
     write('registries.conf', registriesConf(inputs.insecureHosts)),
-    write(
-      'storage.conf',
-      `[storage]\ndriver = "vfs"\ngraphroot = ${JSON.stringify(at('storage'))}\nrunroot = ${JSON.stringify(at('run'))}\n`,
-    ),
+    write('storage.conf', `[storage]\n${tomlOf(storage)}`),
     write('containers.conf', ''),
     write('Containerfile', inputs.containerfile),
   ]);
   return {
-    global: ['--root', at('storage'), '--runroot', at('run'), '--storage-driver', 'vfs'],
+    global: ['--root', at('storage'), '--runroot', at('run'), '--storage-driver', storageDriver],
     authFile: at('auth.json'),
     policyFile: at('policy.json'),
     digestFile: at('digest'),
     containerfile: at('Containerfile'),
-    contextDirectory,
+    contextDirectory: at('context'),
+    secretsDirectory: at('secrets'),
     environment: {
       HOME: at('home'),
       TMPDIR: at('tmp'),
@@ -61,8 +67,15 @@ export async function writeBuildahFiles(directory: string, inputs: BuildahInputs
   };
 }
 
+/** Puts other credentials in the place of those that writeBuildahFiles wrote. */
+export async function rewriteAuth(files: BuildahFiles, access: Pick<BuildahInputs, 'auth' | 'repositories'>): Promise<void> {
+  const next = `${files.authFile}.next`;
+  await writeFile(next, authJson(access), { mode: 0o600 });
+  await rename(next, files.authFile);
+}
+
 /** containers-auth.json(5). The repositories in use get entries of their own: buildah knows no wildcards in keys. */
-function authJson({ auth, repositories }: BuildahInputs): string {
+function authJson({ auth, repositories }: Pick<BuildahInputs, 'auth' | 'repositories'>): string {
   const entries = new Map(auth?.auths ?? []);
   for (const repository of repositories) {
     const credentials = credentialsFor(auth, repository);
@@ -84,4 +97,11 @@ function authJson({ auth, repositories }: BuildahInputs): string {
 function registriesConf(insecureHosts: ReadonlySet<string>): string {
   const hosts = [...insecureHosts].map(host => `\n[[registry]]\nlocation = ${JSON.stringify(host)}\ninsecure = true\n`);
   return `unqualified-search-registries = []\nshort-name-mode = "enforcing"\n${hosts.join('')}`;
+}
+
+/** A basic string of TOML is a string of JSON. */
+function tomlOf(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
+    .join('');
 }

@@ -1,59 +1,103 @@
 import { BuildError } from './build-error.ts';
 
-/** What status.failure.log may hold. */
+/** What status.failure may hold. */
 const maxLines = 40;
 const maxLineLength = 1024;
 const maxStepLength = 1024;
+/** Of a line whose end has not come; a secret that is longer than this cannot be found in it. */
+const maxPartialLength = 64 * 1024;
+
+export interface OutputOptions {
+  /** What the output belongs to before buildah names a step. */
+  step: string;
+  mask: (line: string) => string;
+  /** Each line as it comes, masked. */
+  onLine?: ((line: string) => void) | undefined;
+  platform?: string | undefined;
+}
 
 /** Reads buildah's output as it comes and keeps the present step and its last lines; memory does not grow with the output. */
 export class BuildahOutput {
-  readonly #mask: (line: string) => string;
+  readonly #o: OutputOptions;
   readonly #decoder = new TextDecoder();
   #partial = '';
   #step: string;
+  #stepNumber: number | undefined;
+  /** As they came: most are never looked at, so only those that are get masked. */
   #lines: string[] = [];
 
-  /** `step` is what the output belongs to before buildah names a step. */
-  constructor(step: string, mask: (line: string) => string) {
-    this.#step = step;
-    this.#mask = mask;
+  constructor(options: OutputOptions) {
+    this.#step = options.step;
+    this.#o = options;
   }
 
   push(chunk: Uint8Array): void {
     const lines = (this.#partial + this.#decoder.decode(chunk, { stream: true })).split(/\r?\n|\r/);
-    this.#partial = (lines.pop() ?? '').slice(0, maxLineLength * 4);
+    this.#partial = (lines.pop() ?? '').slice(0, maxPartialLength);
     for (const line of lines) this.#line(line);
+  }
+
+  /** All output has come. */
+  end(): void {
+    if (this.#partial !== '') this.#line(this.#partial);
+    this.#partial = '';
+  }
+
+  /** The last lines, masked and cut. */
+  lastLines(): string[] {
+    return this.#lines
+      .slice(-maxLines)
+      .map(line => cut(this.#o.mask(plain(line)), maxLineLength))
+      .filter(line => line !== '');
   }
 
   /** The failure, once the child has ended. `ended` says how: an exit code, a signal, a deadline. */
   failure(ended: { exitCode: number | null; how: string }): BuildError {
-    if (this.#partial !== '') this.#line(this.#partial);
-    this.#partial = '';
+    this.end();
+    const log = this.lastLines();
     // buildah's last line: `Error: building at STEP "RUN ...": exit status 3`, or a reason of its own.
-    const reason = /^Error: (?:building at STEP .*": )?(.*)$/.exec(this.#lines.at(-1) ?? '')?.[1];
+    const reason = /^Error: (?:building at STEP .*": )?(.*)$/.exec(log.at(-1) ?? '')?.[1];
     const stepExitCode = /^exit status (\d+)$/.exec(reason ?? '')?.[1];
     const exitCode = stepExitCode === undefined ? (ended.exitCode ?? undefined) : Number(stepExitCode);
     const how = exitCode === undefined ? ended.how : `exit code ${exitCode}`;
     const message = stepExitCode !== undefined || exitCode === undefined || !reason ? how : `${how}: ${reason}`;
-    return new BuildError(message, { step: this.#step, exitCode, log: this.#lines });
+    return new BuildError(message, {
+      step: this.#step,
+      stepNumber: this.#stepNumber,
+      exitCode,
+      log,
+      platform: this.#o.platform,
+    });
   }
 
   #line(raw: string): void {
-    // Terminal control sequences say nothing in a status.
-    // eslint-disable-next-line no-control-regex
-    const line = this.#mask(raw.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '').replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, ''));
-    const step = /^STEP (\d+\/\d+: .*)$/.exec(line)?.[1];
-    if (step !== undefined) {
-      this.#step = cut(step, maxStepLength);
+    this.#o.onLine?.(this.#o.mask(plain(raw)));
+    const step = stepOf(raw);
+    if (step) {
+      this.#step = cut(this.#o.mask(plain(step.text)), maxStepLength);
+      this.#stepNumber = step.number;
       this.#lines = [];
       return;
     }
-    if (line === '') return;
-    this.#lines.push(cut(line, maxLineLength));
-    if (this.#lines.length > maxLines) this.#lines.shift();
+    if (raw === '') return;
+    this.#lines.push(raw);
+    if (this.#lines.length > 4 * maxLines) this.#lines = this.#lines.slice(-2 * maxLines);
   }
 }
 
+/** `STEP 2/3: RUN ...`; in a build of several stages `[1/2] STEP 2/3: RUN ...`. */
+function stepOf(line: string): { text: string; number: number } | undefined {
+  if (!line.includes('STEP ')) return undefined;
+  const [, stage = '', text = '', number] = /^(\[\d+\/\d+\] )?STEP ((\d+)\/\d+: .*)$/.exec(line) ?? [];
+  return number === undefined ? undefined : { text: `${stage}${text}`, number: Number(number) };
+}
+
+/** Terminal control sequences say nothing in a status. */
+function plain(line: string): string {
+  // eslint-disable-next-line no-control-regex
+  return line.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '').replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
+}
+
 function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+  return text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;
 }

@@ -109,9 +109,26 @@ export async function pullContext(registry: Registry, repository: string, digest
     if (layers[i]?.length !== layer.size)
       throw new StallingError('InvalidContext', `${repository}: layer ${layer.digest} is not of the size in its plan`);
   });
-  const wanted = plan.foundation?.context;
-  if (!wanted) return { plan, layers };
-  return { plan, layers, buildContext: await registry.blob(repository, wanted.digest, auth, wanted.size) };
+  const buildContext = plan.foundation && (await pullBuildContext(registry, repository, plan.foundation, auth));
+  return { plan, layers, ...(buildContext ? { buildContext } : {}) };
+}
+
+/** The tar with what the foundation's Containerfile copies; undefined when it copies nothing. Throws as pullContext. */
+export async function pullBuildContext(
+  registry: Registry,
+  repository: string,
+  foundation: Pick<Foundation, 'context'>,
+  auth?: DockerConfig,
+): Promise<Uint8Array | undefined> {
+  const { context } = foundation;
+  if (!context) return undefined;
+  try {
+    return await registry.blob(repository, context.digest, auth, context.size);
+  } catch (error) {
+    if (error instanceof NotFoundError)
+      throw new TransientError('ContextNotFound', `build context: ${error.message}`, { cause: error });
+    throw error;
+  }
 }
 
 /** The plan of a context without its layers, which stay where an image built in the same repository needs them. Throws as pullContext. */

@@ -25,6 +25,17 @@ export function createMask(secrets: readonly string[]): (line: string) => string
   };
 }
 
+/** All that must never be seen of a file's text: each of its lines, and the whole in the encoding that secrets travel in. */
+export function secretsIn(value: Uint8Array): string[] {
+  const bytes = Buffer.from(value);
+  const lines = bytes
+    .toString('utf8')
+    .split(/\r?\n|\r/)
+    .map(line => line.trim())
+    .filter(line => line !== '');
+  return [...lines, bytes.toString('base64'), ...lines.map(line => Buffer.from(line).toString('base64'))];
+}
+
 /** All that must never be seen of registry credentials, in the forms it travels in. */
 export function secretsOf(auth: DockerConfig | undefined): string[] {
   return [...(auth?.auths.values() ?? [])].flatMap(({ username, password, identityToken }) => [

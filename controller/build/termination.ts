@@ -118,12 +118,13 @@ function greatest(limit: number, test: (n: number) => boolean): number {
 
 /** Bounded by the bytes it takes in JSON. */
 function cut(text: string, bytes: number): string {
-  const size = (part: string): number => Buffer.byteLength(JSON.stringify(part)) - 2;
-  if (size(text) <= bytes) return text;
-  return `${text.slice(
-    0,
-    greatest(text.length, n => size(`${text.slice(0, n)}…`) <= bytes),
-  )}…`.toWellFormed();
+  if (sizeInJson(text) <= bytes) return text;
+  const length = greatest(text.length, n => sizeInJson(`${text.slice(0, n)}…`) <= bytes);
+  return `${text.slice(0, length)}…`.toWellFormed();
+}
+
+function sizeInJson(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text)) - 2;
 }
 
 function parseResult({ digest, warnings }: Record<string, unknown>): FoundationOutcome | undefined {

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFile, lstat, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TransientError, messageOf } from '../api/errors.ts';
@@ -10,6 +12,8 @@ export interface Workspace {
   path: string;
   /** Notes a child's process group, so that the next process can end it should this one be killed. */
   noteChild(pid: number): Promise<void>;
+  /** Takes away what children that were killed left mounted in it. */
+  unmount(): Promise<void>;
   /** Ends what still runs in it and removes it. Never rejects: what stays is removed by a later sweep. */
   remove(): Promise<void>;
 }
@@ -39,6 +43,7 @@ export class Workspaces {
         const child = await identify(pid);
         if (child) await appendFile(join(path, 'children'), `${child.pid} ${child.startedAt}\n`);
       },
+      unmount: () => unmountBelow(path),
       remove: () => this.#remove(path),
     };
   }
@@ -63,6 +68,7 @@ export class Workspaces {
   async #remove(path: string): Promise<void> {
     try {
       await endChildren(path);
+      await unmountBelow(path);
       const mounts = await mountsBelow(path);
       // Removing through a mount would remove the host's files.
       if (mounts.length > 0) throw new Error(`still mounted: ${mounts.join(', ')}`);
@@ -70,6 +76,17 @@ export class Workspaces {
     } catch (error) {
       this.#log.warn({ path, reason: messageOf(error) }, 'a build directory could not be removed');
     }
+  }
+}
+
+/** Lazily: what is still in use goes when it no longer is. Where it cannot be done, the mounts stay and are told of by whoever looks. */
+async function unmountBelow(path: string): Promise<void> {
+  for (const point of await mountsBelow(path)) {
+    const child = spawn('umount', ['--lazy', '--no-canonicalize', point], { stdio: 'ignore' });
+    await once(child, 'close').catch((error: unknown) => {
+      // Without umount there is nothing that could be done.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    });
   }
 }
 

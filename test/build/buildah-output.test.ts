@@ -23,7 +23,7 @@ Error: building at STEP "RUN echo before;     echo multi && exit 7": exit status
 test('the step, its exit code and its last lines are found, however the output is cut into chunks', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: failing.length }), { maxLength: 20 }), cuts => {
-      const output = new BuildahOutput('Containerfile', asIs);
+      const output = new BuildahOutput({ step: 'Containerfile', mask: asIs });
       const sorted = [0, ...cuts.toSorted((a, b) => a - b), failing.length];
       for (let i = 1; i < sorted.length; i++) output.push(bytes(failing.slice(sorted[i - 1], sorted[i])));
       const error = output.failure({ exitCode: 125, how: 'unknown' });
@@ -37,7 +37,7 @@ test('the step, its exit code and its last lines are found, however the output i
 });
 
 test('an end before the first step is told with the exit code of buildah itself', () => {
-  const output = new BuildahOutput('Containerfile', asIs);
+  const output = new BuildahOutput({ step: 'Containerfile', mask: asIs });
   output.push(bytes('Error: parsing main Dockerfile: unknown instruction: RUNN'));
   const error = output.failure({ exitCode: 125, how: 'unknown' });
   assert.deepEqual([error.step, error.exitCode, error.log.length], ['Containerfile', 125, 1]);
@@ -45,14 +45,14 @@ test('an end before the first step is told with the exit code of buildah itself'
 });
 
 test('a step that was cut off has no exit code', () => {
-  const output = new BuildahOutput('Containerfile', asIs);
+  const output = new BuildahOutput({ step: 'Containerfile', mask: asIs });
   output.push(bytes('STEP 2/2: RUN sleep 1000\n'));
   const error = output.failure({ exitCode: null, how: 'not done after 60 s' });
   assert.deepEqual([error.step, error.exitCode, error.message], ['2/2: RUN sleep 1000', undefined, 'not done after 60 s']);
 });
 
 test('forty lines at most, each bounded, without control characters', () => {
-  const output = new BuildahOutput('Containerfile', asIs);
+  const output = new BuildahOutput({ step: 'Containerfile', mask: asIs });
   for (let i = 0; i < 5_000; i++) output.push(bytes(`line ${i}\r\n`));
   output.push(bytes(`\u001b[31m${'x'.repeat(100_000)}\u001b[0m\u0007\n`));
   const { log } = output.failure({ exitCode: 1, how: '' });

@@ -3,16 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { TransientError } from '../../controller/api/errors.ts';
-import { runAttempt } from '../../controller/build/attempt.ts';
+import { StallingError, TransientError } from '../../controller/api/errors.ts';
 import { baseInfo } from '../../controller/build/base.ts';
 import { BuildError } from '../../controller/build/build-error.ts';
-import { contextDigest, pushContext } from '../../controller/build/context.ts';
-import { Foundations, foundationTag } from '../../controller/build/foundation.ts';
-import { builderVersion } from '../../controller/build/name.ts';
+import type {
+  FoundationAccess,
+  FoundationBuilder,
+  FoundationResult,
+  FoundationTask,
+} from '../../controller/build/foundation-task.ts';
 import { createProcessBuilder } from '../../controller/build/process.ts';
-import type { FoundationBuilder } from '../../controller/build/process.ts';
-import type { BuiltImage } from '../../controller/build/publish.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
 import { parseDockerConfig } from '../../controller/registry/credentials.ts';
 import type { DockerConfig } from '../../controller/registry/credentials.ts';
@@ -22,160 +22,144 @@ import { createLog } from '../../controller/telemetry/log.ts';
 import { temporaryDirectory } from '../cluster/processes.ts';
 import { registryCredentials, startRegistry } from '../cluster/registry.ts';
 import type { RegistryServer } from '../cluster/registry.ts';
-import { contextOf, foundationOf, pushBase, shellLayer, withoutBuildah } from './build-fixture.ts';
+import { contextOf, pushBase, shellLayer, withoutBuildah } from './build-fixture.ts';
 import type { PushedBase } from './build-fixture.ts';
+import { plainAccess, platform, taskFor } from './foundation-fixture.ts';
+import type { Steps } from './foundation-fixture.ts';
 
 const log = createLog('silent');
-const never = new AbortController().signal;
-const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+const architecture = platform.slice('linux/'.length);
 
 describe('the process builder', { skip: withoutBuildah() }, () => {
   let server: RegistryServer;
-  let client: Registry;
+  let registry: Registry;
   let base: PushedBase;
   let directory: string;
   let builder: FoundationBuilder;
-  const jobOf = (containerfile: string, change: object = {}): Parameters<FoundationBuilder['build']>[0] => ({
-    base: base.image,
-    containerfile: foundationOf(containerfile).containerfile,
-    repository: `${server.host}/built/foundation`,
-    tag: 'foundation-test',
-    auth: undefined,
-    timeoutMs: 60_000,
-    signal: never,
-    ...change,
-  });
+  const place = () => ({ registry, directory, insecureHosts: new Set([server.host]), log, env: process.env });
+  const task = (steps: string | Steps, change: Partial<FoundationTask> & { repository?: string } = {}): Promise<FoundationTask> =>
+    taskFor(
+      registry,
+      {
+        base: base.image,
+        repository: change.repository ?? `${server.host}/built/foundation`,
+        steps: typeof steps === 'string' ? { containerfile: steps } : steps,
+      },
+      change,
+    );
+  const build = async (
+    steps: string | Steps,
+    change: Partial<FoundationTask> = {},
+    access: Partial<FoundationAccess> = {},
+  ): Promise<FoundationResult> => builder.build(await task(steps, change), plainAccess(access));
   /** What is left of builds in the directory of this process. */
   const leftovers = async (): Promise<string[]> =>
     (await Promise.all((await readdir(directory)).map(owner => readdir(join(directory, owner))))).flat();
 
   before(async () => {
     server = await startRegistry();
-    client = createRegistry({ insecureHosts: new Set([server.host]), userAgent: 'scantling-test' });
-    base = await pushBase(client, `${server.host}/base/shell`, { layers: [shellLayer(), randomBytesLayer()], architecture });
+    registry = createRegistry({ insecureHosts: new Set([server.host]), userAgent: 'scantling-test' });
+    base = await pushBase(registry, `${server.host}/base/shell`, { layers: [shellLayer(), randomBytesLayer()], architecture });
     directory = temporaryDirectory('build');
-    builder = createProcessBuilder({ directory, insecureHosts: new Set([server.host]), log, env: process.env });
+    builder = createProcessBuilder(place());
   });
   after(async () => {
-    await client.close();
+    await registry.close();
     await server.stop();
   });
 
-  async function build(o: {
-    repository: string;
-    containerfile: string;
-    files?: Record<string, string>;
-    by?: FoundationBuilder;
-  }): Promise<BuiltImage> {
-    const context = contextOf({
-      definition: 'steps',
-      layers: [o.files ?? { 'etc/motd': 'hello\n' }],
-      containerfile: o.containerfile,
-    });
-    await pushContext(client, o.repository, context);
-    const spec = {
-      definitionRef: { name: 'steps' },
-      context: contextDigest(context),
-      base: base.image,
-      output: { repository: o.repository },
-      execution: { timeout: '1m', lint: 'Warn' as const },
-      builderVersion,
-    };
-    return runAttempt(client, new Foundations(client, o.by ?? builder), {
-      name: 'steps-0',
-      spec,
-      auth: undefined,
-      signal: never,
-    });
-  }
-
-  test('a foundation is built on the base, and the finish layers go on top', async () => {
+  test("a foundation has the base's own blobs, and one layer of all steps", async () => {
     const repository = `${server.host}/built/steps`;
-    const containerfile = 'RUN echo made > /etc/made && ln -s made /etc/link\nLABEL com.example.step=yes\n';
-    const image = await build({ repository, containerfile });
-    assert.deepEqual(
-      image.platforms.map(p => p.platform),
-      [`linux/${architecture}`],
-    );
-    const [platform] = (await baseInfo(client, `${repository}@${image.platforms[0]?.digest}`)).platforms;
-    const layers = platform?.layers.map(layer => layer.digest) ?? [];
-    assert.deepEqual(layers.slice(0, 2), base.layers, "the base's own blobs, not others of the same content");
-    assert.equal(layers.length, 4, 'one layer for all steps, one finish layer');
-    assert.equal(platform?.labels['com.example.step'], 'yes');
+    const { digest, warnings } = await build('RUN echo made > /etc/made && ln -s made /etc/link\nLABEL com.example.step=yes\n', {
+      repository,
+    });
+    assert.deepEqual(warnings, []);
+    const [image] = (await baseInfo(registry, `${repository}@${digest}`)).platforms;
+    const layers = image?.layers.map(layer => layer.digest) ?? [];
+    assert.deepEqual(layers.slice(0, 2), base.layers);
+    assert.equal(layers.length, 3);
+    assert.equal(image?.labels['com.example.step'], 'yes');
+    assert.equal(image?.platform, platform);
     assert.deepEqual(await leftovers(), [], 'nothing is left on the disk');
   });
 
-  test('an equal foundation is found, not built again, and is the same when built again', async () => {
+  test('the manifest is marked with its key, and the tag names the marked one', async () => {
+    const repository = `${server.host}/built/marked`;
+    const { digest } = await build('RUN echo marked > /etc/marked\n', {
+      repository,
+      key: 'f'.repeat(64),
+      tag: 'foundation-marked',
+    });
+    const { json } = await registry.manifest(`${repository}@${digest}`);
+    const { annotations } = json as { annotations: Record<string, string> };
+    assert.equal(annotations['dev.scantling.foundation'], 'f'.repeat(64));
+    assert.equal(annotations['dev.scantling.lint'], '[]');
+    assert.equal((await registry.resolve(`${repository}:foundation-marked`)).digest, digest);
+  });
+
+  test('equal steps on an equal base are the same image again', async () => {
     const repository = `${server.host}/built/again`;
-    const containerfile = 'RUN echo again > /etc/again\n';
-    const first = await build({ repository, containerfile });
-    const refuse: FoundationBuilder = { architecture, build: () => Promise.reject(new Error('it is there')) };
-    const second = await build({ repository, containerfile, files: { 'etc/motd': 'changed\n' }, by: refuse });
-    assert.notEqual(second.digest, first.digest);
-    const elsewhere = await build({ repository: `${server.host}/built/elsewhere`, containerfile });
-    assert.equal(elsewhere.digest, first.digest, 'reproducible');
-    const tag = foundationTag({ digest: base.digest, platform: `linux/${architecture}` }, foundationOf(containerfile));
-    assert.ok(await client.resolve(`${repository}:${tag}`));
+    const steps = 'RUN echo again > /etc/again && mkdir -p /usr/share/again\n';
+    assert.deepEqual(await build(steps, { repository }), await build(steps, { repository }));
   });
 
-  test('an equal foundation that is wanted twice at a time is built once', async () => {
-    const repository = `${server.host}/built/twice`;
-    let builds = 0;
-    const counting: FoundationBuilder = {
-      architecture,
-      build: job => {
-        builds++;
-        return builder.build(job);
-      },
-    };
-    const foundations = new Foundations(client, counting);
-    const info = await baseInfo(client, base.image);
-    const foundation = foundationOf('RUN echo twice > /etc/twice\n');
-    const get = (): ReturnType<Foundations['get']> =>
-      foundations.get({ base: info, foundation, repository, auth: undefined, timeoutMs: 60_000, signal: never });
-    const [one, two, three] = await Promise.all([get(), get(), get()]);
-    assert.equal(builds, 1);
-    assert.equal(two?.digest, one?.digest);
-    assert.equal(three?.digest, one?.digest);
+  test('nothing of the base is sent again, from wherever it comes', async () => {
+    const other = await startRegistry();
+    const both = createRegistry({ insecureHosts: new Set([server.host, other.host]), userAgent: 'scantling-test' });
+    try {
+      const repository = `${other.host}/built/elsewhere`;
+      const by = createProcessBuilder({ ...place(), registry: both, insecureHosts: new Set([server.host, other.host]) });
+      const wanted = await taskFor(both, { base: base.image, repository, steps: { containerfile: 'RUN echo x > /etc/x\n' } });
+      const { digest } = await by.build(wanted, plainAccess());
+      const { json } = await both.manifest(`${repository}@${digest}`);
+      const { layers } = json as { layers: Descriptor[] };
+      assert.deepEqual(
+        layers.slice(0, 2).map(layer => layer.digest),
+        base.layers,
+      );
+      const uploads = other.requests.log.filter(r => r.method === 'PUT' && r.path.includes('/blobs/uploads/'));
+      // The base's two layers and its config, one layer of the steps with its config, and the context with its empty layer.
+      assert.equal(uploads.length, 7, uploads.map(r => r.path).join('\n'));
+    } finally {
+      await both.close();
+      await other.stop();
+    }
   });
 
-  test('a failing step is named with its exit code and last lines', async () => {
+  test('a failing step is named with its number, exit code and last lines', async () => {
     const failing = 'RUN echo fine\nRUN echo one; echo two >&2; \\\n    exit 7\nRUN echo never\n';
-    await assert.rejects(builder.build(jobOf(failing)), (error: unknown) => {
+    await assert.rejects(build(failing), (error: unknown) => {
       assert.ok(error instanceof BuildError, String(error));
       assert.match(error.step, /^3\/4: RUN echo one; echo two >&2; .*exit 7$/);
-      assert.equal(error.exitCode, 7);
+      assert.deepEqual([error.stepNumber, error.exitCode, error.platform], [3, 7, platform]);
       assert.deepEqual(error.log.slice(0, 2), ['one', 'two']);
       return true;
     });
     await assert.rejects(
-      builder.build(jobOf('RUNN x\n')),
+      build('RUNN x\n'),
       error =>
         error instanceof BuildError &&
         error.step === '2/2: RUNN x' &&
         error.exitCode === 125 &&
         /Unknown instruction/i.test(error.message),
     );
-    await assert.rejects(builder.build(jobOf('RUN exit 127\n')), error => error instanceof BuildError && error.exitCode === 127);
+    await assert.rejects(build('RUN exit 127\n'), error => error instanceof BuildError && error.exitCode === 127);
     await assert.rejects(
-      builder.build(jobOf('COPY missing /etc/\n')),
-      error => error instanceof BuildError && error.step.startsWith('2/2: COPY'),
+      build('COPY missing /etc/\n'),
+      error => error instanceof BuildError && error.step.startsWith('2/2: COPY') && /no such file|no items/i.test(error.message),
     );
     assert.deepEqual(await leftovers(), []);
   });
 
   test('no step sees the credentials, the environment of the controller or its files', async () => {
-    const secretive = createProcessBuilder({
-      directory,
-      insecureHosts: new Set([server.host]),
-      log,
-      env: { ...process.env, SECRET_OF_CONTROLLER: 'geheim' },
-    });
+    const secretive = createProcessBuilder({ ...place(), env: { ...process.env, SECRET_OF_CONTROLLER: 'geheim' } });
     const auth = parseDockerConfig(JSON.stringify({ auths: { 'r.example': { username: 'me', password: 'hunter22' } } }));
-    const look = `RUN env; cat ${directory}/*/*/auth.json; echo hunter22; exit 1\n`;
-    await assert.rejects(secretive.build(jobOf(look, { auth })), (error: unknown) => {
+    const look = await task(`RUN env; cat ${directory}/*/*/auth.json; echo hunter22; exit 1\n`);
+    const lines: string[] = [];
+    const access = plainAccess({ credentials: () => Promise.resolve(auth), onOutput: line => lines.push(line) });
+    await assert.rejects(secretive.build(look, access), (error: unknown) => {
       assert.ok(error instanceof BuildError);
-      const all = JSON.stringify([error.message, error.step, error.log]);
+      const all = JSON.stringify([error.message, error.step, error.log, lines]);
       assert.ok(!all.includes('geheim') && !all.includes('hunter22'), all);
       assert.ok(/can't open|No such file/.test(all), all);
       return true;
@@ -184,7 +168,7 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
 
   test('a deadline ends the step and all that it started', async () => {
     const marker = 4_000_000 + Math.floor(Math.random() * 900_000);
-    const started = builder.build(jobOf(`RUN sleep ${marker} & sleep ${marker}\n`, { timeoutMs: 4_000 }));
+    const started = build(`RUN sleep ${marker} & sleep ${marker}\n`, { timeoutMs: 4_000 });
     await assert.rejects(
       started,
       error => error instanceof BuildError && /not done after 4 s/.test(error.message) && error.exitCode === undefined,
@@ -196,8 +180,11 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
   test('an abort ends it too, with the reason given', async () => {
     const marker = 5_000_000 + Math.floor(Math.random() * 900_000);
     const abort = new AbortController();
-    const outcome = builder.build(jobOf(`RUN sleep ${marker}\n`, { signal: abort.signal })).catch((error: unknown) => error);
-    while ((await commandsWith(String(marker))).length === 0) await new Promise(resolve => setTimeout(resolve, 20));
+    const outcome = build(`RUN sleep ${marker}\n`, {}, { signal: abort.signal }).catch((error: unknown) => error);
+    const state = { ended: false };
+    void outcome.then(() => (state.ended = true));
+    while (!state.ended && (await commandsWith(String(marker))).length === 0)
+      await new Promise(resolve => setTimeout(resolve, 20));
     const reason = new Error('deleted');
     abort.abort(reason);
     assert.equal(await outcome, reason);
@@ -205,58 +192,55 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
     assert.deepEqual(await leftovers(), []);
   });
 
-  test('a registry that fails is Transient and no fault of the definition', async () => {
-    for (const path of ['base/shell', 'built/foundation']) {
+  test('a registry that refuses is Transient and no fault of the definition', async () => {
+    const wanted = await task('RUN echo x\n');
+    for (const path of ['base/shell', 'built/foundation/blobs/uploads', 'built/foundation/manifests/foundation-test']) {
       const end = server.requests.fail(r => r.path.includes(path), { status: 403 });
       await assert.rejects(
-        builder.build(jobOf('RUN echo x\n')),
-        error => error instanceof TransientError && error.reason === 'RegistryUnavailable',
+        builder.build(wanted, plainAccess()),
+        error => error instanceof TransientError && error.reason === 'RegistryAccessDenied',
+        path,
       );
       end();
     }
-    const nowhere = createProcessBuilder({
-      directory,
-      insecureHosts: new Set(),
-      log,
-      env: process.env,
-      buildah: '/nonexistent/buildah',
-    });
+    const nowhere = createProcessBuilder({ ...place(), buildah: '/nonexistent/buildah' });
     await assert.rejects(
-      nowhere.build(jobOf('RUN echo x\n')),
+      nowhere.build(wanted, plainAccess()),
       error => error instanceof TransientError && error.reason === 'BuilderUnavailable',
     );
   });
 
-  test('a base without this architecture is refused by name', async () => {
-    const other = await pushBase(client, `${server.host}/base/other`, { layers: [randomBytes(10)], architecture: 's390x' });
-    const foundations = new Foundations(client, builder);
-    const request = {
-      base: await baseInfo(client, other.image),
-      foundation: foundationOf('RUN x\n'),
-      repository: `${server.host}/x`,
-    };
-    await assert.rejects(foundations.get({ ...request, auth: undefined, timeoutMs: 1, signal: never }), {
-      reason: 'PlatformUnsupported',
-    });
+  test('another architecture than that of the machine, and a context without steps, are refused by name', async () => {
+    await assert.rejects(
+      build('RUN x\n', { platform: 'linux/s390x' }),
+      error => error instanceof StallingError && error.reason === 'PlatformUnsupported' && /linux\/s390x/.test(error.message),
+    );
   });
 
-  test('a registry with credentials is pulled from and pushed to', async () => {
+  test('credentials are read again for the push, and each repository has its own', async () => {
     const closed = await startRegistry({ auth: 'basic' });
     const auth: DockerConfig = parseDockerConfig(JSON.stringify({ auths: { [closed.host]: registryCredentials } }));
     const hosts = new Set([closed.host, server.host]);
     const authorized = createRegistry({ insecureHosts: hosts, userAgent: 'scantling-test' });
     try {
       const repository = `${closed.host}/team/base`;
-      const { json, bytes, mediaType } = await client.manifest(base.image);
+      const { json, bytes, mediaType } = await registry.manifest(base.image);
       const { config, layers } = json as { config: Descriptor; layers: Descriptor[] };
       for (const { digest, size } of [config, ...layers])
         await authorized.copyBlob(repository, { from: `${server.host}/base/shell`, digest, size }, auth);
       const digest = await authorized.pushManifest(repository, { mediaType, bytes }, auth);
-      const by = createProcessBuilder({ directory, insecureHosts: hosts, log, env: process.env });
-      const pushed = await by.build(
-        jobOf('RUN echo x > /etc/x\n', { base: `${repository}@${digest}`, repository: `${closed.host}/team/out`, auth }),
-      );
-      assert.ok(await authorized.resolve(`${closed.host}/team/out@${pushed}`, auth));
+      const by = createProcessBuilder({ ...place(), registry: authorized, insecureHosts: hosts });
+      const output = `${closed.host}/team/out`;
+      const steps = { containerfile: 'RUN echo x > /etc/x\n' };
+      const wanted = await taskFor(authorized, { base: `${repository}@${digest}`, repository: output, steps, auth });
+      const asked: string[] = [];
+      const credentials = (use: string): Promise<DockerConfig> => {
+        asked.push(use);
+        return Promise.resolve(auth);
+      };
+      const pushed = await by.build(wanted, plainAccess({ credentials }));
+      assert.ok(await authorized.resolve(`${output}@${pushed.digest}`, auth));
+      assert.equal(asked.filter(use => use === 'push').length, 2);
     } finally {
       await authorized.close();
       await closed.stop();
