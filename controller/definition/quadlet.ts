@@ -39,6 +39,7 @@ function quadletLine(key: string, value: string): string {
 export function quadletWord(value: string): string {
   const escaped = value.replaceAll(/[\\"\p{Cc}]/gu, char => {
     if (char === '\\' || char === '"') return `\\${char}`;
+    if (char === '\n') return '\\n';
     return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
   return `"${expandNothing(escaped)}"`;

@@ -9,14 +9,21 @@ import { type Context, contextDigest } from '../../controller/build/context.ts';
 import { renderContainerfile } from '../../controller/definition/containerfile.ts';
 import type { Input } from '../../controller/definition/files.ts';
 import { render } from '../../controller/definition/render.ts';
+import { workloadImages } from '../../controller/definition/workloads.ts';
 import { listTar, run } from './definition-fixture.ts';
+import { digestsOf } from './quadlet-fixture.ts';
 
 const golden = join(import.meta.dirname, 'golden');
 
 for (const name of await readdir(golden)) {
   test(`golden: ${name}`, async () => {
     const spec = parse(await readFile(join(golden, name, 'definition.yaml'), 'utf8')) as SystemDefinitionSpec;
-    const context = render({ definition: name, spec, inputs: await readInputs(join(golden, name, 'repository')) });
+    const context = render({
+      definition: name,
+      spec,
+      inputs: await readInputs(join(golden, name, 'repository')),
+      workloadImages: digestsOf(workloadImages(spec)),
+    });
     const actual = await describe(context);
     const expected = join(golden, name, 'rendered.txt');
     if (process.env['UPDATE_GOLDEN']) await writeFile(expected, actual);

@@ -143,7 +143,7 @@ function checkCommand(service: string, { command = [], args = [], env = [], heal
   const unit = parseUnit(service);
   assert.equal(valuesOf(unit, 'Service', 'ExecStart').length, 1, message);
   const words = commandOf(unit, 'Service', 'ExecStart');
-  const image = words.findIndex(word => /^registry\.example\/web@sha256:/.test(word));
+  const image = words.findIndex(word => word.startsWith('registry.example/web@sha256:'));
   assert.deepEqual(words.slice(image + 1), args, message);
   const optionsOf = (option: string) => words.slice(0, image).flatMap((word, i) => (words[i - 1] === option ? [word] : []));
   const flag = (option: string) =>
