@@ -1,46 +1,34 @@
-import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { TransientError, messageOf } from '../api/errors.ts';
 import { TryAgain } from './retry.ts';
 import type { Answer } from './transport.ts';
 
 /**
- * Reads a body of at most `limitBytes`.
- * @throws TryAgain when it is cut, TransientError `RegistryRefused` when it is larger.
+ * Reads a body of at most `limitBytes`, and of exactly `size` bytes where that is known.
+ * @throws TryAgain when it is cut or of another size, TransientError `RegistryRefused` when it is larger than the limit.
  */
-export async function readBody(answer: Answer, limitBytes: number, what: string): Promise<Uint8Array> {
+export async function readBody(
+  answer: Answer,
+  what: string,
+  { limitBytes, size }: { limitBytes: number; size?: number | undefined },
+): Promise<Uint8Array> {
+  const most = Math.min(limitBytes, size ?? limitBytes);
   const chunks: Uint8Array[] = [];
-  let size = 0;
+  let read = 0;
   try {
     for await (const chunk of answer.body) {
       const bytes = chunk as Uint8Array;
-      size += bytes.length;
-      if (size > limitBytes) break;
+      read += bytes.length;
+      if (read > most) break;
       chunks.push(bytes);
     }
   } catch (error) {
     throw new TryAgain('RegistryUnavailable', `${what}: ${messageOf(error)}`, { cause: error });
   }
   // Leaving the loop early has destroyed the body.
-  if (size > limitBytes) throw new TransientError('RegistryRefused', `${what} is larger than ${limitBytes} bytes`);
-  return Buffer.concat(chunks);
-}
-
-/** The body as a stream that fails unless it has exactly the bytes of the digest. */
-export function checkedStream(answer: Answer, blob: { digest: string; size: number }, what: string): Readable {
-  async function* check(): AsyncGenerator<Uint8Array> {
-    const hash = createHash('sha256');
-    let size = 0;
-    for await (const chunk of answer.body) {
-      const bytes = chunk as Uint8Array;
-      size += bytes.length;
-      if (size > blob.size) break;
-      hash.update(bytes);
-      yield bytes;
-    }
-    if (size !== blob.size || `sha256:${hash.digest('hex')}` !== blob.digest) {
-      throw new TryAgain('DigestMismatch', `${what} does not have the bytes of its digest`);
-    }
+  if (read > limitBytes) throw new TransientError('RegistryRefused', `${what} is larger than ${limitBytes} bytes`);
+  if (size !== undefined && read !== size) {
+    const found = read > size ? 'more' : `only ${read}`;
+    throw new TryAgain('DigestMismatch', `${what} is declared with ${size} bytes, and the registry sent ${found}`);
   }
-  return Readable.from(check(), { objectMode: false });
+  return Buffer.concat(chunks);
 }

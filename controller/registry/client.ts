@@ -1,190 +1,260 @@
 import { StallingError } from '../api/errors.ts';
-import { Blobs, checkDigest, expect, isAbsent, path, place } from './blobs.ts';
-import { readBody } from './body.ts';
-import type { DockerConfig } from './credentials.ts';
+import { BlobSource, contentOf } from './blob-source.ts';
+import { Blobs } from './blobs.ts';
+import type { RegistriesConfiguration } from './configuration.ts';
+import type { Credentials, DockerConfig } from './credentials.ts';
 import { isDigest, sha256 } from './digest.ts';
 import { NotFoundError } from './errors.ts';
-import { mediaTypes } from './media-types.ts';
+import { Manifests, parseManifest } from './manifests.ts';
+import { Mirrors } from './mirrors.ts';
+import type { Sleep } from './pace.ts';
+import { Places } from './places.ts';
+import type { Place } from './places.ts';
+import type { ProxySettings } from './proxy.ts';
 import { formatReference, parseReference, repositoryOf } from './reference.ts';
-import type { Manifest, Registry, Resolved } from './registry.ts';
-import { TryAgain, retryPolicy, withRetries } from './retry.ts';
-import type { RetryPolicy } from './retry.ts';
-import { RegistryTransport, dump } from './transport.ts';
-import type { Answer } from './transport.ts';
+import { referrerOf } from './referrers-index.ts';
+import { Referrers, settleMs } from './referrers.ts';
+import type { CopiedBlob, Registry } from './registry.ts';
+import { retryPolicy, uploadRetryPolicy, withRetries } from './retry.ts';
+import type { RetryPolicy, Retrying } from './retry.ts';
+import { RegistryTransport } from './transport.ts';
+import { Uploads, pieceBytes } from './uploads.ts';
 
 export interface RegistryOptions {
-  /** Hosts (with port) that are spoken to in plain http. */
-  insecureHosts: ReadonlySet<string>;
+  /** Hosts (with port) that are spoken to in plain http, besides those that the configuration names. */
+  insecureHosts?: ReadonlySet<string>;
+  /** Asked before each operation, so that a change counts from the next one on. */
+  configuration?: () => RegistriesConfiguration | Promise<RegistriesConfiguration>;
+  /** PEM of authorities that are trusted for every host, besides the system's. */
+  ca?: string;
+  proxy?: ProxySettings;
   userAgent: string;
   retry?: RetryPolicy;
+  /** For the pieces of an upload under way. */
+  uploadRetry?: RetryPolicy;
+  /** Milliseconds: without a byte until a connection counts as broken, and for a whole call without a blob. */
+  timeouts?: { idleMs: number; callMs: number };
+  /** Uploads of more bytes go in pieces of so many. */
+  pieceBytes?: number;
   now?: () => number;
   random?: () => number;
+  sleep?: Sleep;
 }
 
-const manifestTypes: readonly string[] = [
-  mediaTypes.index,
-  mediaTypes.manifest,
-  mediaTypes.dockerIndex,
-  mediaTypes.dockerManifest,
-];
-const accept = manifestTypes.join(', ');
-/** What the distribution specification asks registries to accept at least, and most accept at most. */
-const maxManifestBytes = 4 * 1024 * 1024;
 const defaultBlobBytes = 8 * 1024 * 1024;
-const deadlineMs = 60_000;
+const defaultTimeouts = { idleMs: 30_000, callMs: 60_000 };
 
-/** The client of all registries of this process; connections, tokens and ways to authorise are shared. */
+/** The client of all registries of this process; connections, tokens, the pace of each host and ways to authorise are shared. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const transport = new RegistryTransport({
-    insecureHosts: options.insecureHosts,
-    userAgent: options.userAgent,
-    now: options.now ?? Date.now,
-  });
-  const policy = options.retry ?? retryPolicy;
-  const retried = <T>(work: () => Promise<T>): Promise<T> => withRetries(policy, options.random ?? Math.random, work);
-  const blobs = new Blobs(transport);
-  const manifests = new Manifests(transport);
-  const hasBlob = (repository: string, digest: string, auth?: DockerConfig): Promise<number | undefined> =>
-    retried(() => blobs.stat(repository, wellFormed(digest), auth));
+  const client = new Client(options);
+  // A plain object: callers take single functions from it.
   return {
-    resolve: (image, auth) => retried(() => manifests.resolve(image, auth)),
-    manifest: (image, auth) => retried(() => manifests.read(image, auth)),
-    blob: (repository, digest, auth, limit) =>
-      retried(() => blobs.read(repository, wellFormed(digest), auth, limit ?? defaultBlobBytes)),
-    hasBlob,
-    async pushBlob(repository, bytes, auth) {
-      const digest = sha256(bytes);
-      if ((await hasBlob(repository, digest, auth)) !== bytes.length)
-        await retried(() => blobs.upload(repository, { digest, bytes }, auth));
-      return digest;
-    },
-    async copyBlob(repository, blob, auth) {
-      wellFormed(blob.digest);
-      if (repository === blob.from || (await hasBlob(repository, blob.digest, auth)) === blob.size) return;
-      await retried(() => blobs.transfer(repository, blob, auth));
-    },
-    async pushManifest(repository, manifest, auth) {
-      const digest = sha256(manifest.bytes);
-      await retried(() => manifests.write(repository, digest, manifest, auth));
-      if (manifest.tag !== undefined) await pushTag(repository, { ...manifest, tag: manifest.tag, digest }, auth);
-      return digest;
-    },
-    close: () => transport.close(),
+    resolve: (...of) => client.resolve(...of),
+    manifest: (...of) => client.manifest(...of),
+    blob: (...of) => client.blob(...of),
+    hasBlob: (...of) => client.hasBlob(...of),
+    pushBlob: (...of) => client.pushBlob(...of),
+    copyBlob: (...of) => client.copyBlob(...of),
+    pushManifest: (...of) => client.pushManifest(...of),
+    referrers: (...of) => client.referrers(...of),
+    deleteManifest: (...of) => client.deleteManifest(...of),
+    close: () => client.close(),
   };
-
-  async function pushTag(
-    repository: string,
-    manifest: { mediaType: string; bytes: Uint8Array; tag: string; digest: string },
-    auth?: DockerConfig,
-  ): Promise<void> {
-    await retried(() => manifests.write(repository, manifest.tag, manifest, auth));
-  }
 }
 
-/** One try of each manifest operation. */
-class Manifests {
+/** Each operation as its tries, at the places where it may happen. */
+class Client implements Registry {
   readonly #transport: RegistryTransport;
+  readonly #places: Places;
+  readonly #mirrors: Mirrors;
+  readonly #blobs: Blobs;
+  readonly #manifests: Manifests;
+  readonly #uploads: Uploads;
+  readonly #referrers: Referrers;
+  readonly #retrying: Retrying;
+  readonly #patient: Retrying;
 
-  constructor(transport: RegistryTransport) {
+  constructor(options: RegistryOptions) {
+    const { idleMs, callMs: deadlineMs } = options.timeouts ?? defaultTimeouts;
+    const now = options.now ?? Date.now;
+    const random = options.random ?? Math.random;
+    const sleep = options.sleep ?? pause;
+    const policy = options.retry ?? retryPolicy;
+    this.#retrying = { policy, random, sleep };
+    this.#patient = { policy: options.uploadRetry ?? uploadRetryPolicy, random, sleep };
+    const { userAgent, proxy, ca } = options;
+    const transport = new RegistryTransport({ userAgent, proxy, ca, idleMs, maxWaitMs: policy.maxWaitMs, now, random, sleep });
     this.#transport = transport;
-  }
-
-  async resolve(image: string, auth: DockerConfig | undefined): Promise<Resolved> {
-    const { reference, repository, name } = imageOf(image);
-    const answer = await this.#send('HEAD', repository, name, auth);
-    await dump(answer);
-    if (isAbsent(answer)) throw new NotFoundError(`image ${image}`);
-    const digest = answer.headers['docker-content-digest'] ?? reference.digest;
-    const mediaType = contentType(answer);
-    if (answer.status === 200 && typeof digest === 'string' && isDigest(digest) && manifestTypes.includes(mediaType)) {
-      if (reference.digest !== undefined) checkDigest(answer, reference.digest, image);
-      return { reference: `${repository}@${digest}`, digest, mediaType };
-    }
-    if (answer.status !== 200 && answer.status !== 405) expect(answer, [200], image);
-    // The digest header is optional, and HEAD is not everywhere: the manifest itself says.
-    const manifest = await this.read(image, auth);
-    return { reference: `${repository}@${manifest.digest}`, digest: manifest.digest, mediaType: manifest.mediaType };
-  }
-
-  async read(image: string, auth: DockerConfig | undefined): Promise<Manifest> {
-    const { reference, repository, name } = imageOf(image);
-    const answer = await this.#send('GET', repository, name, auth);
-    if (answer.status !== 200) {
-      await dump(answer);
-      if (isAbsent(answer)) throw new NotFoundError(`image ${image}`);
-      expect(answer, [200], image);
-    }
-    const bytes = await readBody(answer, maxManifestBytes, image);
-    const digest = sha256(bytes);
-    if (reference.digest !== undefined && digest !== reference.digest) {
-      throw new TryAgain('DigestMismatch', `${image}: the registry sent other bytes than those of its digest`);
-    }
-    checkDigest(answer, digest, image);
-    const json = parseManifest(bytes, image, reference.digest !== undefined);
-    return { digest, mediaType: typeOf(json, contentType(answer), image), bytes, json };
-  }
-
-  /** Puts and reads back: a write counts only when the same bytes come out again. */
-  async write(
-    repository: string,
-    name: string,
-    manifest: { mediaType: string; bytes: Uint8Array },
-    auth: DockerConfig | undefined,
-  ): Promise<void> {
-    const { mediaType, bytes } = manifest;
-    const answer = await this.#transport.send({
-      ...place(repository, auth),
-      method: 'PUT',
-      target: path(repository, `manifests/${name}`),
-      actions: 'pull,push',
-      headers: { 'content-type': mediaType },
-      body: bytes,
+    this.#places = new Places(options);
+    this.#mirrors = new Mirrors(this.#places, now);
+    this.#blobs = new Blobs(transport, deadlineMs);
+    this.#manifests = new Manifests(transport, deadlineMs);
+    this.#uploads = new Uploads({
+      transport,
+      blobs: this.#blobs,
+      retrying: this.#patient,
       deadlineMs,
+      pieceBytes: options.pieceBytes ?? pieceBytes,
+      now,
     });
-    const refused = answer.status >= 400 ? await readBody(answer, maxManifestBytes, repository) : undefined;
-    if (refused === undefined) await dump(answer);
-    // A blob it just took may not be visible to it yet.
-    if (refused && (answer.status === 404 || answer.status === 400)) {
-      throw new TryAgain(
-        'RegistryRefused',
-        `${repository}: the registry refuses the manifest (${answer.status} ${errorCodes(refused)})`,
-      );
-    }
-    const digest = sha256(bytes);
-    expect(answer, [201], `manifest ${repository}:${name}`);
-    checkDigest(answer, digest, repository);
-    await this.#verify(repository, name, digest, auth);
+    const manifests = this.#manifests;
+    this.#referrers = new Referrers({ transport, manifests, retrying: this.#retrying, deadlineMs, settleMs, now });
   }
 
-  async #verify(repository: string, name: string, digest: string, auth: DockerConfig | undefined): Promise<void> {
-    const image = isDigest(name) ? `${repository}@${name}` : `${repository}:${name}`;
+  async resolve(image: string, auth?: DockerConfig): Promise<{ reference: string; digest: string; mediaType: string }> {
+    const { repository, name } = imageOf(image);
+    const found = await this.#read(repository, auth, isDigest(name), place => this.#manifests.resolve(place, name));
+    return { reference: `${repository}@${found.digest}`, ...found };
+  }
+
+  async manifest(image: string, auth?: DockerConfig, size?: number): ReturnType<Registry['manifest']> {
+    const { repository, name } = imageOf(image);
+    return this.#read(repository, auth, isDigest(name), place => this.#manifests.read(place, name, size));
+  }
+
+  async blob(
+    repository: string,
+    digest: string,
+    auth?: DockerConfig,
+    limitBytes: number = defaultBlobBytes,
+    size?: number,
+  ): Promise<Uint8Array> {
+    wellFormed(digest);
+    return this.#read(repository, auth, true, place => this.#blobs.read(place, digest, { limitBytes, size }));
+  }
+
+  async hasBlob(repository: string, digest: string, auth?: DockerConfig): Promise<number | undefined> {
+    wellFormed(digest);
+    const place = await this.#place(repository, auth);
+    return this.#retried(() => this.#blobs.stat(place, digest));
+  }
+
+  async pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig): Promise<string> {
+    const digest = sha256(bytes);
+    if ((await this.hasBlob(repository, digest, auth)) === bytes.length) return digest;
+    await this.#retried(async () => {
+      const place = await this.#place(repository, auth);
+      await this.#uploads.send(place, await this.#uploads.open(place), contentOf(bytes, digest));
+    });
+    return digest;
+  }
+
+  async copyBlob(repository: string, blob: CopiedBlob, auth?: DockerConfig): Promise<void> {
+    wellFormed(blob.digest);
+    if (repository === blob.from || (await this.hasBlob(repository, blob.digest, auth)) === blob.size) return;
+    await this.#retried(attempt => this.#transfer(repository, blob, { auth, attempt }));
+  }
+
+  async pushManifest(
+    repository: string,
+    manifest: { mediaType: string; bytes: Uint8Array; tag?: string },
+    auth?: DockerConfig,
+  ): Promise<string> {
+    const digest = sha256(manifest.bytes);
+    const place = await this.#place(repository, auth);
+    await this.#retried(() => this.#manifests.write(place, digest, manifest));
+    const { tag, bytes, mediaType } = manifest;
+    if (tag !== undefined) await this.#retried(() => this.#manifests.write(place, tag, manifest));
+    const json = parseManifest(bytes, `${repository}@${digest}`, true);
+    const referrer = referrerOf(json, { mediaType, digest, size: bytes.length });
+    if (referrer) await this.#referrers.ensure(place, referrer.subject, referrer.entry);
+    return digest;
+  }
+
+  async referrers(
+    repository: string,
+    digest: string,
+    auth?: DockerConfig,
+    o?: { artifactType?: string },
+  ): ReturnType<Registry['referrers']> {
+    return this.#referrers.list(await this.#place(repository, auth), wellFormed(digest), o?.artifactType);
+  }
+
+  async deleteManifest(repository: string, digest: string, auth?: DockerConfig): Promise<void> {
+    wellFormed(digest);
+    const place = await this.#place(repository, auth);
+    const { json, mediaType, bytes } = await this.#retried(() => this.#manifests.read(place, digest));
+    const referrer = referrerOf(json, { mediaType, digest, size: bytes.length });
+    // The list first: what is listed exists, and who deletes again after a crash still finds the subject in the manifest.
+    if (referrer) await this.#referrers.drop(place, referrer.subject, digest);
     try {
-      const read = await this.read(image, auth);
-      if (read.digest !== digest) throw new TryAgain('DigestMismatch', `${image} is ${read.digest} after ${digest} was pushed`);
+      await this.#retried(attempt => this.#remove(place, digest, attempt));
     } catch (error) {
-      if (error instanceof NotFoundError)
-        throw new TryAgain('RegistryUnavailable', `${image} is not there after its push`, { cause: error });
+      if (referrer && error instanceof StallingError) await this.#referrers.ensure(place, referrer.subject, referrer.entry);
       throw error;
     }
+    await this.#referrers.forget(place, digest);
   }
 
-  #send(method: 'GET' | 'HEAD', repository: string, name: string, auth: DockerConfig | undefined): Promise<Answer> {
-    return this.#transport.send({
-      ...place(repository, auth),
-      method,
-      target: path(repository, `manifests/${name}`),
-      actions: 'pull',
-      headers: { accept },
-      deadlineMs,
-    });
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+
+  /** From a mirror, else from the registry itself, which alone is asked again. */
+  #read<T>(
+    repository: string,
+    auth: DockerConfig | undefined,
+    byDigest: boolean,
+    from: (place: Place) => Promise<T>,
+  ): Promise<T> {
+    return this.#retried(() => this.#mirrors.read({ repository, auth, byDigest }, from));
+  }
+
+  /** One try of a mount, and of a copy where it does not happen. */
+  async #transfer(
+    repository: string,
+    blob: CopiedBlob,
+    { auth, attempt }: { auth: DockerConfig | undefined; attempt: number },
+  ): Promise<void> {
+    const to = await this.#place(repository, auth);
+    const from = await this.#place(blob.from, auth);
+    const mountable = from.origin === to.origin && sameAccount(from.credentials, to.credentials);
+    const session = mountable
+      ? await this.#uploads.mount(to, { repository: from.repository, digest: blob.digest })
+      : await this.#uploads.open(to);
+    if (session === undefined) return;
+    // Bytes that were not those of the digest may have come from a mirror; the registry itself has the last word.
+    const open = (offset: number): ReturnType<Blobs['open']> =>
+      attempt > 1
+        ? this.#blobs.open(from, blob.digest, offset)
+        : this.#mirrors.read({ repository: blob.from, auth, byDigest: true }, place =>
+            this.#blobs.open(place, blob.digest, offset),
+          );
+    const source = new BlobSource(blob, open, this.#patient);
+    try {
+      await this.#uploads.send(to, session, source);
+    } finally {
+      source.close();
+    }
+  }
+
+  async #remove(place: Place, digest: string, attempt: number): Promise<void> {
+    try {
+      await this.#manifests.remove(place, digest);
+    } catch (error) {
+      // The try before may have done it without its answer arriving.
+      if (!(error instanceof NotFoundError) || attempt === 1) throw error;
+    }
+  }
+
+  async #place(repository: string, auth: DockerConfig | undefined): Promise<Place> {
+    return (await this.#places.reach()).place(repository, auth);
+  }
+
+  #retried<T>(work: (attempt: number) => Promise<T>): Promise<T> {
+    return withRetries(this.#retrying, work);
   }
 }
 
-function imageOf(image: string): { reference: ReturnType<typeof parseReference>; repository: string; name: string } {
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
+}
+
+function imageOf(image: string): { repository: string; name: string } {
   const reference = parseReference(image);
   const name = reference.digest ?? reference.tag;
   if (name === undefined) throw new StallingError('InvalidImage', `${formatReference(reference)} has neither tag nor digest`);
-  return { reference, repository: repositoryOf(reference), name };
+  return { repository: repositoryOf(reference), name };
 }
 
 function wellFormed(digest: string): string {
@@ -192,38 +262,6 @@ function wellFormed(digest: string): string {
   return digest;
 }
 
-function contentType(answer: Answer): string {
-  return (answer.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-}
-
-function parseManifest(bytes: Uint8Array, image: string, pinned: boolean): { mediaType?: unknown } {
-  try {
-    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;
-  } catch (error) {
-    if (!(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error;
-  }
-  // With the right digest these are the bytes for ever; without one, a proxy's error page may have come instead.
-  if (pinned) throw new StallingError('InvalidImage', `${image} is no manifest`);
-  throw new TryAgain('RegistryUnavailable', `${image}: the registry did not answer with a manifest`);
-}
-
-/** The document's own mediaType must agree with the header where both are known: the digest covers only the document. */
-function typeOf(json: { mediaType?: unknown }, header: string, image: string): string {
-  const own = json.mediaType;
-  if (own === undefined && manifestTypes.includes(header)) return header;
-  if (typeof own === 'string' && manifestTypes.includes(own) && (own === header || !manifestTypes.includes(header))) return own;
-  throw new StallingError(
-    'InvalidImage',
-    `${image} is neither an image manifest nor an index (${JSON.stringify(own ?? header)})`,
-  );
-}
-
-function errorCodes(body: Uint8Array): string {
-  const codes = [
-    ...Buffer.from(body)
-      .toString('utf8')
-      .matchAll(/"code"\s*:\s*"([A-Z_]{1,64})"/g),
-  ].map(m => m[1]);
-  return [...new Set(codes)].slice(0, 5).join(' ');
+function sameAccount(a: Credentials | undefined, b: Credentials | undefined): boolean {
+  return a?.username === b?.username && a?.password === b?.password && a?.identityToken === b?.identityToken;
 }

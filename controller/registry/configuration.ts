@@ -101,7 +101,11 @@ function entryOf(fields: Fields, certificates: CertificatesOf): RegistryEntry {
   const prefix = canonical(fields.place('prefix'));
   const mirrors = fields.list('mirrors').map(mirror => {
     mirror.only('location', 'plainHTTP', 'ca', 'certSecretRef', 'tags');
-    return { location: mirror.place('location'), tags: mirror.flag('tags'), ...accessOf(mirror, certificates) };
+    const location = mirror.place('location');
+    // What is left of the very repository that the prefix names would be a host alone.
+    if (prefix.includes('/') && location !== '' && !location.includes('/'))
+      mirror.problem('location', 'needs a path, as the prefix has one');
+    return { location, tags: mirror.flag('tags'), ...accessOf(mirror, certificates) };
   });
   return { prefix, mirrors, ...accessOf(fields, certificates) };
 }

@@ -22,6 +22,8 @@ export interface Descriptor {
   annotations?: Record<string, string>;
   platform?: Platform;
   urls?: string[];
+  /** What kind of artifact it is, in lists of referrers. */
+  artifactType?: string;
 }
 
 export interface Platform {

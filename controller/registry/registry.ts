@@ -1,4 +1,5 @@
 import type { DockerConfig } from './credentials.ts';
+import type { Descriptor } from './media-types.ts';
 
 /** A tag or digest resolved to what it names now. */
 export interface Resolved {
@@ -17,32 +18,55 @@ export interface Manifest {
   json: unknown;
 }
 
+/** A blob that another repository has, of the same registry or of another. */
+export interface CopiedBlob {
+  from: string;
+  digest: string;
+  size: number;
+}
+
 /**
  * An OCI distribution client (distribution specification 1.1). Repositories are `host/repository`, images are that with a tag or
- * digest. Everything that comes in is checked against its digest. Every method throws
+ * digest. Everything that comes in is checked against its digest, and against its size where the caller knows it. What a digest proves may come
+ * from a mirror; tags only from mirrors that are configured for it; everything else is asked of the registry itself. Every method throws
  * - NotFoundError when the registry says definitely that the thing is not there (404 of that endpoint, nothing else),
- * - TransientError `RegistryAccessDenied` (401/403), `RegistryUnavailable` (network, 429, 5xx after its retries), `DigestMismatch`,
- *   `RegistryRefused` (another 4xx),
+ * - TransientError `RegistryAccessDenied` (401/403), `RegistryUnavailable` (network, 429, 5xx after its retries, with retryAfterMs where the
+ *   registry said), `DigestMismatch`, `RegistryQuotaExceeded` (413, 507, or the registry's words), `RegistryRefused` (another 4xx),
  * - StallingError `InvalidImage` for a name that is none.
+ * Messages name the registry and the repository, and quote the registry's own code and words; secrets in them are masked.
  */
 export interface Registry {
-  /** What a tag names, or that a digest is there. */
+  /** What a tag names, or that a digest is there. One HEAD, where the registry answers it fully. */
   resolve(image: string, auth?: DockerConfig): Promise<Resolved>;
-  manifest(image: string, auth?: DockerConfig): Promise<Manifest>;
-  /** A blob in memory. Refused when larger than `limitBytes` (default 8 MiB). */
-  blob(repository: string, digest: string, auth?: DockerConfig, limitBytes?: number): Promise<Uint8Array>;
+  /** `size`: as the descriptor that led here declares it. */
+  manifest(image: string, auth?: DockerConfig, size?: number): Promise<Manifest>;
+  /** A blob in memory. Refused when larger than `limitBytes` (default 8 MiB), or not of `size` where that is given. */
+  blob(repository: string, digest: string, auth?: DockerConfig, limitBytes?: number, size?: number): Promise<Uint8Array>;
   /** The blob's size, undefined when it is not there. */
   hasBlob(repository: string, digest: string, auth?: DockerConfig): Promise<number | undefined>;
-  /** Uploads unless there; returns the digest. */
+  /** Uploads unless there; returns the digest. More than 8 MiB go in pieces, and on where they were interrupted. */
   pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig): Promise<string>;
-  /** Makes a blob of another repository appear in `repository`: nothing when there, a mount on the same registry, else a streamed copy. */
-  copyBlob(repository: string, blob: { from: string; digest: string; size: number }, auth?: DockerConfig): Promise<void>;
-  /** Pushes by digest, and by tag when given, reads back and compares; returns the digest. */
+  /**
+   * Makes a blob of another repository appear in `repository`: nothing when there, a mount on the same registry, else a copy that holds one piece
+   * of 8 MiB in memory and goes on where it was interrupted, on either side.
+   */
+  copyBlob(repository: string, blob: CopiedBlob, auth?: DockerConfig): Promise<void>;
+  /** Pushes by digest, and by tag when given, reads back and compares; returns the digest. One with a subject is then among its referrers. */
   pushManifest(
     repository: string,
     manifest: { mediaType: string; bytes: Uint8Array; tag?: string },
     auth?: DockerConfig,
   ): Promise<string>;
+  /**
+   * What refers to a manifest, by the referrers API and the referrers tag. An empty list means that there is none; a failed look-up throws.
+   * Registries differ in the artifact type that they list, so who must miss nothing gives none and reads the manifests.
+   */
+  referrers(repository: string, digest: string, auth?: DockerConfig, o?: { artifactType?: string }): Promise<Descriptor[]>;
+  /**
+   * Deletes a manifest by digest, and with it its tags and its entry in the referrers tag of its subject.
+   * @throws StallingError `DeletionUnsupported` where the registry does not delete, NotFoundError when it is not there
+   */
+  deleteManifest(repository: string, digest: string, auth?: DockerConfig): Promise<void>;
   /** Closes the connections. */
   close(): Promise<void>;
 }

@@ -22,6 +22,11 @@ export interface RetryPolicy {
 }
 
 export const retryPolicy: RetryPolicy = { tries: 4, baseMs: 100, maxWaitMs: 5_000 };
+/**
+ * For one piece of an upload under way: a registry that restarts, which takes a minute, must not cost the gigabytes that it has. The waits are
+ * 0.25, 1, 4, 16 and then 30 seconds, about two minutes in all.
+ */
+export const uploadRetryPolicy: RetryPolicy = { tries: 8, baseMs: 250, maxWaitMs: 30_000 };
 
 /** Milliseconds before try number `next` (2, 3, ...), or undefined when the caller is to be told. `random` is in [0, 1). */
 export function retryDelay(
@@ -43,19 +48,29 @@ export function parseRetryAfter(header: string | undefined, now: number): number
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
+/** Everything that a repetition needs. */
+export interface Retrying {
+  policy: RetryPolicy;
+  random: () => number;
+  sleep: (ms: number) => Promise<void>;
+}
+
 /** Repeats `work` while it throws TryAgain and the policy allows; the last TryAgain is thrown as TransientError. */
-export async function withRetries<T>(policy: RetryPolicy, random: () => number, work: () => Promise<T>): Promise<T> {
-  for (let next = 2; ; next++) {
+export async function withRetries<T>(retrying: Retrying, work: (attempt: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
     try {
-      return await work();
+      return await work(attempt);
     } catch (error) {
       if (!(error instanceof TryAgain)) throw error;
-      const delay = retryDelay(policy, next, error.retryAfterMs, random());
-      if (delay === undefined) {
-        const retryAfter = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs };
-        throw new TransientError(error.reason, error.message, { cause: error, ...retryAfter });
-      }
-      await new Promise(resolve => setTimeout(resolve, delay));
+      const delay = retryDelay(retrying.policy, attempt + 1, error.retryAfterMs, retrying.random());
+      if (delay === undefined) throw lasting(error);
+      await retrying.sleep(delay);
     }
   }
+}
+
+/** What callers of the client see of a TryAgain that is not repeated. */
+export function lasting(error: TryAgain): TransientError {
+  const retryAfter = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs };
+  return new TransientError(error.reason, error.message, { cause: error, ...retryAfter });
 }

@@ -1,16 +1,17 @@
-import type { Dispatcher } from 'undici';
 import { TransientError, messageOf } from '../api/errors.ts';
 import { parseChallenges } from './challenge.ts';
 import type { Challenge } from './challenge.ts';
+import type { Connections } from './connections.ts';
 import type { Credentials } from './credentials.ts';
 import { sha256 } from './digest.ts';
+import type { Pace } from './pace.ts';
+import type { Place } from './places.ts';
 import { TryAgain, parseRetryAfter } from './retry.ts';
 
 /** What a request needs to be allowed to do, as distribution's token scopes (`repository:<name>:<actions>`). */
 export interface Demand {
-  host: string;
+  place: Place;
   scopes: readonly string[];
-  credentials: Credentials | undefined;
 }
 
 interface CachedToken {
@@ -31,21 +32,23 @@ const deadlineMs = 30_000;
  * token server it named.
  */
 export class Authenticator {
-  readonly #dispatcher: Dispatcher;
-  readonly #insecureOrigins: ReadonlySet<string>;
+  readonly #connections: Connections;
+  readonly #pace: Pace;
+  readonly #maxWaitMs: number;
   readonly #now: () => number;
   readonly #challenges = new Map<string, Challenge>();
   readonly #tokens = new Map<string, CachedToken>();
 
-  constructor(options: { dispatcher: Dispatcher; insecureOrigins: ReadonlySet<string>; now: () => number }) {
-    this.#dispatcher = options.dispatcher;
-    this.#insecureOrigins = options.insecureOrigins;
+  constructor(options: { connections: Connections; pace: Pace; maxWaitMs: number; now: () => number }) {
+    this.#connections = options.connections;
+    this.#pace = options.pace;
+    this.#maxWaitMs = options.maxWaitMs;
     this.#now = options.now;
   }
 
   /** The header for a host that has asked before; undefined when it has not, or there is nothing to answer with. */
   async header(demand: Demand): Promise<string | undefined> {
-    const challenge = this.#challenges.get(demand.host);
+    const challenge = this.#challenges.get(demand.place.origin);
     return challenge ? this.#answer(challenge, demand) : undefined;
   }
 
@@ -57,14 +60,26 @@ export class Authenticator {
     const challenges = parseChallenges(wwwAuthenticate);
     const challenge = challenges.find(c => c.scheme === 'bearer') ?? challenges.find(c => c.scheme === 'basic');
     if (!challenge) return undefined;
-    this.#challenges.set(demand.host, challenge);
-    if (refused !== undefined) this.#tokens.delete(this.#key(challenge, demand));
-    const header = await this.#answer(challenge, demand);
+    // The scope that it asks for is that of this one request.
+    const { scope, ...parameters } = challenge.parameters;
+    this.#challenges.set(demand.place.origin, { ...challenge, parameters });
+    if (refused !== undefined) await this.#forget(this.#key(challenge, demand), refused);
+    const header = await this.#answer(challenge, demand, extraScopes(demand, scope ?? ''));
     return header === refused ? undefined : header;
   }
 
-  async #answer(challenge: Challenge, demand: Demand): Promise<string | undefined> {
-    const { credentials } = demand;
+  /** Forgets a token that was refused, unless another caller has replaced it already. */
+  async #forget(key: string, refused: string): Promise<void> {
+    const cached = this.#tokens.get(key);
+    const value = await cached?.token.then(
+      token => token.value,
+      () => undefined,
+    );
+    if (value === undefined || `Bearer ${value}` === refused) this.#tokens.delete(key);
+  }
+
+  async #answer(challenge: Challenge, demand: Demand, extra: readonly string[] = []): Promise<string | undefined> {
+    const { credentials } = demand.place;
     if (challenge.scheme === 'basic') return credentials?.password ? basic(credentials) : undefined;
     const key = this.#key(challenge, demand);
     const cached = this.#tokens.get(key);
@@ -75,7 +90,7 @@ export class Authenticator {
     // Another caller may have asked for the same token while this one waited.
     const present = this.#tokens.get(key);
     if (present && present !== cached) return `Bearer ${(await present.token).value}`;
-    const fresh: CachedToken = { token: this.#fetch(challenge, demand) };
+    const fresh: CachedToken = { token: this.#fetch(challenge, { ...demand, scopes: [...demand.scopes, ...extra] }) };
     this.#remember(key, fresh);
     try {
       return `Bearer ${(await fresh.token).value}`;
@@ -94,16 +109,16 @@ export class Authenticator {
     }
   }
 
-  #key(challenge: Challenge, { host, scopes, credentials }: Demand): string {
+  #key(challenge: Challenge, { place: { origin, credentials }, scopes }: Demand): string {
     const who = credentials
       ? sha256(JSON.stringify([credentials.username, credentials.password, credentials.identityToken]))
       : 'anonymous';
-    return JSON.stringify([host, challenge.parameters['realm'], challenge.parameters['service'], scopes, who]);
+    return JSON.stringify([origin, challenge.parameters['realm'], challenge.parameters['service'], scopes, who]);
   }
 
   async #fetch(challenge: Challenge, demand: Demand): Promise<{ value: string; expiresAt: number }> {
-    const url = this.#realm(challenge, demand.host);
-    const { credentials } = demand;
+    const url = this.#realm(challenge, demand.place);
+    const { credentials } = demand.place;
     const service = challenge.parameters['service'];
     const fields: [string, string][] = service === undefined ? [] : [['service', service]];
     let answer = credentials?.identityToken
@@ -121,11 +136,11 @@ export class Authenticator {
     return this.#parse(answer, url.host, demand);
   }
 
-  #realm(challenge: Challenge, host: string): URL {
+  #realm(challenge: Challenge, { host, reach }: Place): URL {
     const realm = challenge.parameters['realm'] ?? '';
     if (!URL.canParse(realm)) throw new TransientError('RegistryRefused', `${host} names no valid token server`);
     const url = new URL(realm);
-    if (url.protocol !== 'https:' && !this.#insecureOrigins.has(url.origin)) {
+    if (url.protocol !== 'https:' && !reach.allowsPlain(url)) {
       throw new TransientError(
         'RegistryRefused',
         `${host} names the token server ${url.host}, which is not https and not listed as insecure`,
@@ -134,26 +149,32 @@ export class Authenticator {
     return url;
   }
 
-  async #get(realm: URL, fields: [string, string][], { scopes, credentials }: Demand): Promise<Answer> {
+  async #get(realm: URL, fields: [string, string][], demand: Demand): Promise<Answer> {
+    const { credentials } = demand.place;
     const url = new URL(realm);
     for (const [name, value] of fields) url.searchParams.append(name, value);
-    for (const scope of scopes) url.searchParams.append('scope', scope);
+    for (const scope of demand.scopes) url.searchParams.append('scope', scope);
     const authorization: Record<string, string> = credentials?.password ? { authorization: basic(credentials) } : {};
-    return this.#send(url, { method: 'GET', headers: authorization });
+    return this.#send(url, demand.place, { method: 'GET', headers: authorization });
   }
 
-  async #post(url: URL, fields: [string, string][], { scopes }: Demand): Promise<Answer> {
+  async #post(url: URL, fields: [string, string][], { place, scopes }: Demand): Promise<Answer> {
     const form = new URLSearchParams([...fields, ['client_id', 'scantling'], ['scope', scopes.join(' ')]]);
-    return this.#send(url, {
+    return this.#send(url, place, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: form.toString(),
     });
   }
 
-  async #send(url: URL, o: { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string }): Promise<Answer> {
+  async #send(
+    url: URL,
+    place: Place,
+    o: { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string },
+  ): Promise<Answer> {
+    const leave = await this.#pace.enter(url.host, { stream: false, maxWaitMs: this.#maxWaitMs });
     try {
-      const response = await this.#dispatcher.request({
+      const response = await this.#connections.dispatcherFor(url, place.reach.certificatesFor(url, place)).request({
         origin: url.origin,
         path: url.pathname + url.search,
         method: o.method,
@@ -172,21 +193,27 @@ export class Authenticator {
       return { status: response.statusCode, text: Buffer.concat(chunks).toString('utf8'), retryAfter: [retryAfter].flat()[0] };
     } catch (error) {
       throw new TryAgain('RegistryUnavailable', `token server ${url.host}: ${messageOf(error)}`, { cause: error });
+    } finally {
+      leave();
     }
   }
 
   #parse(answer: Answer, server: string, demand: Demand): { value: string; expiresAt: number } {
+    const asked = parseRetryAfter(answer.retryAfter, this.#now());
     if (answer.status === 429 || answer.status >= 500) {
-      const retryAfterMs = parseRetryAfter(answer.retryAfter, this.#now());
+      const paced = answer.status === 429 || (answer.status === 503 && asked !== undefined);
+      const retryAfterMs = paced ? this.#pace.pause(server, asked) : asked;
       throw new TryAgain('RegistryUnavailable', `token server ${server} answers ${answer.status}`, { retryAfterMs });
     }
     if (answer.status !== 200) {
-      const given = demand.credentials ? 'the credentials' : 'access without credentials';
+      const { credentials, host } = demand.place;
+      const given = credentials ? 'the credentials' : 'access without credentials';
       throw new TransientError(
         'RegistryAccessDenied',
-        `token server ${server} of ${demand.host} refuses ${given} for ${demand.scopes.join(' ')} (${answer.status})`,
+        `token server ${server} of ${host} refuses ${given} for ${demand.scopes.join(' ')} (${answer.status})`,
       );
     }
+    this.#pace.served(server);
     const body = parseObject(answer.text);
     const value = body['token'] ?? body['access_token'];
     // The value goes into a header.
@@ -202,6 +229,25 @@ interface Answer {
   status: number;
   text: string;
   retryAfter: string | undefined;
+}
+
+/** What the registry asks for beyond the demand, on the same repositories: for a deletion some want `delete`, some `*`. */
+function extraScopes({ scopes }: Demand, asked: string): string[] {
+  const repositories = new Set(scopes.map(scope => scope.split(':').slice(0, -1).join(':')));
+  const known = asked.split(' ').filter(scope => repositories.has(scope.split(':').slice(0, -1).join(':')));
+  return known.filter(scope => !scopes.some(own => covers(own, scope)));
+}
+
+function covers(own: string, scope: string): boolean {
+  const cut = scope.lastIndexOf(':');
+  const actions = own.slice(own.lastIndexOf(':') + 1).split(',');
+  return (
+    own.slice(0, own.lastIndexOf(':')) === scope.slice(0, cut) &&
+    scope
+      .slice(cut + 1)
+      .split(',')
+      .every(action => actions.includes(action))
+  );
 }
 
 function basic(credentials: Credentials): string {

@@ -1,96 +1,107 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
-import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
+import type { Readable } from 'node:stream';
 import { TransientError, messageOf } from '../api/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
-import type { Credentials } from './credentials.ts';
+import { Connections } from './connections.ts';
+import type { ProxySettings } from './proxy.ts';
+import { Pace } from './pace.ts';
+import type { Sleep } from './pace.ts';
+import type { Place } from './places.ts';
+import { errorWords, refusalOf } from './refusal.ts';
 import { TryAgain, parseRetryAfter } from './retry.ts';
 import { Authenticator } from './tokens.ts';
 
 export interface Call {
-  method: 'GET' | 'HEAD' | 'POST' | 'PUT';
-  host: string;
-  repository: string;
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  place: Place;
   /** Path with query on the host, or the absolute URL of an upload session. */
   target: string;
-  actions: 'pull' | 'pull,push';
+  actions: 'pull' | 'pull,push' | 'pull,delete';
   /** Another repository of the same host that the call reads (a mount). */
   alsoPull?: string;
-  credentials: Credentials | undefined;
   headers?: Record<string, string>;
   /** A stream is sent once: where the call would have to be sent again, TryAgain is thrown. */
   body?: Uint8Array | Readable;
+  /** Statuses that the caller handles; all others are thrown. */
+  accept: readonly number[];
   /** Milliseconds until headers and body must be through; without it only idle time is bounded. */
   deadlineMs?: number;
+  /** Milliseconds that the registry may take to answer once it has everything; default: the transport's idle time. */
+  answerMs?: number;
+  /** The answer's body is a blob that is read while other requests go on. */
+  stream?: boolean;
+  /** The longest pause that a host may want before this call is given up. */
+  maxWaitMs?: number;
 }
 
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
   body: Dispatcher.ResponseData['body'];
-  /** True when another URL than the registry's own gave the answer: its 404 says nothing of the registry's content. */
+  /** True when another host than the registry gave the answer: its 404 says nothing of the registry's content. */
   redirected: boolean;
+  /** What the registry said for a status of 400 and more, whose body is read already. */
+  words: string;
+}
+
+export interface TransportOptions {
+  userAgent: string;
+  proxy?: ProxySettings | undefined;
+  /** PEM of authorities trusted for all hosts. */
+  ca?: string | undefined;
+  /** Milliseconds without a byte after which a connection counts as broken. */
+  idleMs: number;
+  /** The longest pause that a host may want before a call is given up, unless the call says another. */
+  maxWaitMs: number;
+  now: () => number;
+  random: () => number;
+  sleep: Sleep;
 }
 
 const maxRedirects = 5;
-const idleMs = 30_000;
-const connectMs = 10_000;
-/** Enough for the layers of one image at a time, few enough for a registry's rate limit. */
-const connectionsPerHost = 16;
+const maxWordsBytes = 64 * 1024;
 
-/** HTTP to registries: origin, authorization, redirects, metrics, and the sorting of answers into final ones and those to try again. */
+/** HTTP to registries: authorization, redirects, the pace of each host, metrics, and the sorting of answers into final ones and those to try again. */
 export class RegistryTransport {
-  readonly #insecureHosts: ReadonlySet<string>;
-  readonly #insecureOrigins: ReadonlySet<string>;
-  readonly #userAgent: string;
-  readonly #agent: Agent;
+  readonly #o: TransportOptions;
+  readonly #connections: Connections;
+  readonly #pace: Pace;
   readonly #authenticator: Authenticator;
-  readonly #now: () => number;
 
-  constructor(options: { insecureHosts: ReadonlySet<string>; userAgent: string; now: () => number }) {
-    this.#insecureHosts = options.insecureHosts;
-    this.#insecureOrigins = new Set([...options.insecureHosts].map(host => new URL(`http://${host}`).origin));
-    this.#userAgent = options.userAgent;
-    this.#now = options.now;
-    this.#agent = new Agent({
-      connections: connectionsPerHost,
-      headersTimeout: idleMs,
-      bodyTimeout: idleMs,
-      connect: { timeout: connectMs },
-    });
-    this.#authenticator = new Authenticator({
-      dispatcher: this.#agent,
-      insecureOrigins: this.#insecureOrigins,
-      now: options.now,
-    });
+  constructor(options: TransportOptions) {
+    this.#o = options;
+    this.#connections = new Connections(options);
+    this.#pace = new Pace(options);
+    this.#authenticator = new Authenticator({ connections: this.#connections, pace: this.#pace, ...options });
   }
 
   /**
    * One try: authorises, follows redirects of GET and HEAD. The caller must read or dump the body.
-   * @throws TryAgain for a failed connection, 408, 429 and 5xx; TransientError `RegistryAccessDenied` for 401 and 403.
+   * @throws TryAgain for what may pass in a moment; TransientError for what the registry refuses, with its own words.
    */
   async send(call: Call): Promise<Answer> {
+    const { place } = call;
     const url = this.#url(call);
-    const own = url.origin === this.#origin(call.host);
-    const demand = { host: call.host, scopes: scopesOf(call), credentials: call.credentials };
+    const own = url.origin === place.origin;
+    const demand = { place, scopes: scopesOf(call) };
     let authorization = own ? await this.#authenticator.header(demand) : undefined;
     let answer = await this.#exchange(url, call, authorization);
     if (answer.status === 401 && own) {
       await dump(answer);
       const header = [answer.headers['www-authenticate']].flat().join(', ');
       authorization = await this.#authenticator.challenged(demand, header, authorization);
-      if (authorization === undefined) throw denied(call, 401);
+      if (authorization === undefined) throw denied(call, 401, '');
       // A stream is spent: the whole step starts again, now with the authorization known.
       if (call.body !== undefined && !(call.body instanceof Uint8Array))
-        throw new TryAgain('RegistryUnavailable', `${call.host} asked for authorization late`);
+        throw new TryAgain('RegistryUnavailable', `${place.host} asked for authorization late`);
       answer = await this.#exchange(url, call, authorization);
     }
     return this.#follow(url, call, authorization, answer);
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.#connections.close();
   }
 
   async #follow(start: URL, call: Call, authorization: string | undefined, first: Answer): Promise<Answer> {
@@ -100,74 +111,78 @@ export class RegistryTransport {
       await dump(answer);
       const location = answer.headers.location;
       if (hops === maxRedirects || location === undefined || !URL.canParse(location, url.href)) {
-        throw new TryAgain('RegistryUnavailable', `${call.host} redirects without end or to nowhere`);
+        throw new TryAgain('RegistryUnavailable', `${call.place.host} redirects without end or to nowhere`);
       }
       const next = new URL(location, url.href);
-      this.#refuseClearText(next, call.host);
+      refuseClearText(next, call.place);
       const same = next.origin === start.origin;
       answer = { ...(await this.#exchange(next, call, same ? authorization : undefined)), redirected: !same };
       url = next;
     }
-    return this.#sort(answer, call);
+    return this.#sort(url, answer, { call, authorization });
   }
 
-  async #sort(answer: Answer, call: Call): Promise<Answer> {
+  /** Takes note of the host's pace; hands back what the caller handles, throws the rest. */
+  async #sort(url: URL, answer: Answer, o: { call: Call; authorization: string | undefined }): Promise<Answer> {
+    const { status, redirected } = answer;
+    const { call } = o;
+    const retryAfterMs = this.#paced(url.host, answer);
+    if (call.accept.includes(status) && status < 400) return answer;
+    const words = errorWords(await said(answer), secretsOf(call.place, o.authorization));
+    if (call.accept.includes(status) && !redirected) return { ...answer, words };
+    const { reason, passing } = refusalOf(status, words, redirected);
+    if (reason === 'RegistryAccessDenied') throw denied(call, status, words);
+    const where = redirected ? `${call.place.host} redirects to a place that answers` : `${call.place.host} answers`;
+    const message = `${where} ${status} to ${describe(call)}${words === '' ? '' : `: ${words}`}`;
+    throw passing ? new TryAgain(reason, message, { retryAfterMs }) : new TransientError(reason, message);
+  }
+
+  /** Milliseconds that the host wants to be left alone, if it does: for all callers when it says that it is asked too much. */
+  #paced(host: string, answer: Answer): number | undefined {
     const { status } = answer;
-    if (status === 401 || status === 403) {
-      await dump(answer);
-      throw answer.redirected
-        ? new TryAgain('RegistryUnavailable', `${call.host} redirects to a place that answers ${status}`)
-        : denied(call, status);
-    }
-    if (status === 408 || status === 429 || status >= 500) {
-      await dump(answer);
-      const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], this.#now());
-      throw new TryAgain('RegistryUnavailable', `${call.host} answers ${status} to ${describe(call)}`, { retryAfterMs });
-    }
-    return answer;
+    if (status < 400) this.#pace.served(host);
+    const asked = parseRetryAfter(answer.headers['retry-after'], this.#o.now());
+    if (status === 429 || (status === 503 && asked !== undefined)) return this.#pace.pause(host, asked);
+    return status >= 400 ? asked : undefined;
   }
 
   async #exchange(url: URL, call: Call, authorization: string | undefined): Promise<Answer> {
+    const { place } = call;
+    const maxWaitMs = call.maxWaitMs ?? this.#o.maxWaitMs;
+    const leave = await this.#pace.enter(url.host, { stream: call.stream ?? false, maxWaitMs });
+    const labels = { host: place.host, method: call.method };
     try {
-      const response = await this.#agent.request({
+      const response = await this.#connections.dispatcherFor(url, place.reach.certificatesFor(url, place)).request({
         origin: url.origin,
         path: url.pathname + url.search,
         method: call.method,
         headers: {
-          'user-agent': this.#userAgent,
+          'user-agent': this.#o.userAgent,
           ...call.headers,
           ...(authorization === undefined ? {} : { authorization }),
         },
         body: call.body ?? null,
         signal: call.deadlineMs === undefined ? null : AbortSignal.timeout(call.deadlineMs),
+        ...(call.answerMs === undefined ? {} : { headersTimeout: call.answerMs }),
       });
-      metrics.registryRequests.inc({ host: call.host, method: call.method, code: String(response.statusCode) });
-      return { status: response.statusCode, headers: response.headers, body: response.body, redirected: false };
+      metrics.registryRequests.inc({ ...labels, code: String(response.statusCode) });
+      response.body.once('close', leave);
+      return { status: response.statusCode, headers: response.headers, body: response.body, redirected: false, words: '' };
     } catch (error) {
-      metrics.registryRequests.inc({ host: call.host, method: call.method, code: 'error' });
+      leave();
+      metrics.registryRequests.inc({ ...labels, code: 'error' });
       if (error instanceof TryAgain || error instanceof TransientError) throw error;
-      throw new TryAgain('RegistryUnavailable', `${call.host}: ${describe(call)}: ${messageOf(error)}`, { cause: error });
+      throw new TryAgain('RegistryUnavailable', `${place.host}: ${describe(call)}: ${messageOf(error)}`, { cause: error });
     }
   }
 
-  #url(call: Call): URL {
-    const url = new URL(call.target, this.#origin(call.host));
-    this.#refuseClearText(url, call.host);
+  /** Where a call goes: below its place's origin unless it says another. A registry behind a proxy may name itself with http; that is it too. */
+  #url({ target, place }: Call): URL {
+    const url = new URL(target, place.origin);
+    const origin = new URL(place.origin);
+    if (url.protocol === 'http:' && origin.protocol === 'https:' && url.host === origin.host) url.protocol = 'https:';
+    refuseClearText(url, place);
     return url;
-  }
-
-  #origin(host: string): string {
-    // Docker Hub's images are named docker.io and served elsewhere.
-    const server = host === 'docker.io' || host === 'index.docker.io' ? 'registry-1.docker.io' : host;
-    return new URL(`${this.#insecureHosts.has(host) ? 'http' : 'https'}://${server}`).origin;
-  }
-
-  #refuseClearText(url: URL, host: string): void {
-    if (url.protocol === 'https:' || this.#insecureOrigins.has(url.origin)) return;
-    throw new TransientError(
-      'RegistryRefused',
-      `${host} sends to ${url.protocol}//${url.host}, which is not https and not listed as insecure`,
-    );
   }
 }
 
@@ -180,20 +195,51 @@ export async function dump(answer: Answer): Promise<void> {
   }
 }
 
-function scopesOf(call: Call): string[] {
-  const own = `repository:${call.repository}:${call.actions}`;
-  return call.alsoPull === undefined || call.alsoPull === call.repository ? [own] : [own, `repository:${call.alsoPull}:pull`];
+/** The beginning of a refusal's body; what is cut or late is not worth another error. */
+async function said(answer: Answer): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of answer.body) {
+      chunks.push(chunk as Uint8Array);
+      if ((size += (chunk as Uint8Array).length) > maxWordsBytes) break;
+    }
+  } catch {
+    // The status has come, and it decides.
+  }
+  return Buffer.concat(chunks);
 }
 
-function denied(call: Call, status: number): TransientError {
-  const who = call.credentials ? 'the credentials in use' : 'no credentials were given';
-  const action = call.actions === 'pull' ? 'pull' : 'push';
-  return new TransientError('RegistryAccessDenied', `${call.host} denies ${action} on ${call.repository} (${status}, ${who})`);
+function refuseClearText(url: URL, { host, reach }: Place): void {
+  if (url.protocol === 'https:' || reach.allowsPlain(url)) return;
+  throw new TransientError(
+    'RegistryRefused',
+    `${host} sends to ${url.protocol}//${url.host}, which is not https and not listed as insecure`,
+  );
 }
 
-function describe(call: Call): string {
-  // Upload sessions carry state in their query, which helps nobody.
-  return `${call.method} ${call.repository}${/\/(manifests|blobs)\/[^?]*/.exec(call.target)?.[0] ?? ''}`;
+function scopesOf({ place: { repository }, actions, alsoPull }: Call): string[] {
+  const own = `repository:${repository}:${actions}`;
+  return alsoPull === undefined || alsoPull === repository ? [own] : [own, `repository:${alsoPull}:pull`];
+}
+
+function secretsOf({ credentials }: Place, authorization: string | undefined): string[] {
+  const given = credentials ? [credentials.password, credentials.identityToken ?? ''] : [];
+  return authorization === undefined ? given : [...given, authorization.replace(/^\w+ /, '')];
+}
+
+function denied(call: Call, status: number, words: string): TransientError {
+  const who = call.place.credentials ? 'the credentials in use' : 'no credentials were given';
+  const action = { pull: 'pull', 'pull,push': 'push', 'pull,delete': 'deletion' }[call.actions];
+  const quote = words === '' ? '' : `: ${words}`;
+  const message = `${call.place.host} denies ${action} on ${call.place.repository} (${status}, ${who})${quote}`;
+  return new TransientError('RegistryAccessDenied', message);
+}
+
+function describe({ method, place, target }: Call): string {
+  // Upload sessions carry state in their path and query, which helps nobody.
+  const part = /\/(manifests|blobs|referrers)\/(uploads\b|[^?]*)/.exec(target)?.[0] ?? '';
+  return `${method} ${place.repository}${part}`;
 }
 
 function isRedirect(status: number): boolean {
