@@ -14,6 +14,7 @@ import { type Problems, collectProblems } from './problems.ts';
 import { requestedInputs } from './repository-path.ts';
 import { renderUnits } from './units.ts';
 import { renderUsers } from './users.ts';
+import { lintWorkloads } from './workload-lint.ts';
 import { renderWorkloads } from './workloads.ts';
 
 export interface RenderInput {
@@ -75,7 +76,7 @@ export function render({ definition, spec, inputs, workloadImages = new Map(), d
     },
     layers: layers.map(({ bytes }) => bytes),
     ...(buildContext ? { buildContext } : {}),
-    warnings: [...warnings, ...findings],
+    warnings: [...warnings, ...lintWorkloads(spec), ...findings],
   };
 }
 
