@@ -6,7 +6,7 @@ import { buildName, builderVersion } from '../build/name.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
 
 export interface BuildRequest {
-  /** The base image as status.base has it. */
+  /** The base image with its digest, as in status.base. */
   base: { image: string; digest: string };
   /** Of the context. */
   context: string;
@@ -14,10 +14,11 @@ export interface BuildRequest {
 }
 
 /** The name of the ImageBuild of these inputs. */
-export function requestedBuildName(definition: SystemDefinition, request: BuildRequest): string {
+export function requestedBuildName(definition: SystemDefinition, request: Pick<BuildRequest, 'base' | 'context'>): string {
   const { base, context } = request;
   const output = definition.spec.output.repository;
-  return buildName(definition.metadata.name, { context, base: baseReference(base), output, builderVersion });
+  const platforms = platformsOf(definition.spec);
+  return buildName(definition.metadata.name, { context, base: baseReference(base), output, ...platforms, builderVersion });
 }
 
 /** The whole object, owned by the definition. */
@@ -41,6 +42,7 @@ export function requestedBuild(definition: SystemDefinition, request: BuildReque
       context: request.context,
       base: baseReference(request.base),
       output: { repository, ...(pushSecretRef ? { pushSecretRef } : {}) },
+      ...platformsOf(spec),
       execution: executionOf(definition.spec),
       builderVersion,
     },
@@ -49,6 +51,11 @@ export function requestedBuild(definition: SystemDefinition, request: BuildReque
 
 function baseReference({ image, digest }: { image: string; digest: string }): string {
   return `${repositoryOf(parseReference(image))}@${digest}`;
+}
+
+/** The order in which they are listed means nothing. */
+function platformsOf({ platforms }: SystemDefinitionSpec): { platforms?: string[] } {
+  return platforms ? { platforms: platforms.toSorted() } : {};
 }
 
 /** How the definition wants to be built: all of spec.build that changes nothing in the result. */

@@ -1,25 +1,39 @@
-/** What the definition controller remembers of the objects that wake it. Its own status writes are in none of it. */
+/** What the definition controller remembers of the objects that wake it. */
+import { conditionOf } from '../api/conditions.ts';
 import type { ImageBuild } from '../api/image-build.ts';
-import { requestedAt } from '../api/names.ts';
+import { approveBase, requestedAt } from '../api/names.ts';
 import type { SystemDefinition, SystemDefinitionSpec } from '../api/system-definition.ts';
 import type { SystemSource } from '../api/system-source.ts';
 import type { StoredObject } from '../kube/store.ts';
+import { outputKey } from './output-conflict.ts';
 
 export interface DefinitionView extends StoredObject {
   generation: number;
+  createdAt: string;
   requestedAt?: string;
+  approvedBase?: string;
   /** The SystemSource whose repository it reads. */
   source?: string;
   /** The SystemSource whose every new revision it reads, because it names none of its own. */
   followedSource?: string;
+  /** The SystemDefinition that it is based on. */
+  base?: string;
+  /** Its output repository, equal for equal ones. */
+  output: string;
+  /** status.image: the only thing here that its controller writes itself, for those that are based on it. */
+  image?: string;
 }
 
 export interface BuildView extends StoredObject {
   definition: string;
+  generation: number;
   phase?: string;
   attempts?: number;
   digest?: string;
   failure?: string;
+  handledRequest?: string;
+  /** What it says of itself while it is not done. */
+  says?: string;
 }
 
 export interface SourceView extends StoredObject {
@@ -27,33 +41,47 @@ export interface SourceView extends StoredObject {
   lastAppliedRevision?: string;
 }
 
-/** Indexes of the store of DefinitionViews that watchDefinitions needs. */
+/** Indexes of the store of DefinitionViews. */
 export const definitionIndexes = {
   source: (view: DefinitionView): readonly string[] => (view.source === undefined ? [] : [view.source]),
   followedSource: (view: DefinitionView): readonly string[] => (view.followedSource === undefined ? [] : [view.followedSource]),
+  base: (view: DefinitionView): readonly string[] => (view.base === undefined ? [] : [view.base]),
+  output: (view: DefinitionView): readonly string[] => [view.output],
 };
 
-export function projectDefinition({ metadata, spec }: SystemDefinition): DefinitionView {
+export function projectDefinition({ metadata, spec, status }: SystemDefinition): DefinitionView {
   const requested = metadata.annotations?.[requestedAt];
+  const approved = metadata.annotations?.[approveBase];
   const followed = followedSource(spec);
   const source = readsRepository(spec) ? spec.sourceRef?.name : undefined;
+  const base = spec.base.definitionRef?.name;
   return {
     ...stored(metadata),
     generation: metadata.generation ?? 0,
+    createdAt: metadata.creationTimestamp ?? '',
     ...(requested === undefined ? {} : { requestedAt: requested }),
+    ...(approved === undefined ? {} : { approvedBase: approved }),
     ...(source === undefined ? {} : { source }),
     ...(followed === undefined ? {} : { followedSource: followed }),
+    ...(base === undefined ? {} : { base }),
+    output: outputKey(spec.output.repository),
+    ...(status?.image === undefined ? {} : { image: status.image }),
   };
 }
 
 export function projectBuild({ metadata, spec, status }: ImageBuild): BuildView {
+  const { phase, attempts, image, failure, lastHandledReconcileAt, conditions } = status ?? {};
+  const says = phase === 'Pending' || phase === 'Building' ? conditionOf(conditions, 'Ready')?.message : undefined;
   return {
     ...stored(metadata),
     definition: spec.definitionRef.name,
-    ...(status?.phase === undefined ? {} : { phase: status.phase }),
-    ...(status?.attempts === undefined ? {} : { attempts: status.attempts }),
-    ...(status?.image === undefined ? {} : { digest: status.image.digest }),
-    ...(status?.failure === undefined ? {} : { failure: status.failure.message }),
+    generation: metadata.generation ?? 0,
+    ...(phase === undefined ? {} : { phase }),
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(image === undefined ? {} : { digest: image.digest }),
+    ...(failure === undefined ? {} : { failure: failure.message }),
+    ...(lastHandledReconcileAt === undefined ? {} : { handledRequest: lastHandledReconcileAt }),
+    ...(says === undefined ? {} : { says }),
   };
 }
 

@@ -1,41 +1,39 @@
-/** SystemDefinition: resolve the base, render, push the context, ask for the build, follow it. One status write a pass. */
-import { TransientError, WaitingError } from '../api/errors.ts';
+/** SystemDefinition: resolve the images, render, push the context, ask for the build, follow it. One status write a pass. */
+import { StallingError, WaitingError } from '../api/errors.ts';
 import { type ImageBuild, imagebuilds } from '../api/image-build.ts';
 import { documentAnnotation, fieldManagers, requestedAt } from '../api/names.ts';
 import { type SystemDefinition, type SystemDefinitionStatus, systemdefinitions } from '../api/system-definition.ts';
-import type { KubeObject } from '../api/meta.ts';
-import type { Resource } from '../api/resource.ts';
 import { systemsources } from '../api/system-source.ts';
-import { baseInfo } from '../build/base.ts';
 import { type Context, contextDigest, pushContext } from '../build/context.ts';
 import type { Client } from '../kube/client.ts';
-import type { Reconcile, ReconcileContext } from '../kube/controller.ts';
-import { isNotFound } from '../kube/errors.ts';
+import type { Reconcile, ReconcileContext, Result } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import type { DockerConfig } from '../registry/credentials.ts';
-import { NotFoundError } from '../registry/errors.ts';
+import { findObject } from '../kube/find-object.ts';
+import type { Store } from '../kube/store.ts';
+import { type DockerConfig, mergeCredentials } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
-import { requestedBuild, requestedBuildName } from './build-request.ts';
+import { BaseChecks } from './base-checks.ts';
+import { baseCycle } from './base-cycle.ts';
+import { outcomeOf } from './build-outcome.ts';
+import { requestedBuild } from './build-request.ts';
 import type { Input } from './files.ts';
+import { FollowedImages } from './followed-images.ts';
+import { type InputImages, resolveImages } from './input-images.ts';
 import { type InputTree, collectInputs } from './inputs.ts';
-import { followedSource } from './projection.ts';
+import { outputHolder, outputKey } from './output-conflict.ts';
+import { type DefinitionView, followedSource } from './projection.ts';
 import type { DefinitionReason } from './reasons.ts';
-import { render } from './render.ts';
+import { type Rendered, render } from './render.ts';
+import { type KnownContext, RenderedContexts } from './rendered-contexts.ts';
 import { requestedInputs } from './repository-path.ts';
-import {
-  type Present,
-  failedStatus,
-  followingStatus,
-  isTransition,
-  outcomeOf,
-  statusDiffers,
-  suspendedStatus,
-  transitionEvent,
-} from './status.ts';
+import { type News, type Present, failedStatus, followingStatus, newsOf, statusDiffers, suspendedStatus } from './status.ts';
+import { alignExecution, askAgain, findBuild } from './wanted-build.ts';
 
 export interface DefinitionDependencies {
   client: Client;
   registry: Registry;
+  /** All definitions, with definitionIndexes. */
+  definitions: Store<DefinitionView>;
   /** A source's repository at `main@sha1:<40 hex>`. */
   openRevision: (source: string, revision: string) => Promise<InputTree>;
   /** The registry credentials of a Secret in the operator's namespace; undefined when none is named. */
@@ -43,26 +41,35 @@ export interface DefinitionDependencies {
   events: Pick<EventRecorder, 'record'>;
   /** Epoch ms. */
   now: () => number;
+  /** Milliseconds that never go back. */
+  clock: () => number;
+  /** In [0, 1). */
+  random: () => number;
 }
 
-/** What a definition that follows a source rendered to last. Only saves work: without it the same is rendered again. */
-type Rendered = Map<string, { generation: number | undefined; revision: string; contextDigest: string }>;
+/** What passes share. Nothing of it is needed: without it, the same is looked up and rendered again. */
+interface Shared {
+  followed: FollowedImages;
+  checks: BaseChecks;
+  rendered: RenderedContexts;
+}
 
 /** How long a source may take to appear or to apply its first revision; its change wakes the definition sooner. */
 const sourceRecheckMs = 60_000;
-/** The garbage collector takes the builds of a deleted definition in about this time. */
-const collectionRecheckMs = 5_000;
 
 export function createDefinitionReconciler(dependencies: DefinitionDependencies): { reconcile: Reconcile } {
-  const rendered: Rendered = new Map();
+  const { client, registry, clock, random } = dependencies;
+  const shared: Shared = {
+    followed: new FollowedImages({ registry, now: clock, random }),
+    checks: new BaseChecks(registry),
+    rendered: new RenderedContexts(),
+  };
   return {
     reconcile: async (name, context) => {
-      const definition = await find(dependencies.client, systemdefinitions, name);
-      if (!definition || definition.metadata.deletionTimestamp !== undefined) {
-        rendered.delete(name);
-        return;
-      }
-      await new Pass(dependencies, rendered, definition, context).run();
+      const definition = await findObject(client, systemdefinitions, name);
+      if (definition && definition.metadata.deletionTimestamp === undefined)
+        return new Pass(dependencies, shared, definition, context).run();
+      shared.rendered.forget(name);
     },
   };
 }
@@ -70,21 +77,21 @@ export function createDefinitionReconciler(dependencies: DefinitionDependencies)
 /** One look at one definition. */
 class Pass {
   readonly #o: DefinitionDependencies;
-  readonly #rendered: Rendered;
+  readonly #shared: Shared;
   readonly #definition: SystemDefinition;
   readonly #context: ReconcileContext;
   /** What the pass found so far, for the status when it ends early. */
-  readonly #found: Partial<Present> = {};
-  #credentials: Promise<DockerConfig | undefined> | undefined;
+  readonly #found: { images?: InputImages } = {};
+  readonly #secrets = new Map<string | undefined, Promise<DockerConfig | undefined>>();
 
-  constructor(dependencies: DefinitionDependencies, rendered: Rendered, definition: SystemDefinition, context: ReconcileContext) {
+  constructor(dependencies: DefinitionDependencies, shared: Shared, definition: SystemDefinition, context: ReconcileContext) {
     this.#o = dependencies;
-    this.#rendered = rendered;
+    this.#shared = shared;
     this.#definition = definition;
     this.#context = context;
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<Result | void> {
     const now = (): Date => new Date(this.#o.now());
     if (this.#definition.spec.build.suspend) return this.#write(suspendedStatus(this.#definition, now()));
     let present: Present;
@@ -92,45 +99,68 @@ class Pass {
       present = await this.#advance();
     } catch (error) {
       await this.#write(failedStatus(this.#definition, this.#found, error, now()));
-      throw error;
+      throw this.#following(error);
     }
     await this.#write(followingStatus(this.#definition, present, now()));
     const outcome = outcomeOf(present.build, present.revision);
-    if (outcome.kind === 'Failed') throw outcome.error;
+    if (outcome.kind === 'Failed') throw this.#following(outcome.error);
+    const { againMs } = present.images;
+    return againMs === undefined ? undefined : { requeueAfterMs: againMs };
+  }
+
+  /** What a person is asked to change may also end when a followed image changes. */
+  #following(error: unknown): unknown {
+    const lookAgainMs = this.#found.images?.againMs;
+    if (!(error instanceof StallingError) || lookAgainMs === undefined) return error;
+    return new StallingError(error.reason, error.message, { cause: error, lookAgainMs });
   }
 
   async #advance(): Promise<Present> {
-    const base = await this.#resolveBase();
-    this.#found.base = base;
+    this.#refuseCircle();
+    this.#refuseForeignOutput();
+    const images = await this.#resolveImages();
+    this.#found.images = images;
     const revision = await this.#revision();
-    const known = this.#knownContext(revision);
-    const found = known === undefined ? undefined : await this.#findBuild(base, known);
-    if (known !== undefined && found) return { base, contextDigest: known, build: await this.#passOnRequest(found), revision };
+    const known = this.#knownContext(images, revision);
+    const found = known && (await findBuild(this.#o.client, this.#definition, { ...images, context: known.contextDigest }));
+    if (known && found) return { ...known, images, build: await this.#tend(found), revision };
 
-    const context = await this.#render(revision);
-    const digest = contextDigest(context);
-    const source = followedSource(this.#definition.spec);
-    if (source !== undefined && revision !== undefined) {
-      this.#rendered.set(this.#name, { generation: this.#definition.metadata.generation, revision, contextDigest: digest });
-    }
-    const build = (await this.#findBuild(base, digest)) ?? (await this.#createBuild(base, context, revision));
-    return { base, contextDigest: digest, build: await this.#passOnRequest(build), revision };
+    const context = await this.#render(images, revision);
+    const rendered: KnownContext = { contextDigest: contextDigest(context), findings: context.warnings };
+    if (followedSource(this.#definition.spec) !== undefined)
+      this.#shared.rendered.remember(this.#definition, { ...images, revision }, rendered);
+    const build =
+      (await findBuild(this.#o.client, this.#definition, { ...images, context: rendered.contextDigest })) ??
+      (await this.#createBuild(images, context, revision));
+    return { ...rendered, images, build: await this.#tend(build), revision };
   }
 
-  /** The base by digest: resolved when the spec changed or on request, and otherwise as it was. */
-  async #resolveBase(): Promise<{ image: string; digest: string }> {
-    const { image = '' } = this.#definition.spec.base;
-    const before = this.#definition.status?.base;
-    if (this.#isSettled && before?.image === image && before.digest !== undefined) return { image, digest: before.digest };
-    const auth = await this.#auth();
-    try {
-      const { reference, digest } = await this.#o.registry.resolve(image, auth);
-      await baseInfo(this.#o.registry, reference, auth);
-      return { image, digest };
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error;
-      throw new TransientError('BaseNotFound', `base image ${image}: ${error.message}`, { cause: error });
-    }
+  #refuseCircle(): void {
+    const { definitions } = this.#o;
+    const own = this.#definition.spec.base.definitionRef?.name;
+    const path = baseCycle(this.#name, name => (name === this.#name ? own : definitions.get(name)?.base));
+    if (!path) return;
+    const message = `spec.base.definitionRef: the definitions are based on each other: ${path.join(' → ')}; give one of them a base.image`;
+    throw new StallingError('BaseCycle' satisfies DefinitionReason, message);
+  }
+
+  #refuseForeignOutput(): void {
+    const { metadata, spec } = this.#definition;
+    const own = { name: this.#name, createdAt: metadata.creationTimestamp ?? '' };
+    const holder = outputHolder(own, this.#o.definitions.byIndex('output', outputKey(spec.output.repository)));
+    if (holder === undefined) return;
+    const message = `spec.output.repository: ${spec.output.repository} is the output of SystemDefinition ${holder}, which is older; choose another repository`;
+    throw new StallingError('OutputConflict' satisfies DefinitionReason, message);
+  }
+
+  async #resolveImages(): Promise<InputImages> {
+    const { client } = this.#o;
+    const { spec, status } = this.#definition;
+    const push = await this.#credentials(spec.output.pushSecretRef?.name);
+    const auth = mergeCredentials(await this.#credentials(spec.base.pullSecretRef?.name), push);
+    // A build was asked for: all that comes before it was good.
+    const accepted = this.#isSettled && status?.latestBuild !== undefined;
+    return resolveImages({ client, ...this.#shared }, this.#definition, { auth, force: this.#isRequested, accepted });
   }
 
   /** The revision that the definition stands for: its own, or that of the source it reads. */
@@ -138,7 +168,7 @@ class Pass {
     const { spec } = this.#definition;
     const name = followedSource(spec);
     if (name === undefined) return spec.sourceRef?.revision;
-    const source = await find(this.#o.client, systemsources, name);
+    const source = await findObject(this.#o.client, systemsources, name);
     const revision = source?.status?.lastAppliedRevision;
     if (revision !== undefined) return revision;
     const why = source ? 'has not applied a revision yet' : 'does not exist; apply it or correct the name';
@@ -149,17 +179,17 @@ class Pass {
     );
   }
 
-  /** The digest that rendering would give, when that is known without rendering. */
-  #knownContext(revision: string | undefined): string | undefined {
+  /** What rendering would give, when that is known without rendering. */
+  #knownContext(images: InputImages, revision: string | undefined): KnownContext | undefined {
     if (!this.#isSettled) return undefined;
-    if (followedSource(this.#definition.spec) === undefined) return this.#definition.status?.contextDigest;
-    const last = this.#rendered.get(this.#name);
-    return last?.generation === this.#definition.metadata.generation && last?.revision === revision
-      ? last?.contextDigest
-      : undefined;
+    const { spec, status } = this.#definition;
+    if (followedSource(spec) !== undefined) return this.#shared.rendered.recall(this.#definition, { ...images, revision });
+    const before = status?.workloadImages ?? [];
+    const same = before.length === images.workloads.size && before.every(w => images.workloads.get(w.image) === w.digest);
+    return same && status?.contextDigest !== undefined ? { contextDigest: status.contextDigest } : undefined;
   }
 
-  async #render(revision: string | undefined): Promise<Context> {
+  async #render({ workloads }: InputImages, revision: string | undefined): Promise<Rendered> {
     const { metadata, spec } = this.#definition;
     const document = metadata.annotations?.[documentAnnotation];
     const requests = requestedInputs(spec, document);
@@ -168,43 +198,25 @@ class Pass {
       requests.length > 0 && source !== undefined && revision !== undefined
         ? await collectInputs(requests, await this.#o.openRevision(source, revision), { revision, document })
         : new Map<string, Input>();
-    return render({ definition: this.#name, spec, inputs, document });
+    return render({ definition: this.#name, spec, inputs, document, workloadImages: workloads });
   }
 
-  /** The ImageBuild of these inputs, if it exists and is this definition's. */
-  async #findBuild(base: { image: string; digest: string }, digest: string): Promise<ImageBuild | undefined> {
-    const build = await find(this.#o.client, imagebuilds, requestedBuildName(this.#definition, { base, context: digest }));
-    if (!build) return undefined;
-    const owned = build.metadata.ownerReferences?.some(owner => owner.uid === this.#definition.metadata.uid) ?? false;
-    if (owned && build.metadata.deletionTimestamp === undefined) return build;
-    const message = `ImageBuild ${build.metadata.name} is not this definition's, or is being deleted; it is made again when it is gone`;
-    throw new WaitingError('BuildNotOwned' satisfies DefinitionReason, message, collectionRecheckMs);
-  }
-
-  async #createBuild(
-    base: { image: string; digest: string },
-    context: Context,
-    revision: string | undefined,
-  ): Promise<ImageBuild> {
-    const { repository } = this.#definition.spec.output;
-    const digest = await pushContext(this.#o.registry, repository, context, await this.#auth());
-    const build = await this.#o.client.create(imagebuilds, requestedBuild(this.#definition, { base, context: digest, revision }));
+  async #createBuild(images: InputImages, context: Context, revision: string | undefined): Promise<ImageBuild> {
+    const { repository, pushSecretRef } = this.#definition.spec.output;
+    const digest = await pushContext(this.#o.registry, repository, context, await this.#credentials(pushSecretRef?.name));
+    const request = { base: images.base, context: digest, revision };
+    const build = await this.#o.client.create(imagebuilds, requestedBuild(this.#definition, request));
     this.#context.log.info({ build: build.metadata.name, context: digest, revision }, 'asked for a build');
-    this.#record(
-      'Normal',
-      'BuildRequested',
-      `ImageBuild ${build.metadata.name}${revision === undefined ? '' : ` of ${revision}`}`,
-    );
+    const note = `ImageBuild ${build.metadata.name}${revision === undefined ? '' : ` of ${revision}`}`;
+    this.#record({ type: 'Normal', reason: 'BuildRequested', note });
     return build;
   }
 
-  /** A request to reconcile the definition is also one to try its failed build again. */
-  async #passOnRequest(build: ImageBuild): Promise<ImageBuild> {
-    const value = this.#definition.metadata.annotations?.[requestedAt];
-    const asked = value === undefined || build.metadata.annotations?.[requestedAt] === value;
-    if (!this.#isRequested || asked || build.status?.phase !== 'Failed') return build;
-    const body = { metadata: { annotations: { [requestedAt]: value } } };
-    return this.#o.client.mergePatch(imagebuilds, build.metadata.name, body, { fieldManager: fieldManagers.definition });
+  async #tend(build: ImageBuild): Promise<ImageBuild> {
+    const { client, registry, now } = this.#o;
+    const { pushSecretRef } = this.#definition.spec.output;
+    const asking = { client, registry, requested: this.#isRequested, now, auth: () => this.#credentials(pushSecretRef?.name) };
+    return askAgain(asking, this.#definition, await alignExecution(client, this.#definition, build));
   }
 
   async #write(status: SystemDefinitionStatus): Promise<void> {
@@ -217,21 +229,20 @@ class Pass {
       status,
     };
     await this.#o.client.applyStatus(systemdefinitions, object, { fieldManager: fieldManagers.definition });
-    if (!isTransition(before, status)) return;
-    const { type, reason, note } = transitionEvent(status);
-    this.#record(type, reason, note);
+    for (const news of newsOf(before, status)) this.#record(news);
   }
 
-  #record(type: 'Normal' | 'Warning', reason: string, note: string): void {
+  #record({ type, reason, note }: News): void {
     const { apiVersion, kind, metadata } = this.#definition;
     const regarding = { apiVersion, kind, name: metadata.name, ...(metadata.uid ? { uid: metadata.uid } : {}) };
     this.#o.events.record({ regarding, type, reason, action: 'Reconcile', note });
   }
 
-  /** Read once a pass, and only when the registry is asked. */
-  #auth(): Promise<DockerConfig | undefined> {
-    this.#credentials ??= this.#o.readCredentials(this.#definition.spec.output.pushSecretRef?.name);
-    return this.#credentials;
+  /** Each Secret is read once a pass. */
+  #credentials(secret: string | undefined): Promise<DockerConfig | undefined> {
+    const read = this.#secrets.get(secret) ?? this.#o.readCredentials(secret);
+    this.#secrets.set(secret, read);
+    return read;
   }
 
   get #name(): string {
@@ -247,15 +258,5 @@ class Pass {
   /** The status is of this very spec, so what it says of the inputs holds. */
   get #isSettled(): boolean {
     return this.#definition.status?.observedGeneration === this.#definition.metadata.generation && !this.#isRequested;
-  }
-}
-
-/** The object, or undefined when the API server says definitely that it is not there. */
-async function find<T extends KubeObject>(client: Client, resource: Resource<T>, name: string): Promise<T | undefined> {
-  try {
-    return await client.get(resource, name);
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
   }
 }

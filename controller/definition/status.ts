@@ -4,61 +4,85 @@ import { type Outcome, conditionOf, conditionsOf, isTrue } from '../api/conditio
 import { StallingError } from '../api/errors.ts';
 import type { ImageBuild } from '../api/image-build.ts';
 import { requestedAt } from '../api/names.ts';
-import type { SystemDefinition, SystemDefinitionStatus, SystemDefinitionStatusBase } from '../api/system-definition.ts';
+import type { SystemDefinition, SystemDefinitionStatus } from '../api/system-definition.ts';
+import { imageOf, outcomeOf } from './build-outcome.ts';
+import { imageConditions } from './image-findings.ts';
+import type { InputImages } from './input-images.ts';
 import type { DefinitionReason } from './reasons.ts';
 
 /** What a pass found out of the present spec. */
 export interface Present {
-  base: SystemDefinitionStatusBase;
+  images: InputImages;
   contextDigest: string;
   /** The ImageBuild of these inputs, as last read. */
   build: ImageBuild;
   /** Revision of the repository in use. */
   revision?: string | undefined;
+  /** What lint found in the plan; undefined when it was not rendered anew, so that what was found before stands. */
+  findings?: readonly string[] | undefined;
 }
 
 /** The status when the present inputs are known and their build is followed. The image is copied when it is there. */
 export function followingStatus(definition: SystemDefinition, present: Present, now: Date): SystemDefinitionStatus {
-  const { base, contextDigest, build, revision } = present;
-  const image = build.status?.phase === 'Succeeded' ? build.status.image : undefined;
-  const previous = definition.status ?? {};
-  const good = image
-    ? {
-        image: image.reference ?? `${build.spec.output.repository}@${image.digest}`,
-        digests: [...new Set([image.digest, ...(image.platforms ?? []).map(platform => platform.digest)])],
-        ...(revision === undefined ? {} : { revision }),
-        ...(image.version === undefined ? {} : { version: image.version }),
-      }
-    : lastGood(previous);
+  const { images, contextDigest, build, revision } = present;
+  const reference = imageOf(build);
+  const image = build.status?.image;
+  const previous = ownStatus(definition.status);
+  const good =
+    reference !== undefined && image
+      ? {
+          image: reference,
+          digests: [...new Set([image.digest, ...(image.platforms ?? []).map(platform => platform.digest)])],
+          ...(revision === undefined ? {} : { revision }),
+          ...(image.version === undefined ? {} : { version: image.version }),
+        }
+      : lastGood(previous);
+  const findings =
+    present.findings?.map(text => `${planMark}${text}`) ?? previous.warnings?.filter(text => text.startsWith(planMark));
   return {
     ...observed(definition),
-    base,
+    ...imagesStatus(images),
+    ...warningsStatus([...images.warnings, ...(findings ?? []), ...(build.status?.warnings ?? [])]),
     contextDigest,
     latestBuild: build.metadata.name,
     ...good,
-    conditions: conditionsOf(previous.conditions, definition.metadata.generation, outcomeOf(build, revision), now),
+    conditions: conditionsOf(
+      previous.conditions,
+      definition.metadata.generation,
+      outcomeOf(build, revision),
+      now,
+      images.conditions,
+    ),
   };
 }
 
 /**
  * The status after an error. What a person must change is said of the present spec, whose context and build do not exist then; after
- * any other error the last status stays as it is. The last good image stays in both.
+ * any other error the last status stays as it is. The last good image, and the digests it is made of, stay in both.
  */
 export function failedStatus(
   definition: SystemDefinition,
-  found: Partial<Present>,
+  { images }: { images?: InputImages },
   error: unknown,
   now: Date,
 ): SystemDefinitionStatus {
-  const previous = definition.status ?? {};
-  const conditions = conditionsOf(previous.conditions, definition.metadata.generation, { kind: 'Failed', error }, now);
+  const previous = ownStatus(definition.status);
+  const { base, workloadImages } = previous;
+  const outcome: Outcome = { kind: 'Failed', error };
+  const conditions = conditionsOf(previous.conditions, definition.metadata.generation, outcome, now, images?.conditions);
   if (!(error instanceof StallingError)) return { ...previous, conditions };
-  return { ...observed(definition), ...(found.base ? { base: found.base } : {}), ...lastGood(previous), conditions };
+  const made = { ...(base ? { base } : {}), ...(workloadImages ? { workloadImages } : {}) };
+  return {
+    ...observed(definition),
+    ...(images ? { ...imagesStatus(images), ...warningsStatus(images.warnings) } : made),
+    ...lastGood(previous),
+    conditions,
+  };
 }
 
 /** The last status, but for its conditions: they keep whether it was ready, and say Suspended. */
 export function suspendedStatus(definition: SystemDefinition, now: Date): SystemDefinitionStatus {
-  const previous = definition.status ?? {};
+  const previous = ownStatus(definition.status);
   const ready = isTrue(previous.conditions, 'Ready');
   const says = {
     reason: 'Suspended' satisfies DefinitionReason,
@@ -73,51 +97,54 @@ export function suspendedStatus(definition: SystemDefinition, now: Date): System
   };
 }
 
-/** What the build's state says of the definition. */
-export function outcomeOf(build: ImageBuild, revision: string | undefined): Outcome {
-  const { name } = build.metadata;
-  const { phase, image, failure, attempts = 0 } = build.status ?? {};
-  const of = revision === undefined ? '' : ` of ${revision}`;
-  if (phase === 'Succeeded' && image) {
-    return {
-      kind: 'Ready',
-      reason: 'Succeeded' satisfies DefinitionReason,
-      message: `built image ${image.version ?? image.digest}${of}`,
-    };
-  }
-  const failed = failure && `step ${failure.step}: ${failure.message}`;
-  if (phase === 'Failed' && !retryAsked(build)) {
-    const message = `ImageBuild ${name} failed after ${attempts} attempts, ${failed ?? 'see its status'}; change the definition, or set the annotation ${requestedAt} to try again`;
-    return { kind: 'Failed', error: new StallingError('BuildFailed' satisfies DefinitionReason, message) };
-  }
-  const reason: DefinitionReason = phase === 'Building' ? 'Building' : 'BuildPending';
-  const verb = phase === 'Building' ? 'is building' : 'waits for its turn';
-  return { kind: 'Progressing', reason, message: `ImageBuild ${name}${of} ${verb}${failed ? ` again, after ${failed}` : ''}` };
+/** What lint found in a plan begins so, to be told from what it found in the image of a foundation. */
+const planMark = 'plan: ';
+/** maxItems and maxLength of status.warnings. */
+const mostWarnings = 64;
+const longestWarning = 1024;
+
+function imagesStatus({ base, workloads }: InputImages): SystemDefinitionStatus {
+  const workloadImages = [...workloads].map(([image, digest]) => ({ image, digest }));
+  return { base, ...(workloadImages.length > 0 ? { workloadImages } : {}) };
 }
 
-/** True while a build has been asked to try again and has not taken note yet. */
-function retryAsked(build: ImageBuild): boolean {
-  const asked = build.metadata.annotations?.[requestedAt];
-  return asked !== undefined && asked !== build.status?.lastHandledReconcileAt;
+function warningsStatus(all: readonly string[]): SystemDefinitionStatus {
+  const warnings = [...new Set(all.map(text => text.slice(0, longestWarning).toWellFormed()))].slice(0, mostWarnings);
+  return warnings.length > 0 ? { warnings } : {};
+}
+
+/** The history is written by retention alone. */
+function ownStatus(status: SystemDefinitionStatus | undefined): SystemDefinitionStatus {
+  const { history: _history, ...own } = status ?? {};
+  return own;
 }
 
 /** True when the status must be written. */
 export function statusDiffers(before: SystemDefinitionStatus | undefined, after: SystemDefinitionStatus): boolean {
-  return !isDeepStrictEqual(before ?? {}, after);
+  return !isDeepStrictEqual(ownStatus(before), after);
 }
 
-/** What is news for an event: another Ready reason, or another image. */
-export function isTransition(before: SystemDefinitionStatus | undefined, after: SystemDefinitionStatus): boolean {
-  const [was, is] = [conditionOf(before?.conditions, 'Ready'), conditionOf(after.conditions, 'Ready')];
-  return was?.reason !== is?.reason || was?.status !== is?.status || before?.image !== after.image;
-}
-
-/** The event of a transition: a warning when a person must act or something is tried again. */
-export function transitionEvent({ conditions }: SystemDefinitionStatus): {
+export interface News {
   type: 'Normal' | 'Warning';
   reason: string;
   note: string;
-} {
+}
+
+/** What is news for events: another Ready reason, another image, and what is newly said of the images it is made of. */
+export function newsOf(before: SystemDefinitionStatus | undefined, after: SystemDefinitionStatus): News[] {
+  const [was, is] = [conditionOf(before?.conditions, 'Ready'), conditionOf(after.conditions, 'Ready')];
+  const moved = was?.reason !== is?.reason || was?.status !== is?.status || before?.image !== after.image;
+  const of = imageConditions.flatMap((type): News[] => {
+    const [old, now] = [conditionOf(before?.conditions, type), conditionOf(after.conditions, type)];
+    const same = old?.reason === now?.reason && (type === 'LookupFailed' || old?.message === now?.message);
+    if (!now || same) return [];
+    return [{ type: type === 'BaseUpdateAvailable' ? 'Normal' : 'Warning', reason: now.reason, note: now.message }];
+  });
+  return [...(moved ? [readyNews(after)] : []), ...of];
+}
+
+/** A warning when a person must act or something is tried again. */
+function readyNews({ conditions }: SystemDefinitionStatus): News {
   const ready = conditionOf(conditions, 'Ready');
   const retried = conditionOf(conditions, 'Reconciling')?.reason === 'ProgressingWithRetry';
   const type = retried || isTrue(conditions, 'Stalled') ? 'Warning' : 'Normal';

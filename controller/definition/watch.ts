@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Store } from '../kube/store.ts';
+import { basesOf } from './base-cycle.ts';
 import type { BuildView, DefinitionView, SourceView } from './projection.ts';
 
 export interface WatchedStores {
@@ -10,11 +12,16 @@ export interface WatchedStores {
 
 /**
  * Which changes wake which definition: its own, its builds', a new revision of the source that it follows, and what a person changes of
- * the source that it reads, as the URL, the Secret or the limits may be what it stalled for. Returns the end of it.
+ * the source that it reads, as the URL, the Secret or the limits may be what it stalled for; a new image of the definition that it is based on,
+ * another way of what that is based on in turn, and who else pushes to its repository. Returns the end of it.
  */
 export function watchDefinitions({ definitions, builds, sources }: WatchedStores, enqueue: (name: string) => void): () => void {
   const ends = [
-    definitions.onChange(enqueue),
+    definitions.onChange((name, now, before) => {
+      // Its own status writes wake others, not itself.
+      if (!now || !before || !isDeepStrictEqual(ownOf(now), ownOf(before))) enqueue(name);
+      for (const other of concerned(definitions, { name, now, before })) if (other !== name) enqueue(other);
+    }),
     builds.onChange((_, now, before) => {
       const definition = (now ?? before)?.definition;
       if (definition !== undefined) enqueue(definition);
@@ -26,4 +33,32 @@ export function watchDefinitions({ definitions, builds, sources }: WatchedStores
     }),
   ];
   return () => ends.forEach(end => end());
+}
+
+interface Change {
+  name: string;
+  now: DefinitionView | undefined;
+  before: DefinitionView | undefined;
+}
+
+function ownOf({ image: _image, ...own }: DefinitionView): object {
+  return { ...own, resourceVersion: '' };
+}
+
+/** Other definitions to which a change of this one matters. */
+function* concerned(definitions: Store<DefinitionView>, { name, now, before }: Change): Iterable<string> {
+  const isNew = !now || !before;
+  if (isNew || now.image !== before.image) for (const on of definitions.byIndex('base', name)) yield on.name;
+  if (isNew || now.base !== before.base) {
+    // A cycle through this one is closed or opened: its members are what it is, or was, based on.
+    for (const base of new Set([now?.base, before?.base])) {
+      if (base === undefined) continue;
+      yield base;
+      yield* basesOf(base, of => definitions.get(of)?.base);
+    }
+  }
+  if (isNew || now.output !== before.output || now.createdAt !== before.createdAt) {
+    for (const output of new Set([now?.output, before?.output]))
+      for (const other of output === undefined ? [] : definitions.byIndex('output', output)) yield other.name;
+  }
 }

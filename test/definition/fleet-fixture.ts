@@ -29,7 +29,9 @@ import { Reflector } from '../../controller/kube/reflector.ts';
 import { Store } from '../../controller/kube/store.ts';
 import { Transport } from '../../controller/kube/transport.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
+import { parseDockerConfig } from '../../controller/registry/credentials.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
+import { mediaTypes } from '../../controller/registry/media-types.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
 import { createRepositories } from '../../controller/source/open.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
@@ -67,20 +69,22 @@ export interface Fleet {
   until(name: string, holds: (definition: SystemDefinition) => boolean): Promise<SystemDefinition>;
   builds(definition: string): Promise<ImageBuild[]>;
   build(name: string): Promise<ImageBuild>;
-  /** Plays the builder. */
+  /** Plays the builder: an image of `succeeded` is really pushed. */
   finishBuild(name: string, status: ImageBuildStatus): Promise<void>;
+  /** Milliseconds by which the controllers' clock for look-ups is ahead. */
+  ahead: { ms: number };
   stop(): Promise<void>;
 }
 
-/** The image digests a played build gives. */
+/** What a played build gives: an index of its own in the output repository. */
 export function succeeded(build: string): ImageBuildStatus & { image: { digest: string } } {
-  const digest = sha256(build);
   const platforms = ['linux/amd64', 'linux/arm64'].map(platform => ({ platform, digest: sha256(`${build} ${platform}`) }));
-  return {
-    phase: 'Succeeded',
-    attempts: 1,
-    image: { digest, reference: `registry.example/out@${digest}`, version: `v-${build}`, platforms },
-  };
+  return { phase: 'Succeeded', attempts: 1, image: { digest: sha256(playedIndex(build)), version: `v-${build}`, platforms } };
+}
+
+function playedIndex(build: string): Uint8Array {
+  const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [], annotations: { build } };
+  return new TextEncoder().encode(JSON.stringify(index));
 }
 
 export async function startFleet(): Promise<Fleet> {
@@ -129,6 +133,7 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'
   };
   await changeSource({});
 
+  const ahead = { ms: 0 };
   const build = (name: string): Promise<ImageBuild> => admin.get(imagebuilds, name);
   const definition = (name: string): Promise<SystemDefinition> => admin.get(systemdefinitions, name);
   return {
@@ -142,7 +147,7 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'
     build,
     definition,
     startController: async () => {
-      const controller = await startController(kubeconfig, registry);
+      const controller = await startController(kubeconfig, registry, ahead);
       // Stopping what is stopped does nothing.
       stops.push(() => controller.stop());
       return controller;
@@ -169,8 +174,16 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'
       const { items } = await admin.list(imagebuilds);
       return items.filter(item => item.spec.definitionRef.name === of);
     },
+    ahead,
     finishBuild: async (name, status) => {
-      const { apiVersion, kind } = await build(name);
+      const { apiVersion, kind, spec } = await build(name);
+      const bytes = playedIndex(name);
+      if (status.image?.digest === sha256(bytes))
+        await registry.pushManifest(
+          spec.output.repository,
+          { mediaType: mediaTypes.index, bytes, tag: name },
+          parseDockerConfig(dockerConfig),
+        );
       await admin.applyStatus(
         imagebuilds,
         { apiVersion, kind, metadata: { name }, status },
@@ -181,7 +194,7 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'
 }
 
 /** The definition controller as the program composes it; events are kept for the test. */
-async function startController(kubeconfig: string, registry: Registry): Promise<RunningController> {
+async function startController(kubeconfig: string, registry: Registry, ahead: { ms: number }): Promise<RunningController> {
   const transport = new Transport({ kubeConfig: loadKubeConfig(kubeconfig), userAgent: 'scantling-controller' });
   const client = createClient(transport);
   const log = createLog('silent');
@@ -197,8 +210,11 @@ async function startController(kubeconfig: string, registry: Registry): Promise<
     registry,
     openRevision: (name, revision) => repositories.openRevision(name, revision),
     readCredentials: name => readRegistrySecret(client, defaultNamespace, name),
+    definitions: stores.definitions,
     events: { record: event => void events.push(event) },
     now: Date.now,
+    clock: () => performance.now() + ahead.ms,
+    random: Math.random,
   });
   const controller = new Controller({ name: 'systemdefinition', reconcile, concurrency: 2, log });
   watchDefinitions(stores, name => controller.enqueue(name));

@@ -37,6 +37,9 @@ describe('a SystemDefinition on a real API server', () => {
     await fleet.finishBuild(build, succeeded(build));
     return build;
   };
+  /** status.image when a played build was the last good one. */
+  const playedImage = (definition: string, build: string): string =>
+    `${repositoryOf(definition)}@${succeeded(build).image.digest}`;
   const writes = (): string[] =>
     fleet.proxy.record
       .filter(call => !['get', 'list', 'watch'].includes(call.verb))
@@ -58,7 +61,7 @@ describe('a SystemDefinition on a real API server', () => {
       context: pending.status?.contextDigest,
       base: `${fleet.base.image.replace(/:[^:]*$/, '')}@${fleet.base.digest}`,
       output: { repository: repositoryOf('one') },
-      timeout: '30m',
+      execution: { timeout: '30m', lint: 'Warn' },
       builderVersion: build.spec.builderVersion,
     });
     assert.deepEqual(
@@ -69,7 +72,7 @@ describe('a SystemDefinition on a real API server', () => {
     assert.equal(contextDigest(context), build.spec.context);
     assert.deepEqual(
       context.plan.layers.map(layer => layer.comment),
-      ['trees', 'files'],
+      ['tree: /etc', 'files'],
     );
     assert.equal(pending.status?.image, undefined);
     assert.ok(isTrue(pending.status?.conditions, 'Reconciling'));
@@ -79,7 +82,7 @@ describe('a SystemDefinition on a real API server', () => {
     const { image } = succeeded(name);
     await fleet.finishBuild(name, succeeded(name));
     const { status } = await fleet.until('one', says('Succeeded'));
-    assert.equal(status?.image, image.reference);
+    assert.equal(status?.image, playedImage('one', name));
     assert.deepEqual(status?.digests, [image.digest, ...(image.platforms ?? []).map(p => p.digest)]);
     assert.equal(status?.revision, revision);
     assert.equal(status?.version, image.version);
@@ -104,16 +107,16 @@ describe('a SystemDefinition on a real API server', () => {
     await fleet.apply('revert', specOf('revert', motd('second')));
     const second = latestBuild(await fleet.until('revert', says('BuildPending')));
     assert.notEqual(second, first);
-    assert.equal((await fleet.definition('revert')).status?.image, succeeded(first).image.reference);
+    assert.equal((await fleet.definition('revert')).status?.image, playedImage('revert', first));
     await fleet.finishBuild(second, succeeded(second));
-    assert.equal((await fleet.until('revert', says('Succeeded'))).status?.image, succeeded(second).image.reference);
+    assert.equal((await fleet.until('revert', says('Succeeded'))).status?.image, playedImage('revert', second));
 
     const pushes = (): number => fleet.server.requests.log.filter(({ method }) => method !== 'GET' && method !== 'HEAD').length;
     const before = pushes();
     await fleet.apply('revert', specOf('revert', motd('first')));
     const back = await fleet.until('revert', says('Succeeded'));
     assert.equal(back.status?.latestBuild, first);
-    assert.equal(back.status.image, succeeded(first).image.reference);
+    assert.equal(back.status.image, playedImage('revert', first));
     assert.equal((await fleet.builds('revert')).length, 2);
     assert.equal(pushes(), before);
   });
@@ -135,7 +138,7 @@ describe('a SystemDefinition on a real API server', () => {
       conditionOf(failed.status?.conditions, 'Ready')?.message,
       `ImageBuild ${bad} failed after 3 attempts, step RUN dnf: no such package; change the definition, or set the annotation ${requestedAt} to try again`,
     );
-    assert.equal(failed.status?.image, succeeded(good).image.reference);
+    assert.equal(failed.status?.image, playedImage('failing', good));
     assert.equal(failed.status?.latestBuild, bad);
 
     await fleet.apply('failing', specOf('failing', motd('bad')), { [requestedAt]: 'again' });
@@ -143,7 +146,7 @@ describe('a SystemDefinition on a real API server', () => {
     assert.equal(retried.status?.lastHandledReconcileAt, 'again');
     assert.equal((await fleet.build(bad)).metadata.annotations?.[requestedAt], 'again');
     await fleet.finishBuild(bad, { ...succeeded(bad), lastHandledReconcileAt: 'again' });
-    assert.equal((await fleet.until('failing', says('Succeeded'))).status?.image, succeeded(bad).image.reference);
+    assert.equal((await fleet.until('failing', says('Succeeded'))).status?.image, playedImage('failing', bad));
   });
 
   it('follows its source where it names no revision, and builds only when what it reads changed', async () => {
@@ -210,7 +213,10 @@ describe('a SystemDefinition on a real API server', () => {
     const missing = `${fleet.server.host}/base/absent:1`;
     await fleet.apply('missing', specOf('missing', { base: { image: missing } }));
     const absent = await fleet.until('missing', says('BaseNotFound'));
-    assert.match(conditionOf(absent.status?.conditions, 'Ready')?.message ?? '', new RegExp(`^base image ${missing}: `));
+    assert.match(
+      conditionOf(absent.status?.conditions, 'Ready')?.message ?? '',
+      new RegExp(`^spec\\.base\\.image: ${missing} is not in its registry; correct the name`),
+    );
 
     const plain = await pushBaseImage({
       registry: fleet.server.host,
@@ -273,7 +279,7 @@ describe('a SystemDefinition on a real API server', () => {
     await fleet.apply('asleep', specOf('asleep', { ...motd('two'), build: { suspend: true } }));
     const suspended = await fleet.until('asleep', says('Suspended'));
     assert.ok(isTrue(suspended.status?.conditions, 'Ready'));
-    assert.equal(suspended.status?.image, succeeded(build).image.reference);
+    assert.equal(suspended.status?.image, playedImage('asleep', build));
     assert.equal((await fleet.builds('asleep')).length, 1);
     await fleet.apply('asleep', specOf('asleep', { ...motd('two'), build: { suspend: false } }));
     assert.notEqual(latestBuild(await fleet.until('asleep', says('BuildPending'))), build);

@@ -3,18 +3,19 @@ import { test } from 'node:test';
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { StallingError, TransientError, WaitingError } from '../../controller/api/errors.ts';
 import type { ImageBuild, ImageBuildStatus } from '../../controller/api/image-build.ts';
-import { requestedAt } from '../../controller/api/names.ts';
+import { cancelAnnotation, requestedAt } from '../../controller/api/names.ts';
 import type { SystemDefinition, SystemDefinitionStatus } from '../../controller/api/system-definition.ts';
+import { outcomeOf } from '../../controller/definition/build-outcome.ts';
+import type { ImageConditions } from '../../controller/definition/image-findings.ts';
+import type { InputImages } from '../../controller/definition/input-images.ts';
 import { requestedBuild, requestedBuildName } from '../../controller/definition/build-request.ts';
 import {
   type Present,
   failedStatus,
   followingStatus,
-  isTransition,
-  outcomeOf,
+  newsOf,
   statusDiffers,
   suspendedStatus,
-  transitionEvent,
 } from '../../controller/definition/status.ts';
 import { specOf } from './definition-fixture.ts';
 
@@ -53,6 +54,8 @@ function definitionOf(status: SystemDefinitionStatus | undefined, annotations: R
   };
 }
 
+const images: InputImages = { base, workloads: new Map(), conditions: {}, warnings: [], againMs: undefined };
+
 function presentOf(status: ImageBuildStatus | undefined, annotations: Record<string, string> = {}): Present {
   const build: ImageBuild = {
     apiVersion: 'scantling.dev/v1alpha1',
@@ -68,7 +71,7 @@ function presentOf(status: ImageBuildStatus | undefined, annotations: Record<str
     },
     ...(status ? { status } : {}),
   };
-  return { base, contextDigest: digest('d'), build };
+  return { images, contextDigest: digest('d'), build };
 }
 
 const lastGood = { image: good.image, digests: good.digests, revision: good.revision, version: good.version };
@@ -119,7 +122,7 @@ test('a retry says what went wrong before, and an asked-for retry is no failure 
 test('what a person must change is said of the present spec; the last good image stays, its build is not the present one', () => {
   const status = failedStatus(
     definitionOf(good, { [requestedAt]: 'r' }),
-    { base },
+    { images },
     new StallingError('RenderFailed', 'spec: no'),
     now,
   );
@@ -130,11 +133,20 @@ test('what a person must change is said of the present spec; the last good image
     status.conditions?.map(c => `${c.type}=${c.status} ${c.reason}`),
     ['Ready=False RenderFailed', 'Stalled=True RenderFailed'],
   );
-  assert.equal(transitionEvent(status).type, 'Warning');
+  assert.deepEqual(
+    newsOf(good, status).map(news => news.type),
+    ['Warning'],
+  );
 });
 
-test('a base that was refused is not taken for resolved', () => {
-  assert.equal(failedStatus(definitionOf(good), {}, new StallingError('BaseNotBootable', 'no'), now).base, undefined);
+test('while the images cannot be resolved, those in use are remembered: what was approved need not be approved again', () => {
+  const before = {
+    ...good,
+    base: { ...base, available: digest('n') },
+    workloadImages: [{ image: 'r.example/app:1', digest: digest('w') }],
+  };
+  const status = failedStatus(definitionOf(before), {}, new StallingError('BaseCycle', 'no'), now);
+  assert.deepEqual([status.base, status.workloadImages], [before.base, before.workloadImages]);
 });
 
 test('after an error that may pass, all but the conditions stays, so that the pass is done again', () => {
@@ -143,13 +155,13 @@ test('after an error that may pass, all but the conditions stays, so that the pa
     new WaitingError('SourceNotReady', 'no', 1),
     new Error('x'),
   ]) {
-    const status = failedStatus(definitionOf(good, { [requestedAt]: 'r' }), { base }, error, now);
+    const status = failedStatus(definitionOf(good, { [requestedAt]: 'r' }), { images }, error, now);
     assert.deepEqual({ ...status, conditions: undefined }, { ...good, conditions: undefined });
     assert.deepEqual(
       status.conditions?.map(c => c.type),
       ['Ready', 'Reconciling'],
     );
-    assert.equal(transitionEvent(status).type, error instanceof WaitingError ? 'Normal' : 'Warning');
+    assert.equal(newsOf(good, status)[0]?.type, error instanceof WaitingError ? 'Normal' : 'Warning');
   }
 });
 
@@ -173,9 +185,121 @@ test('the same again is not written; another image under the same reason is news
   const status = followingStatus(definitionOf(good), present, now);
   const again = followingStatus(definitionOf(status), present, new Date('2027-01-01T00:00:00Z'));
   assert.equal(statusDiffers(status, again), false);
-  assert.equal(isTransition(good, status), true);
-  assert.equal(isTransition(status, again), false);
-  assert.equal(isTransition(undefined, status), true);
+  assert.equal(newsOf(good, status).length, 1);
+  assert.equal(newsOf(status, again).length, 0);
+  assert.equal(newsOf(undefined, status).length, 1);
+});
+
+test('what is said of images is there while it is true, is news once, and does not change Ready', () => {
+  const image = { digest: digest('2') };
+  const says = (conditions: ImageConditions): Present => ({
+    ...presentOf({ phase: 'Succeeded', image }),
+    images: { ...images, conditions },
+  });
+  const available = { status: 'True', reason: 'WaitingForApproval', message: 'b is there' } as const;
+  const first = followingStatus(definitionOf(good), says({ BaseUpdateAvailable: available }), now);
+  assert.deepEqual(
+    first.conditions?.map(c => `${c.type}=${c.status}`),
+    ['BaseUpdateAvailable=True', 'Ready=True'],
+  );
+  assert.deepEqual(newsOf(good, first).at(-1), { type: 'Normal', reason: 'WaitingForApproval', note: 'b is there' });
+  const again = followingStatus(definitionOf(first), says({ BaseUpdateAvailable: available }), now);
+  assert.deepEqual(newsOf(first, again), []);
+  const next = followingStatus(definitionOf(first), says({ BaseUpdateAvailable: { ...available, message: 'c is there' } }), now);
+  assert.equal(newsOf(first, next).length, 1);
+  const failing = followingStatus(
+    definitionOf(first),
+    says({ BaseUpdateAvailable: available, LookupFailed: { status: 'True', reason: 'RegistryUnavailable', message: '503' } }),
+    now,
+  );
+  assert.deepEqual(newsOf(first, failing), [{ type: 'Warning', reason: 'RegistryUnavailable', note: '503' }]);
+  const unsure = followingStatus(definitionOf(failing), says({ BaseUpdateAvailable: undefined }), now);
+  assert.deepEqual(
+    unsure.conditions?.map(c => c.type),
+    ['LookupFailed', 'Ready'],
+    'what is left out stays as it was',
+  );
+  const done = followingStatus(definitionOf(failing), says({ BaseUpdateAvailable: undefined, LookupFailed: undefined }), now);
+  assert.deepEqual(
+    done.conditions?.map(c => c.type),
+    ['Ready'],
+  );
+});
+
+test('warnings come from approvals, the plan and the image; those of the plan stay until it is rendered again', () => {
+  const present = presentOf({ phase: 'Succeeded', image: { digest: digest('2') }, warnings: ['of the image'] });
+  const rendered = { ...present, images: { ...images, warnings: ['of an approval'] }, findings: ['of the plan'] };
+  const status = followingStatus(definitionOf(good), rendered, now);
+  assert.deepEqual(status.warnings, ['of an approval', 'plan: of the plan', 'of the image']);
+  const pending = followingStatus(definitionOf(status), presentOf(undefined), now);
+  assert.deepEqual(pending.warnings, ['plan: of the plan']);
+  assert.equal(followingStatus(definitionOf(status), { ...present, findings: [] }, now).warnings?.length, 1);
+  const many = { ...rendered, findings: Array.from({ length: 100 }, (_, i) => `${i}${'x'.repeat(2_000)}`) };
+  const bounded = followingStatus(definitionOf(good), many, now).warnings ?? [];
+  assert.deepEqual([bounded.length, Math.max(...bounded.map(text => text.length))], [64, 1024]);
+});
+
+test('the history is of another writer: it is neither compared nor written', () => {
+  const history = [{ build: 'worker-1', kept: 'newest good' }];
+  const present = presentOf({ phase: 'Succeeded', image: { digest: digest('2') } });
+  const status = followingStatus(definitionOf(good), present, now);
+  const again = followingStatus(definitionOf({ ...status, history }), present, now);
+  assert.equal(statusDiffers({ ...status, history }, again), false);
+  const before = definitionOf({ ...good, history });
+  for (const after of [again, suspendedStatus(before, now), failedStatus(before, {}, new Error('x'), now)])
+    assert.equal('history' in after, false);
+});
+
+test('a build that was canceled says who can end that; one that made room for another goes on', () => {
+  const conditions = [
+    {
+      type: 'Ready',
+      status: 'False',
+      reason: 'Superseded',
+      message: 'another is wanted',
+      lastTransitionTime: '2025-01-01T00:00:00Z',
+    },
+  ] as const;
+  const canceled = outcomeOf(presentOf({ phase: 'Canceled' }, { [cancelAnnotation]: 'wrong' }).build, undefined);
+  assert.ok(canceled.kind === 'Failed' && canceled.error instanceof StallingError);
+  assert.equal(canceled.error.reason, 'BuildCanceled');
+  assert.match(
+    canceled.error.message,
+    /^ImageBuild worker-2 was canceled by the annotation scantling\.dev\/cancel; take it away/,
+  );
+  assert.deepEqual(outcomeOf(presentOf({ phase: 'Canceled', conditions: [...conditions] }).build, undefined), {
+    kind: 'Progressing',
+    reason: 'BuildPending',
+    message: 'ImageBuild worker-2 waits for its turn',
+  });
+});
+
+test('what a build waits for is said in its own words', () => {
+  const conditions = [
+    {
+      type: 'Ready',
+      status: 'False',
+      reason: 'Unschedulable',
+      message: 'no node has 64Gi',
+      lastTransitionTime: '2025-01-01T00:00:00Z',
+    },
+  ] as const;
+  const outcome = outcomeOf(presentOf({ phase: 'Pending', conditions: [...conditions] }).build, 'main@sha1:x');
+  assert.deepEqual(outcome, {
+    kind: 'Progressing',
+    reason: 'BuildPending',
+    message: 'ImageBuild worker-2 of main@sha1:x waits: no node has 64Gi',
+  });
+});
+
+test('a succeeded build that is asked to look again is not the present image until it has', () => {
+  const image = { digest: digest('2') };
+  const asked = presentOf({ phase: 'Succeeded', image }, { [requestedAt]: '2' });
+  const status = followingStatus(definitionOf(good), asked, now);
+  assert.equal(status.image, good.image);
+  assert.equal(conditionOf(status.conditions, 'Ready')?.reason, 'BuildPending');
+  const handled = presentOf({ phase: 'Succeeded', image, lastHandledReconcileAt: '2' }, { [requestedAt]: '2' });
+  assert.equal(followingStatus(definitionOf(good), handled, now).image, `registry.example/os/worker@${digest('2')}`);
 });
 
 test('the name of a build follows from its inputs, not from the commit or the timeout', () => {
@@ -189,6 +313,12 @@ test('the name of a build follows from its inputs, not from the commit or the ti
   ]) {
     assert.notEqual(requestedBuildName(definitionOf(good), other), name);
   }
+  const platforms = ['linux/arm64', 'linux/amd64'];
+  const some = { ...definitionOf(good), spec: specOf({ platforms }) };
+  assert.notEqual(requestedBuildName(some, request), name);
+  const turned = { ...some, spec: specOf({ platforms: platforms.toReversed() }) };
+  assert.equal(requestedBuildName(turned, request), requestedBuildName(some, request));
+  assert.deepEqual(requestedBuild(some, request).spec.platforms, platforms.toSorted());
 });
 
 test('a name too long for a label is left to spec.definitionRef', () => {
