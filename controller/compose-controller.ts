@@ -130,10 +130,13 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
   const definition = createDefinitionReconciler({
     client,
     registry,
+    definitions: definitionStores.definitions,
     openRevision: (source, revision) => repositories.openRevision(source, revision),
     readCredentials,
     events,
     now,
+    clock: () => performance.now(),
+    random: Math.random,
   });
   const definitions = make('definition', config['concurrent-definitions'], definition.reconcile);
   watchDefinitions(definitionStores, key => definitions.enqueue(key));
