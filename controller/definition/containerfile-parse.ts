@@ -81,7 +81,7 @@ class Parser {
 
   #instruction(): void {
     const line = this.#at + 1;
-    const lines = this.#continued();
+    const lines = this.#continued(line);
     const text = trim(lines.join(''));
     if (text === '') return;
     const [word = ''] = /^[^\t\v\f\r ]+/.exec(text) ?? [];
@@ -101,7 +101,7 @@ class Parser {
   }
 
   /** The lines of one instruction. Comments and empty lines between them do not end it. */
-  #continued(): string[] {
+  #continued(line: number): string[] {
     const continuation = this.#file.escape === '`' ? /`[ \t]*$/ : /\\[ \t]*$/;
     const first = trimLeft(this.#lines[this.#at++] ?? '');
     if (first.startsWith('#')) return [];
@@ -113,7 +113,10 @@ class Parser {
       lines.push(line.replace(continuation, ''));
       continued = continuation.test(line);
     }
-    return lines.filter(line => line !== '');
+    const written = lines.filter(line => line !== '');
+    if (continuation.test(written.at(-1) ?? ''))
+      this.#problem(line, `the instruction ends in ${this.#file.escape}, with nothing after it`);
+    return written;
   }
 
   #document(line: number, name: string, chomp: boolean): string {
