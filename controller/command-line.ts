@@ -13,6 +13,8 @@ interface CommandEntry {
 export const commands = {
   controller: { summary: 'watch Git, build images, roll them out (in the cluster)', positionals: [] },
   agent: { summary: 'keep one node on its target (on each node)', positionals: [] },
+  build: { summary: 'build a foundation and push it (in the pods of builds)', positionals: [] },
+  context: { summary: 'fetch the exact input of an image, to look at or to build again', positionals: ['IMAGE'] },
   logs: { summary: 'show the output of a build, or of the latest build of a definition', positionals: ['BUILD'] },
 } as const satisfies Record<string, CommandEntry>;
 

@@ -19,6 +19,7 @@ export interface Flag {
 const both = ['controller', 'agent'] as const;
 const controller = ['controller'] as const;
 const agent = ['agent'] as const;
+const build = ['build'] as const;
 
 /** The table. Keys are the flags' names without the dashes. */
 export const flags = {
@@ -56,7 +57,7 @@ export const flags = {
   'insecure-registries': {
     kind: 'list',
     default: '',
-    commands: controller,
+    commands: ['controller', 'build', 'context'],
     help: 'registries (host:port, comma-separated) that are spoken to by plain http',
   },
   'concurrent-sources': { kind: 'integer', default: '4', commands: controller, help: 'sources polled at once' },
@@ -99,6 +100,76 @@ export const flags = {
     commands: ['logs'],
     short: 'f',
     help: 'go on until the build has ended',
+  },
+  context: { kind: 'string', default: '', commands: build, help: 'context with the steps, as repository@digest (required)' },
+  base: {
+    kind: 'string',
+    default: '',
+    commands: build,
+    help: "the base's manifest for the platform, as repository@digest (required)",
+  },
+  platform: { kind: 'string', default: '', commands: build, help: 'such as linux/amd64 (required)' },
+  repository: { kind: 'string', default: '', commands: build, help: 'repository that is pushed to (required)' },
+  tag: { kind: 'string', default: '', commands: build, help: 'tag that is pushed (required)' },
+  key: { kind: 'string', default: '', commands: build, help: 'key of the foundation, which the image is marked with (required)' },
+  lint: {
+    kind: 'string',
+    default: 'Warn',
+    commands: build,
+    help: "what findings of bootc's lint do: Error (fail the build), Warn (go into the result) or Off (it is not run)",
+  },
+  timeout: { kind: 'duration', default: '30m', commands: build, help: 'time for all of it' },
+  'auth-file': {
+    kind: 'list',
+    default: '',
+    commands: ['build', 'context'],
+    help: 'registry credentials (docker config.json), read anew at each use; of two, the first is for pulling and the last for pushing. Without it context looks where podman and docker keep theirs',
+  },
+  'secrets-directory': {
+    kind: 'string',
+    default: '',
+    commands: build,
+    help: 'directory with the values of RUN --mount=type=secret, a file for each id',
+  },
+  'registries-file': {
+    kind: 'string',
+    default: '',
+    commands: ['build', 'context'],
+    help: 'certificates, mirrors and plain http of registries (registries.yaml); it need not exist',
+  },
+  'certificates-directory': {
+    kind: 'string',
+    default: '',
+    commands: ['build', 'context'],
+    help: 'directory with the Secrets that registries-file names: a directory for each, with ca.crt, tls.crt and tls.key',
+  },
+  'ca-file': {
+    kind: 'string',
+    default: '',
+    commands: build,
+    help: "certificate authorities (PEM) that transfers and steps trust besides the machine's; steps see all of them in /run/scantling/ca.crt",
+  },
+  'proxy-http': { kind: 'string', default: '', commands: build, help: 'proxy for http, of transfers and steps' },
+  'proxy-https': { kind: 'string', default: '', commands: build, help: 'proxy for https' },
+  'no-proxy': { kind: 'string', default: '', commands: build, help: 'hosts that are reached without a proxy' },
+  directory: {
+    kind: 'string',
+    default: '',
+    commands: build,
+    help: "directory for buildah's storage; default: a directory below the system's temporary one",
+  },
+  result: {
+    kind: 'string',
+    default: '',
+    commands: build,
+    help: 'file that the result is written to, as JSON of at most 4096 bytes: the digest, or what failed',
+  },
+  output: {
+    kind: 'string',
+    default: '',
+    commands: ['context'],
+    short: 'o',
+    help: 'directory to write to; it must be empty, or not exist (required)',
   },
   'node-name': { kind: 'string', default: '', commands: agent, help: 'name of the Node that the agent runs on (required)' },
   'host-root': { kind: 'string', default: '/proc/1/root', commands: agent, help: "where the host's file system is seen" },

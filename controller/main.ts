@@ -8,6 +8,8 @@ import { version } from './version.ts';
 
 /** The commands that end by themselves. */
 const oneShots: Readonly<Record<Exclude<Command, 'controller' | 'agent'>, () => Promise<OneShot>>> = {
+  build: async () => (await import('./cli/build.ts')).build,
+  context: async () => (await import('./cli/context.ts')).context,
   logs: async () => (await import('./cli/logs.ts')).logs,
 };
 

@@ -11,8 +11,8 @@ export interface OutputOptions {
   /** What the output belongs to before buildah names a step. */
   step: string;
   mask: (line: string) => string;
-  /** Each line as it comes, masked. */
-  onLine?: ((line: string) => void) | undefined;
+  /** Called for each line as it comes; most are masked only when asked for, for there may be millions. */
+  onLine?: ((masked: () => string) => void) | undefined;
   platform?: string | undefined;
 }
 
@@ -71,7 +71,7 @@ export class BuildahOutput {
   }
 
   #line(raw: string): void {
-    this.#o.onLine?.(this.#o.mask(plain(raw)));
+    this.#o.onLine?.(() => this.#o.mask(plain(raw)));
     const step = stepOf(raw);
     if (step) {
       this.#step = cut(this.#o.mask(plain(step.text)), maxStepLength);

@@ -19,7 +19,7 @@ export interface BuildahOptions {
   /** Aborted when its time is over, which is after `timeoutMs`. */
   deadline: AbortSignal;
   timeoutMs: number;
-  onOutput: ((line: string) => void) | undefined;
+  onOutput: ((masked: () => string) => void) | undefined;
 }
 
 /** buildah in a workspace of its own, until a signal or the deadline ends it. */
@@ -53,8 +53,8 @@ export class Buildah {
   /** Standard output of a subcommand that says little. Throws as run, and the failure itself. */
   async ask(step: string, args: readonly string[]): Promise<string> {
     const lines: string[] = [];
-    const failure = await this.run(step, args, line => {
-      lines.push(line);
+    const failure = await this.run(step, args, masked => {
+      lines.push(masked());
       if (lines.length > 100) lines.shift();
     });
     if (failure) throw failure;

@@ -14,7 +14,7 @@ export class LintOutput {
    * A finding is `Lint warning: NAME: ...` or `Failed lint: NAME: ...`; lines after it that are indented go with it. Counts (`Checks passed: 11`)
    * and the last `error: Linting: Checks failed: 1` tell nothing new (bootc, lints.rs).
    */
-  readonly line = (line: string): void => {
+  line(line: string): void {
     const [, level, text = ''] = /^(Lint warning|Failed lint): (.*)$/.exec(line) ?? [];
     if (level !== undefined) {
       this.#open = this.#findings.length < maxFindings;
@@ -24,7 +24,7 @@ export class LintOutput {
       const before = this.#findings.pop() ?? '';
       this.#findings.push(before.length > maxFindingLength ? before : `${before} ${line.trim()}`);
     } else this.#open = false;
-  };
+  }
 
   /** Each as `NAME: ...`. */
   findings(): string[] {

@@ -26,7 +26,7 @@ export async function lintFoundation(
   if (!(await hasBootc(root))) return [];
   const output = new LintOutput();
   const run = ['run', '--isolation', 'chroot', container, '--', 'bootc', 'container', 'lint'];
-  const failure = await buildah.run(lintStep, run, output.line);
+  const failure = await buildah.run(lintStep, run, masked => output.line(masked()));
   const findings = output.findings();
   // It failed without a finding: it is too old to have a lint, say, or this image's cannot run here.
   if (failure && findings.length === 0) findings.push(`${lintStep}: ${failure.message}`);

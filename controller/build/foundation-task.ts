@@ -39,8 +39,8 @@ export interface FoundationAccess {
   /** Certificate authorities (PEM) trusted besides the machine's. */
   authorities?: string;
   signal: AbortSignal;
-  /** Each line of output, masked, without its end. */
-  onOutput?: (line: string) => void;
+  /** Called for each line of output; gives it masked, without its end. */
+  onOutput?: (masked: () => string) => void;
 }
 
 export interface FoundationProxy {

@@ -156,7 +156,7 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
     const auth = parseDockerConfig(JSON.stringify({ auths: { 'r.example': { username: 'me', password: 'hunter22' } } }));
     const look = await task(`RUN env; cat ${directory}/*/*/auth.json; echo hunter22; exit 1\n`);
     const lines: string[] = [];
-    const access = plainAccess({ credentials: () => Promise.resolve(auth), onOutput: line => lines.push(line) });
+    const access = plainAccess({ credentials: () => Promise.resolve(auth), onOutput: masked => lines.push(masked()) });
     await assert.rejects(secretive.build(look, access), (error: unknown) => {
       assert.ok(error instanceof BuildError);
       const all = JSON.stringify([error.message, error.step, error.log, lines]);

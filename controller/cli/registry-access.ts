@@ -1,0 +1,39 @@
+/** Registry access of the commands that run outside the controller: from files. */
+import { readFile } from 'node:fs/promises';
+import { TransientError, messageOf } from '../api/errors.ts';
+import { mergeCredentials, parseDockerConfig } from '../registry/credentials.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
+
+/**
+ * The credentials of docker config files, merged; for equal keys the first one's count for pulling, the last one's for pushing.
+ * @throws TransientError `SecretNotFound` or `InvalidSecret`: a Secret that is being replaced may not be there for a moment.
+ */
+export async function readCredentials(files: readonly string[], use: 'pull' | 'push'): Promise<DockerConfig | undefined> {
+  const configs = await Promise.all(files.map(readDockerConfig));
+  const inOrder = use === 'pull' ? configs : configs.toReversed();
+  return inOrder.reduce<DockerConfig | undefined>(mergeCredentials, undefined);
+}
+
+async function readDockerConfig(file: string): Promise<DockerConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new TransientError('SecretNotFound', `registry credentials: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    return parseDockerConfig(text);
+  } catch (error) {
+    throw new TransientError('InvalidSecret', `registry credentials in ${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The text of a file that need not exist. */
+export async function readOptional(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
