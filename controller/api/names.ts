@@ -35,6 +35,11 @@ export const cordonAnnotation = 'scantling.dev/cordon';
 /** On a NodeTarget: failures (`<digest>/<time>`, separated by spaces) that a person has allowed to be tried again. */
 export const retriedAnnotation = 'scantling.dev/retried';
 
+/** On a NodeTarget: the uid of the Node that it is for; another Node of that name is another machine. */
+export const nodeUIDAnnotation = 'scantling.dev/node-uid';
+
+/** On a NodeTarget, from its go-ahead on: whoever deletes it, its node ends its reboot first. */
+export const nodeTargetFinalizer = 'scantling.dev/reboot';
 /** On a SystemPool: its nodes' cordons are lifted before it goes. */
 export const poolFinalizer = 'scantling.dev/rollout';
 /** On a SystemSource: what it applied is left or pruned by its own rules before it goes. */

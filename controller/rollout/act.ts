@@ -1,11 +1,19 @@
 /** Carries out one action of a plan: one API call, each with the version the plan was made from as its precondition (409 otherwise). */
 import { nodes } from '../api/core.ts';
 import { TransientError } from '../api/errors.ts';
-import { cordonAnnotation, fieldManagers, poolLabel, retriedAnnotation } from '../api/names.ts';
+import {
+  cordonAnnotation,
+  fieldManagers,
+  nodeTargetFinalizer,
+  nodeUIDAnnotation,
+  poolLabel,
+  retriedAnnotation,
+} from '../api/names.ts';
 import { type NodeTarget, nodetargets } from '../api/node-target.ts';
 import type { Client } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
-import type { Action } from './actions.ts';
+import { type Action, withoutOurs } from './actions.ts';
+import { isOfAnother } from './classify.ts';
 import { formatCordon } from './cordon.ts';
 import { type NodeTargetView, type NodeView, projectNode, projectNodeTarget, type SystemPoolView } from './projection.ts';
 import { matches } from './select.ts';
@@ -47,6 +55,8 @@ async function retarget(acting: Acting, action: Action & { type: 'target' }): Pr
   if (!pool) throw new TransientError('PoolGone', `the pool of ${action.node} is gone`);
   const since = new Date(action.since).toISOString();
   const seen = acting.seen.nodeTargets.get(action.node);
+  const nodeUID = acting.seen.nodes.get(action.node)?.uid;
+  const ofNode = nodeUID === undefined ? {} : { [nodeUIDAnnotation]: nodeUID };
   if (!seen) {
     const spec = { poolRef: { name: pool.name }, image, digests: [...digests], state: 'Staged' as const, since };
     // Not an apply: it would overwrite a target that the cache does not show yet.
@@ -58,6 +68,7 @@ async function retarget(acting: Acting, action: Action & { type: 'target' }): Pr
         metadata: {
           name: action.node,
           labels: { [poolLabel]: pool.name },
+          annotations: ofNode,
           ownerReferences: [
             { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemPool', name: pool.name, uid: pool.uid, controller: true },
           ],
@@ -67,8 +78,9 @@ async function retarget(acting: Acting, action: Action & { type: 'target' }): Pr
     );
     return;
   }
-  const annotations = action.retried ? { annotations: { [retriedAnnotation]: action.retried.join(' ') } } : {};
-  await patchTarget(acting, seen, annotations, {
+  const retried = action.retried ? { [retriedAnnotation]: action.retried.join(' ') } : {};
+  const metadata = { annotations: { ...ofNode, ...retried }, finalizers: withoutOurs(seen.finalizers) };
+  await patchTarget(acting, seen, metadata, {
     image,
     digests,
     revision: revision ?? null,
@@ -85,12 +97,15 @@ async function approve(acting: Acting, action: Action & { type: 'approve' }): Pr
   // The last moment at which a lagging cache can be caught: after this the node reboots.
   const node = projectNode(await acting.client.get(nodes, action.node));
   const own = node.cordon?.pool === expected.cordon?.pool && node.cordon?.since === expected.cordon?.since;
-  if (node.uid !== expected.uid || !node.unschedulable || !own || node.bootID !== expected.bootID) {
+  const same = node.uid === expected.uid && node.bootID === expected.bootID && !isOfAnother(seen, node);
+  if (!same || !node.unschedulable || !own) {
     noteNode(acting, node);
     throw new TransientError('NodeChanged', `${action.node} changed just before its go-ahead`);
   }
   const since = new Date(action.since).toISOString();
-  await patchTarget(acting, seen, {}, { state: 'Booted', approval: action.approval, since });
+  const finalizers = [...withoutOurs(seen.finalizers), nodeTargetFinalizer];
+  const metadata = { annotations: { [nodeUIDAnnotation]: node.uid }, finalizers };
+  await patchTarget(acting, seen, metadata, { state: 'Booted', approval: action.approval, since });
 }
 
 async function report(acting: Acting, action: Action & { type: 'report' }): Promise<void> {
@@ -112,16 +127,23 @@ async function report(acting: Acting, action: Action & { type: 'report' }): Prom
   );
 }
 
-/** Deletes a NodeTarget, after a look at the node itself: what only the cache says is not enough to take a target away. */
+/** Deletes a NodeTarget or lets it go, after a look at the node itself: what only the cache says is not enough to take a target away. */
 async function remove(acting: Acting, name: string): Promise<void> {
   const seen = acting.seen.nodeTargets.get(name);
   if (!seen) return;
   const node = await liveNode(acting, name);
-  if (node && acting.pool && !acting.pool.deleting && matches(acting.pool.spec.nodeSelector, node.labels)) {
+  const wanted = !seen.deleting && node && !isOfAnother(seen, node);
+  if (wanted && acting.pool && !acting.pool.deleting && matches(acting.pool.spec.nodeSelector, node.labels)) {
     noteNode(acting, node);
     throw new TransientError('NodeChanged', `${name} belongs to the pool after all`);
   }
-  await acting.client.delete(nodetargets, name, { uid: seen.uid, resourceVersion: seen.resourceVersion });
+  let { resourceVersion } = seen;
+  if (seen.finalizers.includes(nodeTargetFinalizer)) {
+    const body = { metadata: { resourceVersion, finalizers: withoutOurs(seen.finalizers) } };
+    const released = await acting.client.mergePatch(nodetargets, name, body, { fieldManager });
+    resourceVersion = released.metadata.resourceVersion ?? resourceVersion;
+  }
+  if (!seen.deleting) await acting.client.delete(nodetargets, name, { uid: seen.uid, resourceVersion });
   acting.nodeTargets.removed(seen);
   acting.seen.nodeTargets.delete(name);
 }

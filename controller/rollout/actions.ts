@@ -1,4 +1,5 @@
 /** The writes that a plan asks for. Each is one API call, and leaves the objects in a state from which a new plan goes on. */
+import { nodeTargetFinalizer } from '../api/names.ts';
 import type { NodeTargetStatusRollout } from '../api/node-target.ts';
 import type { Target } from './classify.ts';
 import type { Cordon } from './cordon.ts';
@@ -9,13 +10,13 @@ export type Action =
   | { type: 'target'; node: string; target: Target; since: number; retried?: readonly string[] }
   /** Cordons the node and says so on it, in one patch. */
   | { type: 'cordon'; node: string; cordon: Cordon }
-  /** Lets the agent reboot: state Booted. */
+  /** Lets the agent reboot: state Booted. From then on the NodeTarget does not go before the plan lets it. */
   | { type: 'approve'; node: string; approval: string; since: number }
   /** Takes our mark off, and the cordon unless it was somebody else's before. `proven`: the node came back as it should. */
   | { type: 'uncordon'; node: string; cordon: Cordon; proven: boolean }
   /** Says on the NodeTarget why the node does not move, or takes that back. */
   | { type: 'report'; node: string; rollout?: NodeTargetStatusRollout }
-  /** Deletes the NodeTarget. */
+  /** Deletes the NodeTarget, or lets it go when it is being deleted. */
   | { type: 'remove'; node: string };
 
 /** What is known of a node before and after an action. */
@@ -37,9 +38,10 @@ export function advance<S extends Subject>(subject: S, action: Action, pool: str
     }
     case 'approve': {
       const { approval, since } = action;
-      return subject.nodeTarget
-        ? { ...subject, nodeTarget: { ...subject.nodeTarget, state: 'Booted', approval, since } }
-        : subject;
+      const { nodeTarget } = subject;
+      if (!nodeTarget) return subject;
+      const finalizers = [...withoutOurs(nodeTarget.finalizers), nodeTargetFinalizer];
+      return { ...subject, nodeTarget: { ...nodeTarget, state: 'Booted', approval, since, finalizers } };
     }
     case 'report': {
       if (!subject.nodeTarget) return subject;
@@ -62,13 +64,16 @@ function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'tar
     name: node.name,
     uid: '',
     resourceVersion: '',
+    finalizers: [],
     retried: [],
   };
   const { image, digests, revision } = action.target;
   return {
     ...before,
     pool,
+    nodeUID: node.uid,
     deleting: false,
+    finalizers: withoutOurs(before.finalizers),
     image,
     digests,
     ...(revision === undefined ? {} : { revision }),
@@ -76,6 +81,11 @@ function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'tar
     since: action.since,
     retried: action.retried ?? before.retried,
   };
+}
+
+/** The finalizers of others. */
+export function withoutOurs(finalizers: readonly string[]): string[] {
+  return finalizers.filter(f => f !== nodeTargetFinalizer);
 }
 
 /** A go-ahead: unlike every other, and naming the digest that it is for. */

@@ -60,8 +60,10 @@ export type NodeState =
 export function classify(member: Member, around: Surroundings): NodeState {
   const { nodeTarget } = member;
   if (!nodeTarget) return { kind: 'New' };
-  if (nodeTarget.pool !== around.pool || nodeTarget.deleting) return { kind: 'Held', pool: nodeTarget.pool };
+  if (nodeTarget.pool !== around.pool) return { kind: 'Held', pool: nodeTarget.pool };
   const own = ownState(member.node, nodeTarget, around);
+  // A go-ahead that was given is used, whoever has deleted the target since.
+  if (nodeTarget.deleting && own.kind !== 'Rebooting') return { kind: 'Held', pool: nodeTarget.pool };
   if (nodeTarget.image === around.target?.image || own.kind === 'Rebooting' || own.kind === 'Returned') return own;
   return outdated(nodeTarget, around, own);
 }
@@ -172,6 +174,11 @@ export function isUnavailable(node: NodeView, state: NodeState): boolean {
 /** The failures that a retry forgives, as keys. */
 export function forgivenFailures(nodeTarget: NodeTargetView): string[] {
   return (nodeTarget.host?.failures ?? []).filter(f => nodeTarget.digests.includes(f.digest)).map(failureKey);
+}
+
+/** Whether the target was written for another machine of this name: what it says of its host, and its go-ahead, are that machine's. */
+export function isOfAnother(nodeTarget: NodeTargetView, node: NodeView): boolean {
+  return nodeTarget.nodeUID !== undefined && nodeTarget.nodeUID !== node.uid;
 }
 
 function runsAny(nodeTarget: NodeTargetView, digests: readonly string[]): boolean {

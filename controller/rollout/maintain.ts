@@ -1,10 +1,12 @@
 /** What has to be done on nodes whatever else goes on: records of failures, cordons that are over, nodes that left. */
+import { nodeTargetFinalizer } from '../api/names.ts';
 import type { NodeTargetStatusRollout } from '../api/node-target.ts';
-import { classify, forgivenFailures, type Member } from './classify.ts';
+import { classify, forgivenFailures, isOfAnother, type Member } from './classify.ts';
 import { newCordon } from './cordon.ts';
 import { digestOf } from './digest.ts';
 import { act, type Draft, type Entry } from './draft.ts';
 import type { Departed } from './pool-state.ts';
+import type { NodeTargetView } from './projection.ts';
 
 /** A drain is worth a word in status only when it is held up for longer than this. */
 export const reportAfterMs = 10_000;
@@ -20,6 +22,24 @@ export function retryFailed(draft: Draft): void {
     const since = Math.max(now, recorded + 1);
     act(draft, entry, { type: 'target', node: member.node.name, target, since, retried: forgivenFailures(member.nodeTarget) });
   }
+}
+
+/**
+ * Takes away a target that is over: one of another machine that had this node's name, whose go-ahead must not be this one's, and one that
+ * is being deleted and waits only for us.
+ */
+export function discard(draft: Draft, entry: Entry): void {
+  const { node, nodeTarget } = entry.member;
+  if (nodeTarget?.pool !== draft.pool.pool) return;
+  const released = nodeTarget.deleting
+    ? entry.state.kind !== 'Rebooting' || isOfAnother(nodeTarget, node)
+    : isOfAnother(nodeTarget, node);
+  if (released && isOurs(nodeTarget)) act(draft, entry, { type: 'remove', node: node.name });
+}
+
+/** Whether there is something to do for it to go: deleted already, it may only wait for others. */
+function isOurs({ deleting, finalizers }: NodeTargetView): boolean {
+  return !deleting || finalizers.includes(nodeTargetFinalizer);
 }
 
 /** Writes or clears the node's record, where it must change. */
@@ -111,11 +131,11 @@ function isOver({ member, state }: Entry): boolean {
 export function release(draft: Draft, departed: Departed): boolean {
   const { node, nodeTarget, name } = departed;
   const { pool } = draft.pool;
-  if (node && nodeTarget) {
+  if (node && nodeTarget && !isOfAnother(nodeTarget, node)) {
     const state = classify({ node, nodeTarget, conflicts: [] }, draft.around);
     if (state.kind === 'Rebooting') return true;
   }
-  if (nodeTarget && !nodeTarget.deleting) draft.actions.push({ type: 'remove', node: name });
+  if (nodeTarget && isOurs(nodeTarget)) draft.actions.push({ type: 'remove', node: name });
   if (node?.cordon?.pool === pool) {
     draft.actions.push({ type: 'uncordon', node: name, cordon: node.cordon, proven: false });
   }

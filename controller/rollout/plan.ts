@@ -5,7 +5,7 @@
 import type { Action } from './actions.ts';
 import { maxUnavailableOf } from './budget.ts';
 import { count, type Draft, newDraft } from './draft.ts';
-import { maintainCordon, record, release, retryFailed } from './maintain.ts';
+import { discard, maintainCordon, record, release, retryFailed } from './maintain.ts';
 import { givePermits } from './permits.ts';
 import type { PoolState } from './pool-state.ts';
 import { summarize, type Summary } from './summary.ts';
@@ -29,6 +29,7 @@ const awaitAgentMs = 60_000;
 /** The plan for a pool. Pure; the order of nodes does not matter. */
 export function plan(pool: PoolState): Plan {
   const draft = newDraft(pool);
+  for (const entry of draft.entries) discard(draft, entry);
   if (pool.retry && !pool.frozen) retryFailed(draft);
   for (const entry of draft.entries) if (entry.state.kind === 'Failed') record(draft, entry);
   for (const entry of draft.entries) maintainCordon(draft, entry);

@@ -2,7 +2,7 @@
 import type { Node } from '../api/core.ts';
 import { conditionOf } from '../api/conditions.ts';
 import type { KubeObject } from '../api/meta.ts';
-import { cordonAnnotation, requestedAt, retriedAnnotation } from '../api/names.ts';
+import { cordonAnnotation, nodeUIDAnnotation, requestedAt, retriedAnnotation } from '../api/names.ts';
 import type { NodeTarget, NodeTargetSpec, NodeTargetStatusHost, NodeTargetStatusRollout } from '../api/node-target.ts';
 import type { SystemDefinition } from '../api/system-definition.ts';
 import type { SystemPool, SystemPoolSpec, SystemPoolStatus } from '../api/system-pool.ts';
@@ -40,7 +40,10 @@ export interface HostView {
 
 export interface NodeTargetView extends View {
   pool: string;
+  /** uid of the Node that it was written for. */
+  nodeUID?: string;
   deleting: boolean;
+  finalizers: readonly string[];
   image: string;
   digests: readonly string[];
   revision?: string;
@@ -101,7 +104,9 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
   return {
     ...identity(target),
     pool: spec.poolRef.name,
+    ...optional('nodeUID', metadata.annotations?.[nodeUIDAnnotation]),
     deleting: metadata.deletionTimestamp !== undefined,
+    finalizers: metadata.finalizers ?? [],
     image: spec.image,
     digests: spec.digests,
     state: spec.state,

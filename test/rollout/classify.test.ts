@@ -31,7 +31,16 @@ function host(over: Partial<HostView> = {}): HostView {
 }
 
 function nodeTarget(over: Partial<NodeTargetView> = {}): NodeTargetView {
-  const base = { name: 'n', uid: 't', resourceVersion: '1', pool: 'p', deleting: false, state: 'Staged' as const, retried: [] };
+  const base = {
+    name: 'n',
+    uid: 't',
+    resourceVersion: '1',
+    pool: 'p',
+    deleting: false,
+    finalizers: [],
+    state: 'Staged' as const,
+    retried: [],
+  };
   return { ...base, image: target.image, digests: target.digests, since: now - minute, host: host(), ...over };
 }
 

@@ -271,6 +271,16 @@ export class Cluster {
     }
   }
 
+  /** Lets a node's agent act that was idle. */
+  wake(name: string): Promise<void> {
+    return this.#act(name);
+  }
+
+  /** What the agent of an idle node does before its go-ahead, and no more. */
+  async stage(name: string): Promise<void> {
+    await this.#stage(seen(await this.target(name)));
+  }
+
   /** Returns whether there may be more to do. */
   async #step(name: string): Promise<boolean> {
     const target = this.#targets.get(name);
@@ -283,10 +293,8 @@ export class Cluster {
       bootID: host?.bootID ?? 'boot-0',
       reportedAt: new Date().toISOString(),
     };
-    const booted = host?.booted ?? { digest: `sha256:${'0'.repeat(64)}` };
-    if (booted.digest !== wanted && host?.staged?.digest !== wanted) {
-      return this.#report(target, { host: { ...common, phase: 'Staged', booted, staged: { digest: wanted, locked: true } } });
-    }
+    const booted = host?.booted ?? nothing;
+    if (booted.digest !== wanted && host?.staged?.digest !== wanted) return this.#stage(target);
     if (spec.state !== 'Booted' || verdict?.approval === spec.approval || booted.digest === wanted) return false;
     const bootID = `boot-${++this.#boots}`;
     await this.#setNode(name, false, common.bootID ?? '');
@@ -297,11 +305,21 @@ export class Cluster {
     });
   }
 
+  #stage(target: Seen): Promise<boolean> {
+    const { host } = target.status ?? {};
+    const staged = { digest: target.spec.digests[1] ?? '', locked: true };
+    const common = { capabilities: ['LockedStaging'], bootID: host?.bootID ?? 'boot-0', reportedAt: new Date().toISOString() };
+    return this.#report(target, { host: { ...common, phase: 'Staged', booted: host?.booted ?? nothing, staged } });
+  }
+
   async #report({ name, resourceVersion }: Seen, status: object): Promise<boolean> {
     const written = await this.admin.mergePatch(nodetargets, name, { status }, { fieldManager: 'agent', subresource: 'status' });
     return written.metadata.resourceVersion !== resourceVersion;
   }
 }
+
+/** What a node runs before its first update. */
+const nothing = { digest: `sha256:${'0'.repeat(64)}` };
 
 interface Seen {
   name: string;

@@ -34,6 +34,8 @@ export interface Machine {
   down: boolean;
   /** A person lifted our cordon while the node was away; until the controller has put it back, anything may run there. */
   opened: boolean;
+  /** When it was given the go-ahead for a boot that has not ended. */
+  approvedAt?: number;
   /** A person cordoned it and has not lifted it. */
   personCordon: boolean;
   inPool: boolean;

@@ -172,6 +172,9 @@ export class Fleet {
       assert(wasUnavailable || before < max, `took ${action.node} though ${before} of ${max} were unavailable`);
       assert(!this.suspended && !this.deleting, 'takes nothing while suspended');
     }
+    const underWay = machine.down && machine.approvedAt !== undefined && this.now < machine.approvedAt + timeouts.reboot;
+    if (action.type === 'uncordon') assert(!underWay, `lifted the cordon of ${action.node} in the middle of its reboot`);
+    if (action.type === 'approve') machine.approvedAt = this.now;
     if (action.type === 'approve') assert(!this.suspended && !this.deleting, 'approves nothing while suspended');
     if (machine.personCordon) assert(machine.node.unschedulable, `lifted a person's cordon from ${action.node}`);
   }
@@ -181,6 +184,8 @@ export class Fleet {
     if (machine.agentDead || machine.down || machine.deleted) return;
     machine.host = { ...machine.host, reportedAt: this.now };
     const { nodeTarget, host } = machine;
+    // Its token says which Node it runs on.
+    if (nodeTarget && nodeTarget.nodeUID !== machine.node.uid) return;
     if (nodeTarget) this.#follow(machine, nodeTarget, host, fails);
     this.#report(machine);
   }
@@ -236,6 +241,7 @@ export class Fleet {
     if (failed) machine.failedOn.add(digest);
     machine.verdict = { type: failed ? 'FellBack' : 'Succeeded', approval, bootID };
     machine.down = false;
+    delete machine.approvedAt;
     machine.node = { ...machine.node, ready: true, readySince: this.now, bootID };
     if (!machine.agentDead) this.#report(machine);
   }
@@ -252,8 +258,37 @@ export class Fleet {
     if (!machine.agentDead) this.#report(machine);
   }
 
-  #report(machine: Machine): void {
+  /** Somebody, or the garbage collector, deletes the NodeTarget. */
+  deleteTarget(machine: Machine): void {
     if (!machine.nodeTarget) return;
+    if (machine.nodeTarget.finalizers.length === 0) delete machine.nodeTarget;
+    else machine.nodeTarget = { ...machine.nodeTarget, deleting: true, resourceVersion: String(++this.#version) };
+  }
+
+  /** Another machine is registered under the name of this one. */
+  replace(machine: Machine): void {
+    const bootID = this.#bootID();
+    const { cordon: _, ...node } = machine.node;
+    const resourceVersion = String(++this.#version);
+    const fresh = {
+      uid: `uid-${resourceVersion}`,
+      resourceVersion,
+      bootID,
+      ready: true,
+      readySince: this.now,
+      unschedulable: false,
+    };
+    delete machine.verdict;
+    delete machine.approvedAt;
+    machine.failedOn.clear();
+    Object.assign(machine, { pods: 2, blocked: false, agentDead: false, down: false, opened: false, personCordon: false });
+    machine.node = { ...node, ...fresh };
+    const { canLock } = this.o;
+    machine.host = { booted: platformOf(image(0)), bootID, canLock, reportedAt: this.now, failures: [], phase: 'Idle' };
+  }
+
+  #report(machine: Machine): void {
+    if (machine.nodeTarget?.nodeUID !== machine.node.uid) return;
     const { host, verdict } = machine;
     machine.nodeTarget = {
       ...machine.nodeTarget,

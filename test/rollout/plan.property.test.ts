@@ -30,6 +30,9 @@ const happenings = {
   unblock: set({ blocked: false }),
   delete: (_, machine, n) => (machine.deleted = n < 10),
   add: fleet => fleet.machines.length < 8 && fleet.addNode(),
+  // By hand, or by the garbage collector when a pool is deleted in the foreground.
+  targetDeleted: (fleet, machine) => fleet.deleteTarget(machine),
+  replace: (fleet, machine) => fleet.replace(machine),
   leave: set({ inPool: false }),
   return: set({ inPool: true }),
   die: set({ agentDead: true }),

@@ -9,6 +9,7 @@ import { createRegistry } from '../../controller/registry/client.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
 import { startRegistry } from '../cluster/registry.ts';
 import { Cluster, until } from './cluster.ts';
+import { image } from './machine.ts';
 
 const fieldManager = 'test';
 
@@ -28,8 +29,10 @@ describe('SystemPool on a real API server', () => {
       await cluster.admin.mergePatch(systempools, metadata.name, { metadata: { finalizers: null } }, { fieldManager });
       await cluster.admin.delete(systempools, metadata.name);
     }
-    for (const { metadata } of (await cluster.admin.list(nodetargets)).items)
+    for (const { metadata } of (await cluster.admin.list(nodetargets)).items) {
+      await cluster.admin.mergePatch(nodetargets, metadata.name, { metadata: { finalizers: null } }, { fieldManager });
       await cluster.admin.delete(nodetargets, metadata.name);
+    }
     for (const { metadata } of (await cluster.admin.list(nodes)).items) await cluster.admin.delete(nodes, metadata.name);
     for (const { metadata } of (await cluster.admin.list(pods)).items)
       await cluster.admin.delete(pods, metadata.name, { namespace: 'default' });
@@ -162,6 +165,50 @@ describe('SystemPool on a real API server', () => {
     await cluster.admin.delete(systempools, 'lost');
     await cluster.startController();
     await until(async () => assert.equal((await cluster.node('lost-1')).spec?.unschedulable, undefined));
+  });
+
+  /** A node that has its go-ahead, and whose agent has not acted on it. */
+  async function approved(pool: string): Promise<void> {
+    await fleet(pool, 1, { rollout: { canary: 0 } });
+    await cluster.startController();
+    await cluster.updated(pool, await cluster.publish(pool, 1));
+    cluster.idle.add(`${pool}-0`);
+    await cluster.publish(pool, 2);
+    await until(async () => assert.equal((await cluster.target(`${pool}-0`)).spec.image, image(2).image));
+    await cluster.stage(`${pool}-0`);
+    await until(async () => assert.equal((await cluster.target(`${pool}-0`)).spec.state, 'Booted'));
+  }
+
+  it('keeps the cordon of a node that reboots when its pool is deleted in the foreground', async () => {
+    await approved('foreground');
+    await cluster.admin.delete(systempools, 'foreground', { propagationPolicy: 'Foreground' });
+    // As the garbage collector does, which waits for nobody.
+    await cluster.admin.delete(nodetargets, 'foreground-0');
+    await until(async () => assert.match((await cluster.ready('foreground')).message, /foreground-0 finishing a reboot/));
+    const node = await cluster.node('foreground-0');
+    assert.equal(node.spec?.unschedulable, true);
+    assert.ok(node.metadata.annotations?.[cordonAnnotation]);
+    cluster.idle.clear();
+    await cluster.wake('foreground-0');
+    await until(() => assert.rejects(cluster.target('foreground-0'), isNotFound));
+    await until(async () => assert.deepEqual((await cluster.pool('foreground')).metadata.finalizers, ['foregroundDeletion']));
+    assert.equal((await cluster.node('foreground-0')).spec?.unschedulable, undefined);
+  });
+
+  it('takes the go-ahead of a machine away from another one that is registered under its name', async () => {
+    await approved('again');
+    const before = await cluster.target('again-0');
+    await cluster.admin.delete(nodes, 'again-0');
+    await cluster.createNode('again-0', 'again');
+    await until(async () => {
+      const target = await cluster.target('again-0');
+      assert.notEqual(target.metadata.uid, before.metadata.uid);
+      assert.equal(target.spec.state, 'Staged');
+      assert.equal(target.spec.approval, undefined);
+    });
+    cluster.idle.clear();
+    await cluster.wake('again-0');
+    await cluster.updated('again', image(2));
   });
 
   it('keeps the budget and ends while conflicts, errors, a lagging cache and restarts get in its way', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { nodeTargetFinalizer } from '../../controller/api/names.ts';
 import type { Action } from '../../controller/rollout/actions.ts';
 import type { Machine } from './machine.ts';
 
@@ -28,6 +29,7 @@ export function write(machine: Machine, action: Action, resourceVersion: string)
         state: 'Booted',
         approval: action.approval,
         since: action.since,
+        finalizers: [nodeTargetFinalizer],
       };
       return;
     case 'report': {
@@ -51,7 +53,9 @@ function retarget(machine: Machine, action: Action & { type: 'target' }, resourc
     uid: old?.uid ?? `target-${resourceVersion}`,
     resourceVersion,
     pool: 'pool',
+    nodeUID: node.uid,
     deleting: false,
+    finalizers: [],
     image: reference,
     digests,
     ...(revision ? { revision } : {}),
