@@ -6,7 +6,8 @@ import { createMemoryFile } from './agent/memory-file.ts';
 import { createTargetWatch } from './agent/target-watch.ts';
 import type { Config } from './config.ts';
 import { createClient } from './kube/client.ts';
-import { accessCluster } from './kube/cluster-access.ts';
+import { accessCluster, podTokenFile } from './kube/cluster-access.ts';
+import { createOwnNode } from './kube/own-node.ts';
 import { Transport } from './kube/transport.ts';
 import type { Running } from './running.ts';
 import type { Log } from './telemetry/log.ts';
@@ -25,7 +26,7 @@ export async function startAgent(config: Config, o: { log: Log }): Promise<Runni
     connections: 2,
   });
   const agent = createAgent({
-    targets: createTargetWatch({ transport, nodeName: config['node-name'], log }),
+    targets: createTargetWatch({ transport, nodeName: config['node-name'], log, ownNode: createOwnNode(podTokenFile, log) }),
     client: createClient(transport),
     host: createBootcHost({
       root: config['host-root'],

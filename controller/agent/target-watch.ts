@@ -1,6 +1,6 @@
 /** The one object that an agent watches: the NodeTarget named after its node. */
 import { isDeepStrictEqual } from 'node:util';
-import { retriedAnnotation } from '../api/names.ts';
+import { nodeUIDAnnotation, retriedAnnotation } from '../api/names.ts';
 import { nodetargets } from '../api/node-target.ts';
 import type { NodeTarget, NodeTargetSpec, NodeTargetStatus } from '../api/node-target.ts';
 import { Reflector } from '../kube/reflector.ts';
@@ -11,6 +11,8 @@ import type { Log } from '../telemetry/log.ts';
 
 export interface TargetView extends StoredObject {
   generation?: number;
+  /** uid of the Node that it was written for. */
+  nodeUID?: string;
   spec: NodeTargetSpec;
   /** Failures that a person allowed to be tried again. */
   retried: readonly string[];
@@ -30,11 +32,13 @@ export interface TargetWatch {
 
 export function projectTarget(target: NodeTarget): TargetView {
   const { metadata, spec, status } = target;
+  const nodeUID = metadata.annotations?.[nodeUIDAnnotation];
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
     resourceVersion: metadata.resourceVersion ?? '',
     ...(metadata.generation === undefined ? {} : { generation: metadata.generation }),
+    ...(nodeUID === undefined ? {} : { nodeUID }),
     spec,
     retried: (metadata.annotations?.[retriedAnnotation] ?? '').split(' ').filter(Boolean),
     ...(status === undefined ? {} : { status }),
@@ -43,10 +47,27 @@ export function projectTarget(target: NodeTarget): TargetView {
 
 /** Whether two views ask for the same. */
 export function asksTheSame(a: TargetView | undefined, b: TargetView | undefined): boolean {
-  return a?.uid === b?.uid && a?.generation === b?.generation && isDeepStrictEqual(a?.retried, b?.retried);
+  return (
+    a?.uid === b?.uid && a?.generation === b?.generation && a?.nodeUID === b?.nodeUID && isDeepStrictEqual(a?.retried, b?.retried)
+  );
 }
 
-export function createTargetWatch(o: { transport: Transport; nodeName: string; log: Log }): TargetWatch {
+/**
+ * `ownNode` is the uid of the Node that this agent runs on, where that is known: a target that was written for an earlier machine of this
+ * name is none for this one, and least of all its go-ahead.
+ */
+export function createTargetWatch(o: {
+  transport: Transport;
+  nodeName: string;
+  log: Log;
+  ownNode?: () => string | undefined;
+}): TargetWatch {
+  let known: string | undefined;
+  const isOwn = ({ nodeUID }: TargetView): boolean => {
+    if (nodeUID === undefined || nodeUID === known) return true;
+    known = o.ownNode?.();
+    return known === undefined || nodeUID === known;
+  };
   const store = new Store<TargetView>();
   const reflector = new Reflector({
     transport: o.transport,
@@ -60,7 +81,10 @@ export function createTargetWatch(o: { transport: Transport; nodeName: string; l
     start: () => reflector.start(),
     stop: () => reflector.stop(),
     synced: () => reflector.synced(),
-    get: () => store.get(o.nodeName),
+    get() {
+      const target = store.get(o.nodeName);
+      return target && isOwn(target) ? target : undefined;
+    },
     onChange(handler) {
       store.onChange((_key, now, before) => {
         if (!asksTheSame(now, before)) handler();

@@ -19,6 +19,7 @@ export function isKubeConfig(access: ClusterAccess): access is KubeConfig {
 
 /** Where a pod finds its ServiceAccount's token and the cluster's certificate authority; the kubelet renews the token there. */
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+export const podTokenFile = `${serviceAccount}/token`;
 
 /**
  * The access from the first of: `path`, $KUBECONFIG, the pod's ServiceAccount, ~/.kube/config. What is not plain is left to
@@ -42,7 +43,7 @@ function podAccess(host: string, port = '443'): PlainAccess {
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     authority: { file: `${serviceAccount}/ca.crt` },
-    token: { file: `${serviceAccount}/token` },
+    token: { file: podTokenFile },
   };
 }
 

@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
-import { fieldManagers, retriedAnnotation } from '../../controller/api/names.ts';
+import { nodes } from '../../controller/api/core.ts';
+import { fieldManagers, nodeUIDAnnotation, retriedAnnotation } from '../../controller/api/names.ts';
 import { nodetargets } from '../../controller/api/node-target.ts';
 import { ApiError } from '../../controller/kube/errors.ts';
 import { createClient } from '../../controller/kube/client.ts';
@@ -31,6 +32,24 @@ after(() => yard.stop());
 const writesOf = (station: Station) =>
   yard.proxy.calls(c => c.userAgent === station.userAgent && !['get', 'list', 'watch'].includes(c.verb)).length;
 const reasonsOf = (problems: readonly { reason: string }[] | undefined) => (problems ?? []).map(p => p.reason);
+
+test('a target of an earlier machine of the same name, and its go-ahead, are none for this one', async () => {
+  const station = await yard.station();
+  const { metadata } = await station.approve(second).then(() => yard.admin.get(nodetargets, station.name));
+  const ofAnother = { metadata: { resourceVersion: metadata.resourceVersion, annotations: { [nodeUIDAnnotation]: 'another' } } };
+  await yard.admin.mergePatch(nodetargets, station.name, ofAnother, { fieldManager: fieldManagers.rollout });
+  station.startAgent();
+  const { metadata: node } = await yard.admin.get(nodes, station.name);
+  // Whatever it would do for the first target, it would have done before it has seen the second.
+  await until(() => yard.proxy.calls(c => c.userAgent === station.userAgent && c.verb === 'watch').length > 0);
+  assert.equal(writesOf(station), 0);
+  const own = { metadata: { annotations: { [nodeUIDAnnotation]: node.uid } }, spec: { state: 'Staged', approval: null } };
+  await yard.admin.mergePatch(nodetargets, station.name, own, { fieldManager: fieldManagers.rollout });
+  const staged = await station.untilReady('Staged');
+  assert.equal(hostOf(staged).booted?.digest, first.platform);
+  assert.equal(rebootRequested(station.host.directory), false);
+  await station.stopAgent();
+});
 
 describe('an update', () => {
   test('is three writes, and each says where the node is', async () => {

@@ -20,6 +20,7 @@ import type {
 import { createClient } from '../../controller/kube/client.ts';
 import type { Client } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
+import { nodeUIDOfToken } from '../../controller/kube/own-node.ts';
 import { Transport } from '../../controller/kube/transport.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
 import { startControlPlane } from '../cluster/control-plane.ts';
@@ -56,7 +57,14 @@ export async function startYard(): Promise<Yard> {
       const name = `node-${stations.length + 1}`;
       const node = await admin.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name } });
       const token = await serviceAccountToken(transport, 'scantling-agent', { name, uid: node.metadata.uid ?? '' });
-      const station = new Station({ name, admin, host: workshop.host(options), kubeconfig: proxy.kubeconfigFor(token) });
+      const kubeconfig = proxy.kubeconfigFor(token);
+      const station = new Station({
+        name,
+        admin,
+        host: workshop.host(options),
+        kubeconfig,
+        ownNode: () => nodeUIDOfToken(token),
+      });
       stations.push(station);
       return station;
     },
@@ -76,14 +84,16 @@ export class Station {
   readonly kubeconfig: string;
   readonly memoryPath: string;
   readonly #admin: Client;
+  readonly #ownNode: () => string | undefined;
   #life: { agent: Agent; transport: Transport } | undefined;
   #approvals = 0;
 
-  constructor(o: { name: string; admin: Client; host: FakeHost; kubeconfig: string }) {
+  constructor(o: { name: string; admin: Client; host: FakeHost; kubeconfig: string; ownNode: () => string | undefined }) {
     this.name = o.name;
     this.host = o.host;
     this.kubeconfig = o.kubeconfig;
     this.#admin = o.admin;
+    this.#ownNode = o.ownNode;
     this.memoryPath = join(o.host.root, 'var/lib/scantling/agent/memory.json');
   }
 
@@ -96,7 +106,7 @@ export class Station {
     const log = createLog('silent');
     const transport = new Transport({ kubeConfig: loadKubeConfig(this.kubeconfig), userAgent: this.userAgent, connections: 2 });
     const agent = createAgent({
-      targets: createTargetWatch({ transport, nodeName: this.name, log }),
+      targets: createTargetWatch({ transport, nodeName: this.name, log, ownNode: this.#ownNode }),
       client: createClient(transport),
       host: drive(this.host),
       memory: createMemoryFile(this.memoryPath),
