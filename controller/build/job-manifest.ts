@@ -47,6 +47,8 @@ const keptSeconds = 24 * 3600;
 const keyLabelLength = 40;
 
 export const builderContainer = 'build';
+/** The files belong to root, and the build runs as another. Nothing else is in its pod. */
+const readable = 0o444;
 const at = {
   storage: '/var/lib/scantling',
   temporary: '/tmp',
@@ -192,7 +194,7 @@ function secretFiles({ execution: { secrets } }: ImageBuildSpec): Mounted[] {
     {
       name: 'secrets',
       mountPath: at.secrets,
-      source: { projected: { sources, defaultMode: 0o400 } },
+      source: { projected: { sources, defaultMode: readable } },
       flags: [`--secrets-directory=${at.secrets}`],
     },
   ];
@@ -217,7 +219,7 @@ function trustFiles({ execution: { caBundleRef } }: ImageBuildSpec, settings: Jo
     files.push({
       name: 'certificates',
       mountPath: at.certificates,
-      source: { projected: { sources, defaultMode: 0o400 } },
+      source: { projected: { sources, defaultMode: readable } },
       flags: [`--certificates-directory=${at.certificates}`],
     });
   }
