@@ -1,7 +1,10 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { credentialsFor } from '../registry/credentials.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
+import { emptyConfiguration } from '../registry/configuration.ts';
+import type { RegistriesConfiguration } from '../registry/configuration.ts';
+import { certificateFiles, registriesConf } from './buildah-registries.ts';
 
 export type StorageDriver = 'overlay' | 'vfs';
 
@@ -25,6 +28,9 @@ export interface BuildahInputs {
   /** Repositories that are pulled from and pushed to. */
   repositories: readonly string[];
   auth: DockerConfig | undefined;
+  /** Default: nothing but what follows. */
+  configuration?: RegistriesConfiguration;
+  /** Hosts (with port) that are spoken to in plain http, besides those that the configuration names. */
   insecureHosts: ReadonlySet<string>;
   /** Default vfs, which works everywhere. */
   storageDriver?: StorageDriver;
@@ -33,7 +39,7 @@ export interface BuildahInputs {
 /** Writes all that buildah reads below `directory`, so that nothing of the machine's own configuration decides what is built. */
 export async function writeBuildahFiles(directory: string, inputs: BuildahInputs): Promise<BuildahFiles> {
   const at = (name: string): string => join(directory, name);
-  const { storageDriver = 'vfs' } = inputs;
+  const { storageDriver = 'vfs', configuration = emptyConfiguration, insecureHosts } = inputs;
   const directories = ['context', 'secrets', 'home', 'tmp', 'storage', 'run'];
   await Promise.all(directories.map(name => mkdir(at(name), { mode: 0o700 })));
   const write = (name: string, text: string): Promise<void> => writeFile(at(name), text, { mode: 0o600, flag: 'wx' });
@@ -42,11 +48,17 @@ export async function writeBuildahFiles(directory: string, inputs: BuildahInputs
     write('auth.json', authJson(inputs)),
     // Signatures are verified by Scantling before an image becomes a base or a target; this file only lets buildah pull.
     write('policy.json', '{"default":[{"type":"insecureAcceptAnything"}]}'),
-    write('registries.conf', registriesConf(inputs.insecureHosts)),
+    write('registries.conf', registriesConf(configuration, insecureHosts)),
     write('storage.conf', `[storage]\n${tomlOf(storage)}`),
     write('containers.conf', ''),
     write('Containerfile', inputs.containerfile),
   ]);
+  // Looked for below the home directory before those of the machine (containers-certs.d(5)).
+  for (const [path, text] of certificateFiles(configuration)) {
+    const file = join('home/.config/containers/certs.d', path);
+    await mkdir(dirname(at(file)), { recursive: true, mode: 0o700 });
+    await write(file, text);
+  }
   return {
     global: ['--root', at('storage'), '--runroot', at('run'), '--storage-driver', storageDriver],
     authFile: at('auth.json'),
@@ -91,12 +103,6 @@ function authJson({ auth, repositories }: Pick<BuildahInputs, 'auth' | 'reposito
       },
     ]);
   return JSON.stringify({ auths: Object.fromEntries(auths) as object });
-}
-
-/** containers-registries.conf(5). */
-function registriesConf(insecureHosts: ReadonlySet<string>): string {
-  const hosts = [...insecureHosts].map(host => `\n[[registry]]\nlocation = ${JSON.stringify(host)}\ninsecure = true\n`);
-  return `unqualified-search-registries = []\nshort-name-mode = "enforcing"\n${hosts.join('')}`;
 }
 
 /** A basic string of TOML is a string of JSON. */

@@ -5,6 +5,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StallingError, TransientError } from '../api/errors.ts';
+import { emptyConfiguration } from '../registry/configuration.ts';
+import type { RegistriesConfiguration } from '../registry/configuration.ts';
 import { isDigest } from '../registry/digest.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -34,6 +36,8 @@ import type { Workspace, Workspaces } from './workspace.ts';
 export interface FoundationPlace {
   registry: Registry;
   workspaces: Workspaces;
+  /** How registries are reached, as the registry client knows it too. */
+  configuration?: () => RegistriesConfiguration | Promise<RegistriesConfiguration>;
   insecureHosts: ReadonlySet<string>;
   /** Default `buildah`, looked for in PATH. */
   buildah?: string;
@@ -93,7 +97,7 @@ class FoundationBuild {
   }
 
   async run(): Promise<FoundationResult> {
-    const { registry, insecureHosts } = this.#place;
+    const { registry, insecureHosts, configuration } = this.#place;
     const { platform, lint } = this.#task;
     const accounts = await this.#accounts();
     const { foundation, buildContext } = await this.#within('context', this.#context(accounts));
@@ -105,6 +109,7 @@ class FoundationBuild {
       containerfile: foundation.containerfile,
       repositories: this.#repositories(images),
       auth: this.#authFor(accounts, images),
+      configuration: (await configuration?.()) ?? emptyConfiguration,
       insecureHosts,
       storageDriver: await this.#storageDriver(environment),
     });

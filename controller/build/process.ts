@@ -1,4 +1,5 @@
 /** The `process` builder: buildah beside the controller, as a child process with storage of its own. For single machines and development. */
+import type { RegistriesConfiguration } from '../registry/configuration.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { FoundationBuilder } from './foundation-task.ts';
@@ -10,6 +11,8 @@ export interface ProcessBuilderOptions {
   registry: Registry;
   /** Directory for storage; several gigabytes for a real base. */
   directory: string;
+  /** How registries are reached, as the registry client knows it too. */
+  configuration?: () => RegistriesConfiguration | Promise<RegistriesConfiguration>;
   insecureHosts: ReadonlySet<string>;
   log: Log;
   /** Default `buildah`, looked for in PATH. */

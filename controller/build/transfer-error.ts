@@ -4,7 +4,7 @@ import type { BuildError } from './build-error.ts';
 /** What registries' answers look like in the words of buildah's library (containers/image). */
 const kinds: readonly [RegExp, string][] = [
   [/unauthorized|authentication required|denied|\b(401|403)\b|forbidden|invalid username\/password/i, 'RegistryAccessDenied'],
-  [/quota|insufficient storage|\b507\b/i, 'RegistryRefused'],
+  [/quota|insufficient storage|\b(413|507)\b/i, 'RegistryQuotaExceeded'],
   [/manifest unknown|name unknown|not found/i, 'ImageNotFound'],
   [/no space left on device/i, 'NoSpace'],
 ];

@@ -15,7 +15,7 @@ import type { Invocation } from '../running.ts';
 import { createLog } from '../telemetry/log.ts';
 import { userAgent } from '../version.ts';
 import { OutputLimit } from './output-limit.ts';
-import { readCredentials } from './registry-access.ts';
+import { readCredentials, registryOptions } from './registry-access.ts';
 
 /** What of the steps' output goes to standard output. */
 const maxOutputBytes = 16 * 1024 * 1024;
@@ -51,23 +51,27 @@ async function run(
   task: FoundationTask,
   o: Pick<FoundationAccess, 'signal' | 'onOutput'>,
 ): ReturnType<typeof buildFoundation> {
-  const insecureHosts = new Set(config['insecure-registries']);
   const authorities = config['ca-file'] === '' ? undefined : await readFile(config['ca-file'], 'utf8');
-  const registry = createRegistry({ insecureHosts, userAgent: userAgent('build') });
   const { 'proxy-http': http, 'proxy-https': https, 'no-proxy': noProxy } = config;
-  const proxy = { ...(http && { http }), ...(https && { https }), ...(noProxy && { noProxy }) };
+  const proxy = http || https ? { ...(http && { http }), ...(https && { https }), ...(noProxy && { noProxy }) } : undefined;
+  const registry = createRegistry({
+    ...registryOptions(config),
+    userAgent: userAgent('build'),
+    ...(authorities === undefined ? {} : { ca: authorities }),
+    ...(proxy ? { proxy: { http, https, no: noProxy } } : {}),
+  });
   try {
     // One that anyone may write to, as an emptyDir is, can hold no credentials; a directory of our own in it can.
     const directory = join(config.directory || tmpdir(), 'scantling-build');
     const workspaces = new Workspaces({ directory, log: createLog('warn') });
     return await buildFoundation(
       task,
-      { registry, workspaces, insecureHosts, env: process.env },
+      { registry, workspaces, env: process.env, ...registryOptions(config) },
       {
         ...o,
         credentials: use => readCredentials(config['auth-file'], use),
         secrets: () => readSecrets(config['secrets-directory']),
-        ...(http || https ? { proxy } : {}),
+        ...(proxy ? { proxy } : {}),
         ...(authorities === undefined ? {} : { authorities }),
       },
     );

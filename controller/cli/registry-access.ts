@@ -1,8 +1,13 @@
 /** Registry access of the commands that run outside the controller: from files. */
 import { readFile } from 'node:fs/promises';
 import { TransientError, messageOf } from '../api/errors.ts';
+import type { Config } from '../config.ts';
+import { readRegistriesFiles } from '../registry/configuration-files.ts';
 import { mergeCredentials, parseDockerConfig } from '../registry/credentials.ts';
+import type { RegistriesConfiguration } from '../registry/configuration.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
+import { proxyFromEnvironment } from '../registry/proxy.ts';
+import type { ProxySettings } from '../registry/proxy.ts';
 
 /**
  * The credentials of docker config files, merged; for equal keys the first one's count for pulling, the last one's for pushing.
@@ -28,12 +33,17 @@ async function readDockerConfig(file: string): Promise<DockerConfig> {
   }
 }
 
-/** The text of a file that need not exist. */
-export async function readOptional(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
-    throw error;
-  }
+/** How registries are reached: as the flags say, and else through the proxy that the environment names. The configuration is read once. */
+export function registryOptions(config: Config): {
+  insecureHosts: ReadonlySet<string>;
+  configuration: () => Promise<RegistriesConfiguration>;
+  proxy: ProxySettings;
+} {
+  const files = { file: config['registries-file'], certificatesDirectory: config['certificates-directory'] };
+  let read: Promise<RegistriesConfiguration> | undefined;
+  return {
+    insecureHosts: new Set(config['insecure-registries']),
+    configuration: () => (read ??= readRegistriesFiles(files)),
+    proxy: proxyFromEnvironment(process.env),
+  };
 }
