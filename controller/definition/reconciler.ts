@@ -18,6 +18,7 @@ import { outcomeOf } from './build-outcome.ts';
 import { requestedBuild } from './build-request.ts';
 import type { Input } from './files.ts';
 import { FollowedImages } from './followed-images.ts';
+import { ImagePlatforms, warnOfPlatforms } from './image-platforms.ts';
 import { type InputImages, resolveImages } from './input-images.ts';
 import { type InputTree, collectInputs } from './inputs.ts';
 import { outputHolder, outputKey } from './output-conflict.ts';
@@ -51,6 +52,7 @@ export interface DefinitionDependencies {
 interface Shared {
   followed: FollowedImages;
   checks: BaseChecks;
+  platforms: ImagePlatforms;
   rendered: RenderedContexts;
 }
 
@@ -62,6 +64,7 @@ export function createDefinitionReconciler(dependencies: DefinitionDependencies)
   const shared: Shared = {
     followed: new FollowedImages({ registry, now: clock, random }),
     checks: new BaseChecks(registry),
+    platforms: new ImagePlatforms(registry),
     rendered: new RenderedContexts(),
   };
   return {
@@ -126,7 +129,8 @@ class Pass {
     if (known && found) return { ...known, images, build: await this.#tend(found), revision };
 
     const context = await this.#render(images, revision);
-    const rendered: KnownContext = { contextDigest: contextDigest(context), findings: context.warnings };
+    const findings = [...context.warnings, ...(await this.#platformWarnings(images))];
+    const rendered: KnownContext = { contextDigest: contextDigest(context), findings };
     if (followedSource(this.#definition.spec) !== undefined)
       this.#shared.rendered.remember(this.#definition, { ...images, revision }, rendered);
     const build =
@@ -155,12 +159,22 @@ class Pass {
 
   async #resolveImages(): Promise<InputImages> {
     const { client } = this.#o;
-    const { spec, status } = this.#definition;
-    const push = await this.#credentials(spec.output.pushSecretRef?.name);
-    const auth = mergeCredentials(await this.#credentials(spec.base.pullSecretRef?.name), push);
+    const { status } = this.#definition;
+    const auth = await this.#pullCredentials();
     // A build was asked for: all that comes before it was good.
     const accepted = this.#isSettled && status?.latestBuild !== undefined;
     return resolveImages({ client, ...this.#shared }, this.#definition, { auth, force: this.#isRequested, accepted });
+  }
+
+  async #pullCredentials(): Promise<DockerConfig | undefined> {
+    const { base, output } = this.#definition.spec;
+    const push = await this.#credentials(output.pushSecretRef?.name);
+    return mergeCredentials(await this.#credentials(base.pullSecretRef?.name), push);
+  }
+
+  async #platformWarnings(images: InputImages): Promise<string[]> {
+    const { spec } = this.#definition;
+    return spec.workloads ? warnOfPlatforms(this.#shared.platforms, spec, images, await this.#pullCredentials()) : [];
   }
 
   /** The revision that the definition stands for: its own, or that of the source it reads. */
