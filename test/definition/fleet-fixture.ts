@@ -134,6 +134,7 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'
   await changeSource({});
 
   const ahead = { ms: 0 };
+  const played = new Set<string>();
   const build = (name: string): Promise<ImageBuild> => admin.get(imagebuilds, name);
   const definition = (name: string): Promise<SystemDefinition> => admin.get(systemdefinitions, name);
   return {
@@ -178,12 +179,14 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'
     finishBuild: async (name, status) => {
       const { apiVersion, kind, spec } = await build(name);
       const bytes = playedIndex(name);
-      if (status.image?.digest === sha256(bytes))
+      if (status.image?.digest === sha256(bytes) && !played.has(name)) {
+        played.add(name);
         await registry.pushManifest(
           spec.output.repository,
           { mediaType: mediaTypes.index, bytes, tag: name },
           parseDockerConfig(dockerConfig),
         );
+      }
       await admin.applyStatus(
         imagebuilds,
         { apiVersion, kind, metadata: { name }, status },
