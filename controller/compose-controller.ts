@@ -2,16 +2,22 @@
 import { randomBytes } from 'node:crypto';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nodes } from './api/core.ts';
+import { jobs, nodes, pods } from './api/core.ts';
 import { imagebuilds } from './api/image-build.ts';
+import { buildLabel } from './api/names.ts';
 import { nodetargets } from './api/node-target.ts';
 import { systemdefinitions } from './api/system-definition.ts';
 import { systempools } from './api/system-pool.ts';
 import { systemsources } from './api/system-source.ts';
+import { builderNames } from './build/builder-name.ts';
 import { createProcessBuilder } from './build/process.ts';
 import * as buildViews from './build/projection.ts';
 import { BuildReconciler } from './build/reconciler.ts';
+import * as retentionViews from './build/retention-projection.ts';
+import { createRetentionReconciler } from './build/retention-reconciler.ts';
+import { retentionIndexes, watchRetention } from './build/retention-watch.ts';
 import { readRegistrySecret } from './build/secret.ts';
+import { createRegistriesLoader } from './compose-registries.ts';
 import type { Config } from './config.ts';
 import * as definitionViews from './definition/projection.ts';
 import { createDefinitionReconciler } from './definition/reconciler.ts';
@@ -25,6 +31,7 @@ import { LeaderElector } from './kube/leader.ts';
 import { Transport } from './kube/transport.ts';
 import type { Running } from './running.ts';
 import { createRegistry } from './registry/client.ts';
+import { proxyFromEnvironment } from './registry/proxy.ts';
 import * as poolViews from './rollout/projection.ts';
 import { createPoolReconciler } from './rollout/reconciler.ts';
 import { watchPools } from './rollout/watch.ts';
@@ -116,7 +123,13 @@ interface Parts {
 function assemble(config: Config, { client, events, caches, log, now }: Parts): Controller[] {
   const { namespace } = config;
   const insecureHosts = new Set(config['insecure-registries']);
-  const registry = createRegistry({ insecureHosts, userAgent: userAgent('controller') });
+  const registries = createRegistriesLoader({ client, namespace, configMap: config['registries-config'], log, now });
+  const registry = createRegistry({
+    insecureHosts,
+    configuration: () => registries.current(),
+    proxy: proxyFromEnvironment(process.env),
+    userAgent: userAgent('controller'),
+  });
   const repositories = createRepositories({ client, namespace, userAgent: userAgent('controller'), now });
   const make = (name: string, concurrency: number, reconcile: Reconcile): Controller =>
     new Controller({ name, concurrency, reconcile, log });
@@ -142,20 +155,46 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
   watchDefinitions(definitionStores, key => definitions.enqueue(key));
 
   const directory = config['build-directory'] || join(tmpdir(), 'scantling-builds');
-  const buildStore = caches.add(imagebuilds, buildViews.projectBuild);
+  const buildsOnly = { namespace, labelSelector: buildLabel };
+  const buildStores = {
+    builds: caches.add(imagebuilds, buildViews.projectBuild, buildViews.buildIndexes),
+    definitions: caches.add(systemdefinitions, buildViews.projectDefinition),
+    jobs: caches.add(jobs, buildViews.projectJob, buildViews.jobIndexes, buildsOnly),
+    pods: caches.add(pods, buildViews.projectPod, {}, buildsOnly),
+    nodes: caches.add(nodes, buildViews.projectNode),
+  };
   const build = new BuildReconciler({
     client,
     registry,
-    builder: createProcessBuilder({ directory, insecureHosts, log, env: process.env }),
-    store: buildStore,
+    stores: buildStores,
+    process: createProcessBuilder({ registry, directory, insecureHosts, log, env: process.env }),
+    builders: builderNames(config.builders),
+    job: () => ({
+      namespace,
+      image: config['builder-image'],
+      serviceAccount: config['builder-service-account'],
+      registriesConfig: config['registries-config'],
+      certificateSecrets: registries.secretNames(),
+      insecureHosts: config['insecure-registries'],
+    }),
     events,
-    namespace,
-    slots: config['concurrent-builds'],
+    limits: { builds: config['concurrent-builds'], perDefinition: config['concurrent-builds-per-definition'] },
     now,
   });
   // A few workers more than builds, so that those that wait can say so.
   const builds = make('build', config['concurrent-builds'] + 2, build.reconcile);
   build.watch(key => builds.enqueue(key));
+
+  const retentionStores = {
+    builds: caches.add(imagebuilds, retentionViews.projectRetainedBuild, retentionIndexes),
+    definitions: caches.add(systemdefinitions, retentionViews.projectRetainingDefinition),
+    nodes: caches.add(nodetargets, retentionViews.projectNodeImages),
+    pools: caches.add(systempools, retentionViews.projectPoolImages),
+  };
+  const retention = createRetentionReconciler({ client, registry, readCredentials, stores: retentionStores, events, now });
+  // One at a time: what one definition's builds name, another's may name too.
+  const retentions = make('retention', 1, retention.reconcile);
+  watchRetention(retentionStores, (key, when) => retentions.enqueue(key, when));
 
   const sourceStores = {
     sources: caches.add(systemsources, sourceViews.projectSource),
@@ -183,5 +222,5 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
   const pools = make('pool', 2, pool.reconcile);
   watchPools(poolStores, (key, when) => pools.enqueue(key, when));
 
-  return [sources, definitions, builds, pools];
+  return [sources, definitions, builds, retentions, pools];
 }

@@ -5,10 +5,11 @@
 import { StallingError, WaitingError, messageOf, reasonOf } from './errors.ts';
 import type { Condition } from './meta.ts';
 
-/** What a reconcile came to: done, still at work (no error), or failed. */
+/** What a reconcile came to: done, still at work (no error), ended on purpose without a result, or failed. */
 export type Outcome =
   | { kind: 'Ready'; reason: string; message: string }
   | { kind: 'Progressing'; reason: string; message: string }
+  | { kind: 'Ended'; reason: string; message: string }
   | { kind: 'Failed'; error: unknown };
 
 /**
@@ -53,6 +54,10 @@ function summary(outcome: Outcome): Record<string, Pick<Condition, 'status' | 'r
   if (outcome.kind === 'Progressing') {
     const c = { reason: outcome.reason, message: outcome.message };
     return { Ready: { status: 'False', ...c }, Reconciling: { status: 'True', ...c }, Stalled: undefined };
+  }
+  if (outcome.kind === 'Ended') {
+    const c = { reason: outcome.reason, message: outcome.message };
+    return { Ready: { status: 'False', ...c }, Reconciling: undefined, Stalled: undefined };
   }
   const c = { reason: reasonOf(outcome.error), message: messageOf(outcome.error) };
   if (outcome.error instanceof StallingError) {

@@ -1,6 +1,7 @@
 /** Every reason that this folder gives in an ImageBuild's conditions and events, and what it means. The registry's own reasons pass through. */
 export const buildReasons = {
-  Queued: 'As many builds as may run at once are running; this one waits for its turn.',
+  Queued:
+    'As many builds as may run at once are running, of all definitions or of this one; the build waits for its turn, the oldest first.',
   Building: 'An attempt is running.',
   BuildStarted: 'An attempt has started (event).',
   Succeeded: 'The image is pushed and was read back; status.image names it.',
@@ -12,11 +13,37 @@ export const buildReasons = {
   BaseNotFound: 'The base image is not in its registry.',
   BaseNotBootable: 'The base image has neither label containers.bootc nor ostree.bootable.',
   BaseUnsupported: 'The base image cannot be built on; the message says why.',
-  PlatformUnsupported: 'The base image has no manifest for the architecture that foundations are built on here.',
+  PlatformUnsupported:
+    'The base image lacks a wanted platform, or its steps need an architecture that no node has; the message says which there are.',
   BuilderUnavailable: 'buildah cannot be run beside the controller.',
   BuilderVersion: 'The build was asked for by another version of Scantling; the definition asks for a new one.',
-  SecretNotFound: "The Secret of output.pushSecretRef is missing in the operator's namespace.",
-  InvalidSecret: 'The Secret of output.pushSecretRef holds no registry credentials.',
+  BuilderNotAllowed: 'The definition asks for a builder that the flag --builders does not list.',
+  FoundationBuilding:
+    'Another build is making the same foundation; this one uses it when it is there. The message names the other.',
+  FoundationNotFound: 'A builder said that it had pushed the foundation, and the registry does not have it.',
+  ImageGone:
+    'Somebody asked whether the image is there still, and the registry definitely no longer has it: it is built again (event).',
+  Canceled: 'A person ended the build with the annotation scantling.dev/cancel; without it the build runs again.',
+  Superseded:
+    'The definition had a newer build before this one began; it goes on when the definition wants it again. No failure.',
+  JobExists: 'A Job of the wanted name belongs to something else.',
+  Unschedulable: "No node can take the build's pod; the message has the scheduler's words. It waits, and uses up no attempt.",
+  ErrImagePull: "The node cannot pull the builder's image; it tries again. Uses up no attempt.",
+  ImagePullBackOff: "The node cannot pull the builder's image and waits before it tries again. Uses up no attempt.",
+  InvalidImageName: "The name of the builder's image (--builder-image) is none.",
+  CreateContainerConfigError: "The build's container cannot be made as its pod asks; the message has the kubelet's words.",
+  OOMKilled: 'In status.failure.reason: the build needed more memory than its limit. Uses up an attempt.',
+  DeadlineExceeded: 'In status.failure.reason: the build was not done within build.timeout. Uses up an attempt.',
+  Evicted: "The build's pod was evicted. Uses up an attempt only where the pod broke a limit of its own, or at the sixth loss.",
+  Preempted:
+    "The build's pod had to make room for a more important one; its Job is made again. Uses up no attempt before the sixth loss.",
+  NodeLost: "The node under the build's pod was lost; its Job is made again. Uses up no attempt before the sixth loss.",
+  PodLost: "The build's pod was deleted; its Job is made again. Uses up no attempt before the sixth loss.",
+  PodFailed:
+    "The build's pod was ended by its node; the message has the kubelet's words. Uses up no attempt before the sixth loss.",
+  ConfigMapNotFound: "The ConfigMap of build.caBundleRef, or its key, is missing in the operator's namespace.",
+  SecretNotFound: "A Secret that the build needs is missing in the operator's namespace; no pod is started before it is there.",
+  InvalidSecret: 'A Secret that the build needs lacks a key, or holds no registry credentials.',
   BuildsPruned: 'Builds that history does not keep were deleted (event of the definition).',
   PruneFailed: 'Builds that history does not keep could not be deleted, and stay until they can be (event of the definition).',
   DeletionUnsupported: 'The registry deletes no manifests, so builds are deleted without their images (event of the definition).',

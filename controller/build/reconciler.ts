@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { conditionOf } from '../api/conditions.ts';
-import { WaitingError, messageOf } from '../api/errors.ts';
+import { conditionOf, timestamp } from '../api/conditions.ts';
+import { StallingError, WaitingError, messageOf } from '../api/errors.ts';
 import { imagebuilds } from '../api/image-build.ts';
 import type { ImageBuild, ImageBuildStatus } from '../api/image-build.ts';
 import { fieldManagers } from '../api/names.ts';
@@ -8,60 +8,97 @@ import type { Client } from '../kube/client.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import type { Store } from '../kube/store.ts';
+import { NotFoundError } from '../registry/errors.ts';
 import type { Registry } from '../registry/registry.ts';
 import { metrics } from '../telemetry/metrics.ts';
-import { runAttempt } from './attempt.ts';
-import { Foundations } from './foundation.ts';
-import type { FoundationBuilder } from './process.ts';
-import { isSettled, projectBuild } from './projection.ts';
+import { BuildError } from './build-error.ts';
+import { BuildInputs } from './build-inputs.ts';
+import { BuildJobs } from './build-jobs.ts';
+import type { ObservedJob } from './build-jobs.ts';
+import { BuildQueue, turnOf } from './build-queue.ts';
+import { BuildRun } from './build-run.ts';
+import type { BuilderName } from './builder-name.ts';
+import type { FoundationBuilder } from './foundation-task.ts';
+import type { JobSettings } from './job-manifest.ts';
+import { isFinished } from './job-outcome.ts';
+import { lifeStep, queuedCheckMs } from './next-step.ts';
+import type { LifeStep } from './next-step.ts';
+import { projectBuild } from './projection.ts';
 import type { BuildView } from './projection.ts';
-import type { BuiltImage } from './publish.ts';
-import { readRegistrySecret } from './secret.ts';
-import { isAskedAgain, statusAcknowledged, statusAfter } from './status.ts';
+import type { Limits } from './slots.ts';
+import { statusAcknowledged, statusAfter } from './status.ts';
+import type { BuildEvent, Verdict } from './status.ts';
+import { watchBuilds } from './watch.ts';
+import type { BuildStores } from './watch.ts';
 
 export interface BuildReconcilerOptions {
   client: Client;
   registry: Registry;
-  builder: FoundationBuilder;
-  store: Store<BuildView>;
+  stores: BuildStores;
   events: Pick<EventRecorder, 'record'>;
-  /** The operator's own, for the Secrets. */
-  namespace: string;
+  /** Runs the steps of foundations beside the controller. */
+  process: FoundationBuilder;
+  /** What may run steps; the first is used unless a definition says which. */
+  builders: readonly BuilderName[];
+  /** Its image is '' when none is given. */
+  job: () => JobSettings;
   /** Builds at once; give the controller a few workers more, so that those that wait can say so. */
-  slots: number;
+  limits: Limits;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-type Enqueue = (key: string) => void;
+/** What a pass leaves: whether the build keeps its slot, and when to look again. */
+interface Pass {
+  holds: boolean;
+  result?: Result;
+}
 
 /**
- * Takes each ImageBuild to Succeeded or Failed. Nothing but the children and whose turn it is lives in memory: a Building that is found at the
- * start was cut off, and is simply done again.
+ * Takes each ImageBuild to Succeeded, Failed or Canceled. All that matters is in the API: what runs beside the controller is done again when it
+ * was cut off, and Jobs are found by their label, by whichever process leads.
  */
 export class BuildReconciler {
   readonly #o: BuildReconcilerOptions;
-  readonly #foundations: Foundations;
-  readonly #running = new Map<string, { uid: string; abort: AbortController }>();
-  readonly #waiting = new Set<string>();
-  #enqueue: Enqueue = () => undefined;
+  readonly #queue: BuildQueue;
+  readonly #jobs: BuildJobs;
+  readonly #run: BuildRun;
+  readonly #atWork = new Map<string, { uid: string; abort: AbortController }>();
+  #enqueue: (key: string) => void = () => undefined;
 
   constructor(options: BuildReconcilerOptions) {
     this.#o = options;
-    this.#foundations = new Foundations(options.registry, options.builder);
+    const { client, stores, job } = options;
+    this.#queue = new BuildQueue(stores.builds, options.limits);
+    this.#jobs = new BuildJobs(client, job);
+    this.#run = new BuildRun({
+      ...options,
+      inputs: new BuildInputs(client, job().namespace),
+      jobs: this.#jobs,
+      hasImage: job().image !== '',
+      architectures: () => stores.nodes.list().map(node => node.architecture),
+      known: key =>
+        stores.builds
+          .byIndex('foundation', key)
+          .flatMap(b => b.foundations.filter(f => f.key === key))
+          .map(f => f.reference),
+      claims: new Map(),
+    });
   }
 
-  /** Enqueues builds as they come, are asked for again, or get a free slot; stops those that are deleted. Returns how to end it. */
-  watch(enqueue: Enqueue): () => void {
+  /** Enqueues builds as something changes that they depend on; stops those that are deleted or canceled. Returns how to end it. */
+  watch(enqueue: (key: string) => void): () => void {
     this.#enqueue = enqueue;
-    for (const key of this.#o.store.keys()) enqueue(key);
-    return this.#o.store.onChange((key, now, before) => {
-      const running = this.#running.get(key);
-      if (running && (!now || now.deleting || now.uid !== running.uid))
-        running.abort.abort(new Error('the ImageBuild was deleted'));
-      // Its own status writes must not wake it: that would go round the time between attempts.
-      if (now && (now.uid !== before?.uid || now.requestedAt !== before.requestedAt)) enqueue(key);
+    return watchBuilds(this.#o.stores, {
+      enqueue,
+      stop: (name, uid, why) => {
+        const working = this.#atWork.get(name);
+        if (working && working.uid !== uid) working.abort.abort(new Error(why));
+      },
+      left: name => {
+        if (!this.#atWork.has(name)) this.#queue.leave(name);
+        this.#wakeNext();
+      },
     });
   }
 
@@ -70,81 +107,162 @@ export class BuildReconciler {
       return await this.#reconcile(key, context);
     } finally {
       // Whichever way it ended, also when a build that was woken for a slot turned out to be gone: a free slot leaves nobody waiting.
-      if (this.#running.size < this.#o.slots) this.#wakeNext();
+      this.#wakeNext();
     }
   };
 
   async #reconcile(key: string, context: ReconcileContext): Promise<Result | void> {
-    const view = this.#o.store.get(key);
-    if (view && isSettled(view)) return;
+    const { stores } = this.#o;
+    const view = stores.builds.get(key);
+    if (view && this.#stepOf(view).kind === 'Nothing') return this.#queue.leave(key);
     const build = await this.#read(key);
-    if (!build || isDone(build)) return;
-    const { status } = build;
-    if (status?.phase === 'Succeeded') {
-      await this.#write(build, statusAcknowledged(build, new Date(this.#o.now())));
-      return;
+    if (!build) {
+      this.#queue.leave(key);
+      const orphans = stores.jobs.list().filter(job => job.build === key && !job.deleting);
+      return this.#jobs.removeViews(orphans);
     }
-    if (this.#running.size >= this.#o.slots) {
-      this.#waiting.add(key);
-      await this.#write(
-        build,
-        statusAfter(build, { kind: 'Queued', running: this.#running.size }, new Date(this.#o.now())).status,
-      );
-      return;
-    }
-    this.#waiting.delete(key);
-    const abort = new AbortController();
-    this.#running.set(key, { uid: build.metadata.uid ?? '', abort });
-    try {
-      return await this.#run(build, { ...context, signal: AbortSignal.any([context.signal, abort.signal]) });
-    } finally {
-      this.#running.delete(key);
+    const fresh = projectBuild(build);
+    const step = this.#stepOf(fresh);
+    if (step.kind !== 'Work' && step.kind !== 'Begin') this.#queue.leave(key);
+    switch (step.kind) {
+      case 'Nothing':
+        return;
+      case 'Wait':
+        return { requeueAfterMs: step.remainingMs };
+      case 'Cancel':
+        await this.#jobs.remove((await this.#jobs.of(fresh.uid)).map(({ job }) => job));
+        return this.#end(build, { kind: 'Canceled' });
+      case 'Supersede':
+        return this.#end(build, { kind: 'Superseded', by: step.by });
+      case 'Verify':
+        if (await this.#imageIsThere(build)) {
+          await this.#write(build, statusAcknowledged(build, this.#date()));
+          return;
+        }
+        this.#event(
+          build,
+          'Warning',
+          'ImageGone',
+          `the registry no longer has ${build.status?.image?.reference}; it is built again`,
+        );
+        return this.#work(await this.#begin(build), context);
+      case 'Begin':
+        return this.#work(await this.#begin(build), context);
+      case 'Work':
+        return this.#work(build, context);
     }
   }
 
-  async #run(asked: ImageBuild, context: ReconcileContext): Promise<Result | void> {
-    const { registry, now } = this.#o;
-    if (asked.status?.startTime === undefined || isAskedAgain(asked)) this.#event(asked, 'Normal', 'BuildStarted', 'started');
-    const build = await this.#write(asked, statusAfter(asked, { kind: 'Started' }, new Date(now())).status);
-    const started = performance.now();
-    let image: BuiltImage;
+  #stepOf(view: BuildView): LifeStep {
+    return lifeStep(view, this.#o.stores.definitions.get(view.definition), this.#o.now());
+  }
+
+  /** Attempts count anew, and no Job of before may be taken for one of now. */
+  async #begin(build: ImageBuild): Promise<ImageBuild> {
+    await this.#jobs.remove((await this.#jobs.of(build.metadata.uid ?? '')).map(({ job }) => job));
+    return this.#write(build, statusAfter(build, { kind: 'Begun' }, this.#date()).status);
+  }
+
+  async #work(build: ImageBuild, context: ReconcileContext): Promise<Result | void> {
+    const { name } = build.metadata;
+    const view = projectBuild(build);
+    const place = this.#queue.enter(turnOf(view), view.phase === 'Building' && view.hasJobs, timestamp(this.#date()));
+    if (!place.entered) return this.#queued(build, view, place.why);
+    const abort = new AbortController();
+    this.#atWork.set(name, { uid: view.uid, abort });
+    let holds = false;
     try {
-      const { name } = build.metadata;
-      const auth = await readRegistrySecret(this.#o.client, this.#o.namespace, build.spec.output.pushSecretRef?.name);
-      image = await runAttempt(registry, this.#foundations, { name, spec: build.spec, auth, signal: context.signal });
+      const pass = await this.#pass(build, { ...context, signal: AbortSignal.any([context.signal, abort.signal]) });
+      ({ holds } = pass);
+      return pass.result;
+    } finally {
+      this.#atWork.delete(name);
+      if (!holds) this.#queue.leave(name);
+    }
+  }
+
+  async #queued(build: ImageBuild, view: BuildView, why: string): Promise<Result> {
+    const ready = conditionOf(build.status?.conditions, 'Ready');
+    // Who else runs changes all the time, and is not worth a write.
+    const message = ready?.reason === 'Queued' ? ready.message : why;
+    await this.#write(build, statusAfter(build, { kind: 'Queued', message }, this.#date()).status);
+    const checkMs = queuedCheckMs(view, this.#o.stores.definitions.get(view.definition), this.#o.now());
+    return checkMs === undefined ? {} : { requeueAfterMs: checkMs };
+  }
+
+  async #pass(asked: ImageBuild, context: ReconcileContext): Promise<Pass> {
+    const started = performance.now();
+    let build = asked;
+    let observed: readonly ObservedJob[] | undefined;
+    let event: BuildEvent;
+    try {
+      observed = await this.#observe(build);
+      const looked = await this.#run.look(build, observed);
+      if (!looked) build = await this.#start(build);
+      event = looked ?? (await this.#run.advance(build, observed, context.signal));
     } catch (error) {
       if (context.signal.aborted) {
         context.log.info({}, `the attempt was cut off: ${messageOf(context.signal.reason)}`);
-        return;
+        return { holds: false };
       }
-      return await this.#failed(build, error, { before: asked, started });
+      const unfinished = observed?.some(({ job }) => !isFinished(job)) ?? (build.status?.jobs ?? []).length > 0;
+      event = { kind: 'Thrown', error, busy: unfinished };
     }
-    await this.#write(build, statusAfter(build, { kind: 'Succeeded', image }, new Date(now())).status);
-    this.#event(build, 'Normal', 'Succeeded', `pushed ${image.reference}`);
-    context.log.info({ image: image.reference }, 'built');
-    measure('succeeded', started);
+    const verdict = statusAfter(build, event, this.#date());
+    const written = await this.#write(build, verdict.status);
+    this.#tell(asked, written, event, verdict);
+    measure(event, verdict, started);
+    const holds = verdict.status.phase === 'Building';
+    if (event.kind === 'Succeeded') context.log.info({ image: event.image.reference }, 'built');
+    if (verdict.retryAfterMs !== undefined) return { holds, result: { requeueAfterMs: verdict.retryAfterMs } };
+    if (verdict.rethrow === undefined) return { holds };
+    if (!holds) throw verdict.rethrow;
+    // A throw would give the slot away that its Jobs hold.
+    const wait = verdict.rethrow instanceof WaitingError ? verdict.rethrow.requeueAfterMs : 10_000;
+    return { holds, result: { requeueAfterMs: wait } };
   }
 
-  async #failed(build: ImageBuild, error: unknown, of: { before: ImageBuild; started: number }): Promise<Result> {
-    const verdict = statusAfter(build, { kind: 'Thrown', error }, new Date(this.#o.now()));
-    await this.#write(build, verdict.status);
-    measure(verdict.status.phase === 'Failed' ? 'failed' : 'retried', of.started);
-    const ready = conditionOf(verdict.status.conditions, 'Ready');
-    const wasReady = conditionOf(of.before.status?.conditions, 'Ready');
-    // Waiting for the same thing again is no news.
-    const news = ready?.message !== wasReady?.message && !(error instanceof WaitingError && ready?.reason === wasReady?.reason);
-    if (ready && news) this.#event(build, 'Warning', ready.reason, ready.message);
-    if (verdict.retryAfterMs !== undefined) return { requeueAfterMs: verdict.retryAfterMs };
-    throw verdict.rethrow;
+  /** Most builds never have a Job, and then nobody is asked. */
+  async #observe({ metadata, status }: ImageBuild): Promise<ObservedJob[]> {
+    const uid = metadata.uid ?? '';
+    const some = (status?.jobs ?? []).length > 0 || this.#o.stores.jobs.byIndex('build', uid).length > 0;
+    return some ? this.#jobs.of(uid) : [];
+  }
+
+  async #start(build: ImageBuild): Promise<ImageBuild> {
+    const { status, metadata } = build;
+    if (status?.phase === 'Building') return build;
+    if (status?.startTime === undefined) {
+      this.#event(build, 'Normal', 'BuildStarted', 'started');
+      metrics.buildQueueSeconds.observe(Math.max(0, this.#o.now() - Date.parse(metadata.creationTimestamp ?? '')) / 1000);
+    }
+    return this.#write(build, statusAfter(build, { kind: 'Started' }, this.#date()).status);
+  }
+
+  async #end(build: ImageBuild, event: BuildEvent): Promise<void> {
+    const { status } = statusAfter(build, event, this.#date());
+    await this.#write(build, status);
+    const ready = conditionOf(status.conditions, 'Ready');
+    if (ready) this.#event(build, 'Normal', ready.reason, ready.message);
+  }
+
+  /** Only what the registry says definitely counts as gone; its trouble is thrown. */
+  async #imageIsThere(build: ImageBuild): Promise<boolean> {
+    const { image } = build.status ?? {};
+    const { repository } = build.spec.output;
+    const auth = await this.#run.credentials(build.spec);
+    const digests = [image?.digest, ...(image?.platforms ?? []).map(p => p.digest)].filter(digest => digest !== undefined);
+    try {
+      await Promise.all(digests.map(digest => this.#o.registry.resolve(`${repository}@${digest}`, auth)));
+      return true;
+    } catch (error) {
+      if (error instanceof NotFoundError) return false;
+      throw error;
+    }
   }
 
   #wakeNext(): void {
-    for (const key of this.#waiting) {
-      this.#waiting.delete(key);
-      if (!this.#o.store.get(key)) continue;
-      this.#enqueue(key);
-      return;
-    }
+    for (const name of this.#queue.next()) this.#enqueue(name);
   }
 
   async #read(key: string): Promise<ImageBuild | undefined> {
@@ -167,18 +285,37 @@ export class BuildReconciler {
     );
   }
 
-  #event(build: ImageBuild, type: 'Normal' | 'Warning', reason: string, note: string): void {
-    const { apiVersion, kind, metadata } = build;
+  /** One event for each transition; waiting for the same thing again is no news. */
+  #tell(before: ImageBuild, after: ImageBuild, event: BuildEvent, verdict: Verdict): void {
+    const ready = conditionOf(verdict.status.conditions, 'Ready');
+    const was = conditionOf(before.status?.conditions, 'Ready');
+    if (!ready) return;
+    if (event.kind === 'Succeeded') return this.#event(after, 'Normal', 'Succeeded', `pushed ${event.image.reference}`);
+    if (event.kind === 'Running') {
+      if (ready.reason !== 'Building' && ready.reason !== was?.reason) this.#event(after, 'Warning', ready.reason, ready.message);
+      return;
+    }
+    const waits = event.kind === 'Interrupted' || (event.kind === 'Thrown' && event.error instanceof WaitingError);
+    const news = ready.message !== was?.message && !(waits && ready.reason === was?.reason);
+    if (news) this.#event(after, 'Warning', ready.reason, ready.message);
+  }
+
+  #event({ apiVersion, kind, metadata }: ImageBuild, type: 'Normal' | 'Warning', reason: string, note: string): void {
     const regarding = { apiVersion, kind, name: metadata.name, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
     this.#o.events.record({ regarding, type, reason, action: 'Build', note });
   }
+
+  #date(): Date {
+    return new Date(this.#o.now());
+  }
 }
 
-function isDone(build: ImageBuild): boolean {
-  return isSettled(projectBuild(build));
-}
-
-function measure(result: 'succeeded' | 'failed' | 'retried', started: number): void {
-  metrics.builds.inc({ result });
-  metrics.buildSeconds.observe({ result }, (performance.now() - started) / 1000);
+/** A pass that only looks at Jobs is no attempt. */
+function measure(event: BuildEvent, { status }: Verdict, started: number): void {
+  if (event.kind === 'Running') return;
+  const builder = status.builder ?? 'Assemble';
+  const failed = event.kind === 'Thrown' && (event.error instanceof StallingError || event.error instanceof BuildError);
+  const result = event.kind === 'Succeeded' ? 'succeeded' : failed && status.phase === 'Failed' ? 'failed' : 'retried';
+  metrics.builds.inc({ result, builder });
+  metrics.buildSeconds.observe({ result, builder }, (performance.now() - started) / 1000);
 }

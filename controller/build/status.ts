@@ -1,120 +1,177 @@
 /** What an ImageBuild's status is after each thing that can happen to it. Pure. */
-import { conditionsOf, timestamp } from '../api/conditions.ts';
+import { conditionOf, conditionsOf, timestamp } from '../api/conditions.ts';
 import type { Outcome } from '../api/conditions.ts';
 import { formatDuration } from '../api/duration.ts';
-import { StallingError, TransientError, messageOf } from '../api/errors.ts';
+import { StallingError, TransientError, WaitingError, messageOf } from '../api/errors.ts';
 import type { ImageBuild, ImageBuildStatus, ImageBuildStatusFailure } from '../api/image-build.ts';
 import { requestedAt } from '../api/names.ts';
+import { maxAttempts, retryDelayMs } from './attempts.ts';
 import { BuildError } from './build-error.ts';
+import type { JobPlace } from './job-outcome.ts';
 import type { BuiltImage } from './publish.ts';
 
-/** Milliseconds between attempts whose step failed; one attempt more than there are delays. */
-export const retryDelaysMs: readonly number[] = [10_000, 60_000];
+/** What a pass has found or made, whichever way it ends. */
+export type Findings = Pick<ImageBuildStatus, 'builder' | 'foundations' | 'jobs' | 'warnings'>;
 
-export type BuildEvent =
-  | { kind: 'Queued'; running: number }
+export type BuildEvent = { findings?: Findings } & (
+  | { kind: 'Queued'; message: string }
+  /** A person asked to forget the attempts of before, or what had been built is gone. */
+  | { kind: 'Begun' }
   | { kind: 'Started' }
+  /** Jobs are at work, or would be if they could. */
+  | { kind: 'Running'; reason: string; message: string }
   | { kind: 'Succeeded'; image: BuiltImage }
-  | { kind: 'Thrown'; error: unknown };
+  /** `place` and `reason`: of a Job that failed, and what Kubernetes calls it. `busy`: other Jobs of the build are at work all the same. */
+  | { kind: 'Thrown'; error: unknown; place?: JobPlace; reason?: string; busy?: boolean }
+  /** A Job was lost and another comes after `retryAfterMs`. */
+  | { kind: 'Interrupted'; error: TransientError; place: JobPlace; retryAfterMs: number; busy: boolean }
+  | { kind: 'Canceled' }
+  | { kind: 'Superseded'; by: string }
+);
 
 export interface Verdict {
   status: ImageBuildStatus;
-  /** After a failed step with attempts left. */
+  /** When to look again. */
   retryAfterMs?: number;
-  /** After anything else that was thrown: what the controller is to make of it. */
+  /** What the controller is to make of it. */
   rethrow?: unknown;
 }
 
-/** True when the status belongs to an attempt that a person has asked to forget. */
-export function isAskedAgain(build: ImageBuild): boolean {
-  return build.status?.phase === 'Failed' && build.metadata.annotations?.[requestedAt] !== build.status.lastHandledReconcileAt;
-}
-
 export function statusAfter(build: ImageBuild, event: BuildEvent, now: Date): Verdict {
-  const before = isAskedAgain(build) ? { conditions: build.status?.conditions ?? [] } : (build.status ?? {});
+  const before: ImageBuildStatus = { ...build.status, ...event.findings };
+  const make = (outcome: Outcome, change: ImageBuildStatus, drop: readonly (keyof ImageBuildStatus)[] = []): Verdict => ({
+    status: next(build, before, now, { outcome, change, drop }),
+  });
   switch (event.kind) {
     case 'Queued':
+      return make(progressing('Queued', event.message), { phase: 'Pending' });
+    case 'Begun':
       return {
-        status: next(build, before, now, {
-          outcome: progressing('Queued', `waits for its turn: ${event.running} builds are running`),
+        status: next(build, { ...build.status, attempts: 0 }, now, {
+          outcome: progressing('BuildStarted', 'begins anew'),
           change: { phase: 'Pending' },
+          drop: ['failure', 'completionTime', 'jobs', 'builder', 'startTime'],
         }),
       };
     case 'Started': {
-      const attempt = (before.attempts ?? 0) + 1;
-      return {
-        status: next(build, before, now, {
-          outcome: progressing('Building', `attempt ${attempt} is running`),
-          change: { phase: 'Building', attempts: before.attempts ?? 0, startTime: timestamp(now) },
-          drop: ['completionTime'],
-        }),
-      };
+      const attempts = before.attempts ?? 0;
+      const message = `attempt ${attempts + 1} of ${maxAttempts} is running`;
+      const change = { phase: 'Building' as const, attempts, startTime: timestamp(now) };
+      return make(progressing('Building', message), change, ['completionTime']);
     }
+    case 'Running':
+      return make(progressing(event.reason, event.message), { phase: 'Building' });
     case 'Succeeded': {
       const { reference, digest, version, platforms } = event.image;
       const message = `pushed ${reference} for ${platforms.map(p => p.platform).join(', ')}`;
-      return {
-        status: next(build, before, now, {
-          outcome: { kind: 'Ready', reason: 'Succeeded', message },
-          change: {
-            phase: 'Succeeded',
-            attempts: (before.attempts ?? 0) + 1,
-            completionTime: timestamp(now),
-            image: { reference, digest, version, platforms },
-          },
-          drop: ['failure'],
-        }),
+      const change: ImageBuildStatus = {
+        phase: 'Succeeded',
+        attempts: (before.attempts ?? 0) + 1,
+        completionTime: timestamp(now),
+        image: { reference, digest, version, platforms },
       };
+      return make({ kind: 'Ready', reason: 'Succeeded', message }, change, ['failure']);
     }
     case 'Thrown':
       return event.error instanceof BuildError
-        ? stepFailed(build, before, event.error, now)
-        : attemptFailed(build, before, event.error, now);
+        ? stepFailed(build, before, { ...event, error: event.error }, now)
+        : attemptFailed(build, before, event, now);
+    case 'Interrupted':
+      return interrupted(build, before, event, now);
+    case 'Canceled': {
+      const message = 'was canceled by annotation; without the annotation it runs again';
+      return make({ kind: 'Ended', reason: 'Canceled', message }, { phase: 'Canceled', completionTime: timestamp(now) });
+    }
+    case 'Superseded': {
+      const message = `was not begun when its definition had a newer build, ${event.by}; wanted again, it goes on`;
+      return make({ kind: 'Ended', reason: 'Superseded', message }, { phase: 'Canceled', completionTime: timestamp(now) });
+    }
   }
 }
 
-/** The same request again on a build that has succeeded: only its receipt. */
+/** The same request again on a build that has succeeded, whose image is there: only its receipt. */
 export function statusAcknowledged(build: ImageBuild, now: Date): ImageBuildStatus {
-  const message = build.status?.conditions?.find(c => c.type === 'Ready')?.message ?? '';
-  return next(build, build.status ?? {}, now, { outcome: { kind: 'Ready', reason: 'Succeeded', message }, change: {} });
+  const message = conditionOf(build.status?.conditions, 'Ready')?.message ?? '';
+  const outcome: Outcome = { kind: 'Ready', reason: 'Succeeded', message };
+  return next(build, build.status ?? {}, now, { outcome, change: {}, drop: [] });
 }
 
-function stepFailed(build: ImageBuild, before: ImageBuildStatus, error: BuildError, now: Date): Verdict {
+function stepFailed(
+  build: ImageBuild,
+  before: ImageBuildStatus,
+  { error, place, reason }: { error: BuildError; place?: JobPlace; reason?: string },
+  now: Date,
+): Verdict {
   const attempts = (before.attempts ?? 0) + 1;
-  const delay = retryDelaysMs[attempts - 1];
-  const message = `attempt ${attempts} of ${retryDelaysMs.length + 1}: step ${error.step}: ${error.message}`;
+  const delay = retryDelayMs(attempts);
+  const where = reason === undefined ? `step ${error.step}` : `${reason} in step ${error.step}`;
+  const message = `attempt ${attempts} of ${maxAttempts}: ${where}: ${error.message}`;
+  const platform = place?.platform ?? error.platform;
   const failure: ImageBuildStatusFailure = {
     step: cut(error.step, 1024),
     message: cut(error.message, 4096),
     log: error.log.slice(-40).map(line => cut(line, 1024)),
+    ...(error.stepNumber === undefined ? {} : { stepNumber: error.stepNumber }),
     ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }),
+    ...(platform === undefined ? {} : { platform }),
+    ...placeOf(place, reason),
   };
+  const change = { attempts, failure, completionTime: timestamp(now) };
+  const make = (phase: 'Failed' | 'Pending', thrown: Error): ImageBuildStatus =>
+    next(build, before, now, { outcome: { kind: 'Failed', error: thrown }, change: { ...change, phase }, drop: [] });
   if (delay === undefined) {
     const stalled = new StallingError('BuildFailed', message, { cause: error });
-    const change = { phase: 'Failed' as const, attempts, failure, completionTime: timestamp(now) };
-    return { status: next(build, before, now, { outcome: { kind: 'Failed', error: stalled }, change }), rethrow: stalled };
+    return { status: make('Failed', stalled), rethrow: stalled };
   }
   const again = new TransientError('BuildFailed', `${message}; again in ${formatDuration(delay)}`, { cause: error });
-  const change = { phase: 'Pending' as const, attempts, failure };
-  return { status: next(build, before, now, { outcome: { kind: 'Failed', error: again }, change }), retryAfterMs: delay };
+  return { status: make('Pending', again), retryAfterMs: delay };
 }
 
 /** No step failed: the registry, a Secret, or inputs that can never give an image. */
-function attemptFailed(build: ImageBuild, before: ImageBuildStatus, error: unknown, now: Date): Verdict {
+function attemptFailed(
+  build: ImageBuild,
+  before: ImageBuildStatus,
+  event: { error: unknown; place?: JobPlace; reason?: string; busy?: boolean },
+  now: Date,
+): Verdict {
+  const { error, place, reason, busy = false } = event;
   const outcome: Outcome = { kind: 'Failed', error };
   if (!(error instanceof StallingError)) {
-    return { status: next(build, before, now, { outcome, change: { phase: 'Pending' } }), rethrow: error };
+    const phase = busy ? ('Building' as const) : ('Pending' as const);
+    return { status: next(build, before, now, { outcome, change: { phase }, drop: [] }), rethrow: error };
   }
-  const failure = { step: 'inputs', message: cut(messageOf(error), 4096) };
+  const failure = { step: 'inputs', message: cut(messageOf(error), 4096), ...placeOf(place, reason) };
   const change = { phase: 'Failed' as const, failure, completionTime: timestamp(now) };
-  return { status: next(build, before, now, { outcome, change }), rethrow: error };
+  return { status: next(build, before, now, { outcome, change, drop: [] }), rethrow: error };
+}
+
+/** A lost Job uses up no attempt; what was lost is said all the same. */
+function interrupted(
+  build: ImageBuild,
+  before: ImageBuildStatus,
+  { error, place, retryAfterMs, busy }: { error: TransientError; place: JobPlace; retryAfterMs: number; busy: boolean },
+  now: Date,
+): Verdict {
+  const said = `${place.platform}: ${error.message}; its Job is made again, which uses up no attempt`;
+  const outcome: Outcome = { kind: 'Failed', error: new WaitingError(error.reason, said, retryAfterMs, { cause: error }) };
+  const failure = { step: 'Job', message: cut(error.message, 4096), ...placeOf(place, error.reason) };
+  const change = { phase: busy ? ('Building' as const) : ('Pending' as const), failure };
+  return { status: next(build, before, now, { outcome, change, drop: [] }), retryAfterMs };
+}
+
+function placeOf(place: JobPlace | undefined, reason: string | undefined): Partial<ImageBuildStatusFailure> {
+  return {
+    ...(reason === undefined ? {} : { reason: cut(reason, 256) }),
+    ...(place === undefined ? {} : { platform: place.platform, job: place.job }),
+    ...(place?.pod === undefined ? {} : { pod: place.pod }),
+  };
 }
 
 function next(
   build: ImageBuild,
   before: ImageBuildStatus,
   now: Date,
-  to: { outcome: Outcome; change: ImageBuildStatus; drop?: readonly (keyof ImageBuildStatus)[] },
+  to: { outcome: Outcome; change: ImageBuildStatus; drop: readonly (keyof ImageBuildStatus)[] },
 ): ImageBuildStatus {
   const { generation, annotations } = build.metadata;
   const handled = annotations?.[requestedAt];
@@ -125,7 +182,9 @@ function next(
     ...(handled === undefined ? {} : { lastHandledReconcileAt: handled }),
     conditions: conditionsOf(before.conditions, generation, to.outcome, now),
   };
-  for (const key of to.drop ?? []) delete status[key];
+  for (const key of to.drop) delete status[key];
+  if (status.phase === 'Succeeded' || status.attempts === undefined) delete status.attemptsLeft;
+  else status.attemptsLeft = Math.max(0, maxAttempts - status.attempts);
   return status;
 }
 

@@ -20,7 +20,7 @@ function gauge<L extends string = never>(name: string, help: string, labelNames:
   return new Gauge({ name, help, labelNames, registers: [registry] });
 }
 
-function histogram<L extends string>(name: string, help: string, labelNames: L[], buckets: number[]): Histogram<L> {
+function histogram<L extends string = never>(name: string, help: string, labelNames: L[], buckets: number[]): Histogram<L> {
   metricTable.push({ name, type: 'histogram', labels: labelNames, help });
   return new Histogram({ name, help, labelNames, buckets, registers: [registry] });
 }
@@ -68,8 +68,28 @@ export const metrics = {
     'result',
   ]),
   sourceFetchedBytes: counter('scantling_source_fetched_bytes_total', 'Bytes received from Git servers.', ['source']),
-  builds: counter('scantling_builds_total', 'Finished build attempts per result (succeeded, failed, retried).', ['result']),
-  buildSeconds: histogram('scantling_build_duration_seconds', 'Duration of a build attempt.', ['result'], minutes),
+  builds: counter('scantling_builds_total', 'Build attempts per result (succeeded, failed, retried) and builder.', [
+    'result',
+    'builder',
+  ]),
+  buildSeconds: histogram(
+    'scantling_build_duration_seconds',
+    'From the begin of an attempt to its end, per result and builder.',
+    ['result', 'builder'],
+    minutes,
+  ),
+  buildStepSeconds: histogram(
+    'scantling_build_step_duration_seconds',
+    'Duration of a part of a build: foundation (its steps, with pull and push), assemble (finish layers on top, with push).',
+    ['step'],
+    minutes,
+  ),
+  buildQueueSeconds: histogram(
+    'scantling_build_queue_duration_seconds',
+    'From the creation of a build to its begin.',
+    [],
+    minutes,
+  ),
   buildsKept: gauge('scantling_builds_kept', 'ImageBuilds that the last look at their history kept.', ['definition']),
   buildsDeleted: counter('scantling_builds_deleted_total', 'ImageBuilds that were deleted because no history keeps them.'),
   manifestsPruned: counter(
@@ -77,6 +97,10 @@ export const metrics = {
     'Manifests that were deleted from registries with their builds.',
   ),
   registryRequests: counter('scantling_registry_requests_total', 'Requests to OCI registries.', ['host', 'method', 'code']),
+  registriesConfigErrors: counter(
+    'scantling_registries_config_errors_total',
+    'Reads of registries.yaml that failed or found it wrong; the last good one stays in use.',
+  ),
   poolNodes: gauge('scantling_pool_nodes', 'Nodes per pool and state (total, updated, staged, updating, unavailable, failed).', [
     'pool',
     'state',

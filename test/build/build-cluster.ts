@@ -1,13 +1,15 @@
 /** What an ImageBuild lives in: a real API server, a registry with a base, and the build controller under its own ServiceAccount. */
-import type { ImageBuild } from '../../controller/api/image-build.ts';
+import { jobs, nodes, pods } from '../../controller/api/core.ts';
+import type { ImageBuild, ImageBuildSpecExecution } from '../../controller/api/image-build.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
-import { fieldManagers, defaultNamespace } from '../../controller/api/names.ts';
+import { buildLabel, fieldManagers, defaultNamespace } from '../../controller/api/names.ts';
+import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { pushContext } from '../../controller/build/context.ts';
 import type { Context } from '../../controller/build/context.ts';
 import { buildName, builderVersion } from '../../controller/build/name.ts';
-import type { FoundationBuilder } from '../../controller/build/process.ts';
-import { projectBuild } from '../../controller/build/projection.ts';
-import type { BuildView } from '../../controller/build/projection.ts';
+import type { FoundationBuilder } from '../../controller/build/foundation-task.ts';
+import type { BuilderName } from '../../controller/build/builder-name.ts';
+import * as views from '../../controller/build/projection.ts';
 import { BuildReconciler } from '../../controller/build/reconciler.ts';
 import { createClient } from '../../controller/kube/client.ts';
 import type { Client } from '../../controller/kube/client.ts';
@@ -15,8 +17,7 @@ import { Controller } from '../../controller/kube/controller.ts';
 import { isNotFound } from '../../controller/kube/errors.ts';
 import type { RecordedEvent } from '../../controller/kube/events.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
-import { Reflector } from '../../controller/kube/reflector.ts';
-import { Store } from '../../controller/kube/store.ts';
+import { Caches } from '../../controller/kube/caches.ts';
 import { Transport } from '../../controller/kube/transport.ts';
 import type { DockerConfig } from '../../controller/registry/credentials.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
@@ -24,6 +25,7 @@ import type { Registry } from '../../controller/registry/registry.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
 import { pushBaseImage } from '../cluster/base-image.ts';
 import { startControlPlane } from '../cluster/control-plane.ts';
+import type { ControlPlaneOptions } from '../cluster/control-plane.ts';
 import { startFaultProxy } from '../cluster/fault-proxy.ts';
 import type { FaultProxy } from '../cluster/fault-proxy.ts';
 import { install } from '../cluster/manifests.ts';
@@ -31,6 +33,7 @@ import { startRegistry } from '../cluster/registry.ts';
 import type { RegistryServer } from '../cluster/registry.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
 import { until } from '../kube/until.ts';
+import { noBuilder } from './run-once.ts';
 
 /** A condition for `becomes`. */
 export const inPhase =
@@ -47,10 +50,26 @@ export interface RunningController {
 }
 
 export interface ControllerChange {
+  /** Beside the controller. */
   builder?: FoundationBuilder;
+  /** Default: Process where `builder` is given, else Job. */
+  builders?: readonly BuilderName[];
+  /** Of Jobs; '' for none. */
+  image?: string;
   slots?: number;
+  perDefinition?: number;
+  now?: () => number;
   /** Around what the reconciler is given, so that a test can end it after any call. */
   wrap?: (client: Client, registry: Registry) => { client: Client; registry: Registry };
+}
+
+export interface AskChange {
+  repository?: string;
+  base?: string;
+  secret?: string;
+  auth?: DockerConfig;
+  platforms?: string[];
+  execution?: Partial<ImageBuildSpecExecution>;
 }
 
 export interface BuildCluster {
@@ -63,7 +82,7 @@ export interface BuildCluster {
   /** `host/repository@digest` */
   base: string;
   /** Pushes the context and creates the ImageBuild as a definition would. */
-  ask(context: Context, change?: { repository?: string; base?: string; secret?: string; auth?: DockerConfig }): Promise<string>;
+  ask(context: Context, change?: AskChange): Promise<string>;
   /** The build as it is now; undefined when it is gone. */
   find(name: string): Promise<ImageBuild | undefined>;
   /** The build, as soon as the condition holds. */
@@ -72,24 +91,21 @@ export interface BuildCluster {
   stop(): Promise<void>;
 }
 
-/** Foundations are not built unless a test says how. */
-const noBuilder: FoundationBuilder = { architecture: 'amd64', build: () => Promise.reject(new Error('nothing was to be run')) };
-
 /** Starts all of it, or nothing. */
-export async function startBuildCluster(): Promise<BuildCluster> {
+export async function startBuildCluster(o: ControlPlaneOptions = {}): Promise<BuildCluster> {
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of stops.splice(0).toReversed()) await end();
   };
   try {
-    return { ...(await start(stops)), stop };
+    return { ...(await start(stops, o)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function start(stops: (() => Promise<void>)[]): Promise<Omit<BuildCluster, 'stop'>> {
+async function start(stops: (() => Promise<void>)[], o: ControlPlaneOptions): Promise<Omit<BuildCluster, 'stop'>> {
   const started = <T extends { stop(): Promise<void> }>(part: T): T => {
     stops.push(() => part.stop());
     return part;
@@ -98,7 +114,7 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<BuildCluster,
     stops.push(() => part.close());
     return part;
   };
-  const cluster = started(await startControlPlane());
+  const cluster = started(await startControlPlane(o));
   const server = started(await startRegistry());
   const locked = started(await startRegistry({ auth: 'token' }));
   const proxy = started(await startFaultProxy(cluster));
@@ -130,10 +146,11 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<BuildCluster,
     registry,
     base,
     async ask(context, change = {}) {
+      const platforms = change.platforms ? { platforms: change.platforms } : {};
       const repository = change.repository ?? `${server.host}/built/${context.plan.definition}`;
       const digest = await pushContext(registry, repository, context, change.auth);
       const { definition } = context.plan;
-      const of = { context: digest, base: change.base ?? base, output: repository, builderVersion };
+      const of = { context: digest, base: change.base ?? base, output: repository, builderVersion, ...platforms };
       const name = buildName(definition, of);
       await admin.create(imagebuilds, {
         apiVersion: 'scantling.dev/v1alpha1',
@@ -144,7 +161,8 @@ async function start(stops: (() => Promise<void>)[]): Promise<Omit<BuildCluster,
           context: digest,
           base: of.base,
           output: { repository, ...(change.secret === undefined ? {} : { pushSecretRef: { name: change.secret } }) },
-          execution: { timeout: '1m', lint: 'Warn' },
+          ...platforms,
+          execution: { timeout: '1m', lint: 'Warn', ...change.execution },
           builderVersion,
         },
       });
@@ -179,29 +197,44 @@ async function startController(
   change: ControllerChange = {},
 ): Promise<RunningController> {
   const log = createLog('silent');
-  const store = new Store<BuildView>();
+  const caches = new Caches({ transport, log });
+  const selection = { namespace: defaultNamespace, labelSelector: buildLabel };
+  const stores = {
+    builds: caches.add(imagebuilds, views.projectBuild, views.buildIndexes),
+    definitions: caches.add(systemdefinitions, views.projectDefinition),
+    jobs: caches.add(jobs, views.projectJob, views.jobIndexes, selection),
+    pods: caches.add(pods, views.projectPod, {}, selection),
+    nodes: caches.add(nodes, views.projectNode),
+  };
   const events: RecordedEvent[] = [];
   const given = change.wrap?.(createClient(transport), registry) ?? { client: createClient(transport), registry };
   const reconciler = new BuildReconciler({
     ...given,
-    builder: change.builder ?? noBuilder,
-    store,
+    process: change.builder ?? noBuilder,
+    builders: change.builders ?? [change.builder ? 'Process' : 'Job'],
+    job: () => ({
+      namespace: defaultNamespace,
+      image: change.image ?? 'registry.example/scantling-builder:test',
+      serviceAccount: 'scantling-builder',
+      registriesConfig: 'scantling-registries',
+      certificateSecrets: [],
+      insecureHosts: [],
+    }),
+    stores,
     events: { record: event => void events.push(event) },
-    namespace: defaultNamespace,
-    slots: change.slots ?? 4,
-    now: Date.now,
+    limits: { builds: change.slots ?? 4, perDefinition: change.perDefinition ?? 4 },
+    now: change.now ?? Date.now,
   });
   const controller = new Controller({ name: fieldManagers.build, reconcile: reconciler.reconcile, concurrency: 8, log });
+  caches.start();
+  await caches.synced();
   const unwatch = reconciler.watch(key => controller.enqueue(key));
-  const reflector = new Reflector({ transport, resource: imagebuilds, project: projectBuild, store, log });
-  reflector.start();
-  await reflector.synced();
   controller.start();
   let stopped = false;
   const end = async (): Promise<void> => {
     stopped = true;
     unwatch();
-    await reflector.stop();
+    await caches.stop();
   };
   return {
     events,

@@ -5,12 +5,10 @@ import { lstat, mkdir, readFile, readdir, readlink, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { SystemDefinitionSpec } from '../../controller/api/system-definition.ts';
-import { runAttempt } from '../../controller/build/attempt.ts';
 import { writeBuildahFiles } from '../../controller/build/buildah-files.ts';
 import type { BuildahFiles } from '../../controller/build/buildah-files.ts';
 import { runChild } from '../../controller/build/child.ts';
 import { contextDigest, pushContext } from '../../controller/build/context.ts';
-import { Foundations } from '../../controller/build/foundation.ts';
 import { builderVersion } from '../../controller/build/name.ts';
 import { createProcessBuilder } from '../../controller/build/process.ts';
 import { renderContainerfile } from '../../controller/definition/containerfile.ts';
@@ -25,6 +23,7 @@ import { startRegistry } from '../cluster/registry.ts';
 import type { RegistryServer } from '../cluster/registry.ts';
 import { inputsOf, specOf } from '../definition/definition-fixture.ts';
 import { pushBase, shellLayer, withoutBuildah } from './build-fixture.ts';
+import { runOnce } from './run-once.ts';
 
 const signal = new AbortController().signal;
 const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
@@ -124,12 +123,14 @@ describe('assemble and buildah give the same file tree', { skip: withoutBuildah(
       const repository = `${server.host}/trees/${name.replace(' ', '-')}`;
       await pushContext(client, repository, context);
       const builder = createProcessBuilder({
+        registry: client,
         directory: join(directory, 'builder'),
         insecureHosts: new Set([server.host]),
         log: createLog('silent'),
         env: process.env,
       });
-      const assembled = await runAttempt(client, new Foundations(client, builder), {
+      const assembled = await runOnce(client, {
+        process: builder,
         name: 'worker-0',
         spec: {
           definitionRef: { name: 'worker' },
@@ -139,8 +140,6 @@ describe('assemble and buildah give the same file tree', { skip: withoutBuildah(
           execution: { timeout: '2m', lint: 'Warn' },
           builderVersion,
         },
-        auth: undefined,
-        signal,
       });
 
       const place = join(directory, name.replace(' ', '-'));

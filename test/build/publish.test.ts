@@ -2,13 +2,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { StallingError, TransientError } from '../../controller/api/errors.ts';
-import { runAttempt } from '../../controller/build/attempt.ts';
 import { baseInfo } from '../../controller/build/base.ts';
 import { contextDigest, pullContext, pushContext } from '../../controller/build/context.ts';
 import type { Context } from '../../controller/build/context.ts';
-import { Foundations } from '../../controller/build/foundation.ts';
 import { builderVersion, imageVersion } from '../../controller/build/name.ts';
-import type { FoundationBuilder } from '../../controller/build/process.ts';
 import type { BuiltImage } from '../../controller/build/publish.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
@@ -20,12 +17,7 @@ import type { HttpFault } from '../cluster/http-faults.ts';
 import { startRegistry } from '../cluster/registry.ts';
 import type { RegistryServer } from '../cluster/registry.ts';
 import { contextOf, pushBase } from './build-fixture.ts';
-
-/** These builds have no steps to run. */
-const noBuilder: FoundationBuilder = {
-  architecture: 'amd64',
-  build: () => Promise.reject(new Error('nothing was to be run')),
-};
+import { runOnce } from './run-once.ts';
 
 const invalid = (error: unknown): boolean => error instanceof StallingError && error.reason === 'InvalidContext';
 const missing = (error: unknown): boolean => error instanceof TransientError && error.reason === 'ContextNotFound';
@@ -62,7 +54,7 @@ describe('the assemble builder on a real registry', () => {
   async function build(repository: string, base: string, from: Context = context, by: Registry = client): Promise<BuiltImage> {
     const digest = await pushContext(by, repository, from);
     assert.equal(digest, contextDigest(from));
-    return runAttempt(by, new Foundations(by, noBuilder), {
+    return runOnce(by, {
       name: 'worker-0123456789',
       spec: {
         definitionRef: { name: 'worker' },
@@ -72,8 +64,6 @@ describe('the assemble builder on a real registry', () => {
         execution: { timeout: '1m', lint: 'Warn' as const },
         builderVersion,
       },
-      auth: undefined,
-      signal: new AbortController().signal,
     });
   }
 
@@ -290,11 +280,9 @@ describe('the assemble builder on a real registry', () => {
       builderVersion,
     };
     const attempt = (change: object): Promise<BuiltImage> =>
-      runAttempt(client, new Foundations(client, noBuilder), {
+      runOnce(client, {
         name: 'x',
         spec: { ...spec, ...change },
-        auth: undefined,
-        signal: new AbortController().signal,
       });
     await assert.rejects(attempt({ builderVersion: '0' }), { reason: 'BuilderVersion' });
     await assert.rejects(attempt({ definitionRef: { name: 'other' } }), { reason: 'InvalidContext' });

@@ -6,18 +6,21 @@ import { TransientError } from '../../controller/api/errors.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
 import { defaultNamespace, requestedAt } from '../../controller/api/names.ts';
 import { BuildError } from '../../controller/build/build-error.ts';
-import type { FoundationBuilder, FoundationJob } from '../../controller/build/process.ts';
+import type { FoundationBuilder, FoundationTask } from '../../controller/build/foundation-task.ts';
 import { parseDockerConfig } from '../../controller/registry/credentials.ts';
 import { registryCredentials } from '../cluster/registry.ts';
 import { until } from '../kube/until.ts';
 import { inPhase, startBuildCluster } from './build-cluster.ts';
 import type { BuildCluster } from './build-cluster.ts';
 import { contextOf, pushBase } from './build-fixture.ts';
+import { pushFoundation } from './push-foundation.ts';
 
 const finish = (definition: string): ReturnType<typeof contextOf> =>
   contextOf({ definition, layers: [{ 'etc/name': definition }] });
 const steps = (definition: string): ReturnType<typeof contextOf> =>
   contextOf({ definition, layers: [{ 'etc/name': definition }], containerfile: `RUN echo ${definition}\n` });
+/** The test base has two platforms, and a process builds for one. */
+const amd64 = { platforms: ['linux/amd64'] };
 const architecture = 'amd64';
 
 describe('the ImageBuild reconciler on a real API server', () => {
@@ -69,21 +72,20 @@ describe('the ImageBuild reconciler on a real API server', () => {
 
   test('a failing step is tried three times, said in full, and tried again on request', async () => {
     let works = false;
-    const jobs: FoundationJob[] = [];
+    const tasks: FoundationTask[] = [];
     const builder: FoundationBuilder = {
       architecture,
-      build: async job => {
-        jobs.push(job);
-        if (!works) throw new BuildError('exit code 7', { step: '2/2: RUN false', exitCode: 7, log: ['one', 'two'] });
-        const manifest = await cluster.registry.manifest(job.base);
-        for (const { digest, size } of blobsOf(manifest.json)) {
-          await cluster.registry.copyBlob(job.repository, { from: job.base.split('@')[0] ?? '', digest, size });
+      build: async task => {
+        tasks.push(task);
+        if (!works) {
+          throw new BuildError('exit code 7', { step: '2/2: RUN false', stepNumber: 2, exitCode: 7, log: ['one', 'two'] });
         }
-        return cluster.registry.pushManifest(job.repository, { ...manifest, tag: job.tag });
+        return { digest: await pushFoundation(cluster.registry, task), warnings: [] };
       },
     };
-    const running = await cluster.start({ builder });
-    const name = await cluster.ask(steps('failing'));
+    let later = 0;
+    const running = await cluster.start({ builder, now: () => Date.now() + later });
+    const name = await cluster.ask(steps('failing'), amd64);
     for (const attempts of [1, 2]) {
       const build = await cluster.becomes(
         name,
@@ -92,19 +94,22 @@ describe('the ImageBuild reconciler on a real API server', () => {
       );
       assert.deepEqual(build.status?.failure, {
         step: '2/2: RUN false',
+        stepNumber: 2,
         exitCode: 7,
         message: 'exit code 7',
         log: ['one', 'two'],
       });
       assert.equal(conditionOf(build.status?.conditions, 'Reconciling')?.reason, 'ProgressingWithRetry');
+      assert.equal(build.status?.attemptsLeft, 3 - attempts);
+      later += 3_600_000;
       running.controller.enqueue(name);
     }
     const failed = await cluster.becomes(name, 'Failed', inPhase('Failed'));
     assert.equal(failed.status?.attempts, 3);
     assert.ok(isTrue(failed.status?.conditions, 'Stalled'));
     assert.equal(conditionOf(failed.status?.conditions, 'Ready')?.reason, 'BuildFailed');
-    assert.equal(jobs.length, 3);
-    assert.equal(jobs[0]?.timeoutMs, 60_000);
+    assert.equal(tasks.length, 3);
+    assert.equal(tasks[0]?.timeoutMs, 60_000);
     works = true;
     await cluster.admin.mergePatch(
       imagebuilds,
@@ -139,19 +144,19 @@ describe('the ImageBuild reconciler on a real API server', () => {
     let signal: AbortSignal | undefined;
     const builder: FoundationBuilder = {
       architecture,
-      build: job => {
-        ({ signal } = job);
-        return new Promise((_, reject) => job.signal.addEventListener('abort', () => reject(job.signal.reason as Error)));
+      build: (_task, access) => {
+        ({ signal } = access);
+        return new Promise((_, reject) => access.signal.addEventListener('abort', () => reject(access.signal.reason as Error)));
       },
     };
     const running = await cluster.start({ builder });
-    const name = await cluster.ask(steps('deleted'));
+    const name = await cluster.ask(steps('deleted'), amd64);
     await until('building', () => signal !== undefined);
     cluster.proxy.clear();
     await cluster.admin.delete(imagebuilds, name);
     await until('aborted', () => signal?.aborted === true);
     // The same again is another object, and is built.
-    assert.equal(await cluster.ask(steps('deleted')), name);
+    assert.equal(await cluster.ask(steps('deleted'), amd64), name);
     const before = signal;
     await until('building the new one', () => signal !== before);
     await running.stop();
@@ -239,8 +244,3 @@ describe('the ImageBuild reconciler on a real API server', () => {
     await running.stop();
   });
 });
-
-function blobsOf(manifest: unknown): { digest: string; size: number }[] {
-  const { config, layers } = manifest as { config: { digest: string; size: number }; layers: { digest: string; size: number }[] };
-  return [config, ...layers];
-}

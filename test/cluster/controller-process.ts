@@ -47,6 +47,8 @@ export class ControllerProcess {
         'controller',
         `--kubeconfig=${this.#o.kubeconfig}`,
         `--http-address=${this.#address}`,
+        // There are no nodes that pods run on, unless who starts it says otherwise.
+        '--builders=process',
         ...(insecure.length > 0 ? [`--insecure-registries=${insecure.join(',')}`] : []),
         ...(this.#o.flags ?? []),
       ],

@@ -1,0 +1,196 @@
+/** One pass of work on a build that has a slot: as far as it goes now, and what came of it. */
+import { StallingError, TransientError } from '../api/errors.ts';
+import type { ImageBuild, ImageBuildSpec } from '../api/image-build.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
+import type { Registry } from '../registry/registry.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import { baseInfo } from './base.ts';
+import type { Base } from './base.ts';
+import { BuildError } from './build-error.ts';
+import type { BuildInputs } from './build-inputs.ts';
+import type { BuildJobs, ObservedJob } from './build-jobs.ts';
+import { pullPlan } from './context.ts';
+import type { Plan } from './context.ts';
+import { Foundations, waitedFor } from './foundations.ts';
+import type { FoundationServices } from './foundations.ts';
+import { isFinished, jobOutcome, unknownStep } from './job-outcome.ts';
+import type { JobOutcome, JobPlace } from './job-outcome.ts';
+import { builderVersion, imageTag } from './name.ts';
+import { publishImage } from './publish.ts';
+import type { BuildEvent, Findings } from './status.ts';
+
+type Running = Extract<JobOutcome, { kind: 'Running' }>;
+
+/** Where a pass has come to, for the status: everything but what was thrown. */
+export type RunResult = Extract<BuildEvent, { kind: 'Running' | 'Succeeded' | 'Thrown' | 'Interrupted' }>;
+
+export class BuildRun {
+  readonly #registry: Registry;
+  readonly #inputs: BuildInputs;
+  readonly #jobs: BuildJobs;
+  readonly #foundations: Foundations;
+
+  constructor(services: FoundationServices) {
+    this.#registry = services.registry;
+    this.#inputs = services.inputs;
+    this.#jobs = services.jobs;
+    this.#foundations = new Foundations(services);
+  }
+
+  /** To look at what was pushed. */
+  async credentials(spec: ImageBuildSpec): Promise<DockerConfig | undefined> {
+    return (await this.#inputs.credentials(spec)).push;
+  }
+
+  /** What its Jobs are at, when all that is to be said is that they run: for that nobody need ask a registry. */
+  async look(build: ImageBuild, observed: readonly ObservedJob[]): Promise<RunResult | undefined> {
+    const current = await this.#current(build, observed);
+    const outcomes = current.map(({ job, pods }) => jobOutcome(job, pods, waitedFor(build)));
+    const running = outcomes.filter((outcome): outcome is Running => outcome.kind === 'Running');
+    const named = build.status?.jobs ?? [];
+    const all = named.length > 0 && named.every(({ name }) => running.some(({ job }) => job === name));
+    if (!all || running.length < outcomes.length) return undefined;
+    return runningEvent(build, running, { jobs: jobsOf(this.#jobs.namespace, running) });
+  }
+
+  /**
+   * From context and base to a pushed image that was read back, or to Jobs that make a foundation first. Every step may be repeated: what
+   * exists is found, and what is pushed has the same bytes again.
+   * @throws BuildError, StallingError, WaitingError, TransientError; the signal's reason when it is aborted.
+   */
+  async advance(build: ImageBuild, observed: readonly ObservedJob[], signal: AbortSignal): Promise<RunResult> {
+    const { spec, metadata } = build;
+    const { repository } = spec.output;
+    checkVersion(spec.builderVersion);
+    const auth = await this.#inputs.credentials(spec);
+    const [plan, base] = await Promise.all([
+      pullPlan(this.#registry, repository, spec.context, auth.push),
+      baseInfo(this.#registry, spec.base, auth.pull),
+    ]);
+    checkDefinition(build, plan);
+    signal.throwIfAborted();
+    let onto = { ...base, platforms: chosen(base, spec.platforms) };
+    let findings: Findings = { builder: 'Assemble' };
+    const { foundation } = plan;
+    if (foundation) {
+      const started = performance.now();
+      const work = { build, plan: { ...plan, foundation }, base: onto, auth: auth.both, observed, signal };
+      const result = await this.#foundations.advance(work);
+      ({ findings } = result);
+      if (result.kind !== 'Ready') return this.#unready(build, result);
+      ({ onto } = result);
+      if (findings.builder === 'Process') measure('foundation', started);
+    }
+    signal.throwIfAborted();
+    const started = performance.now();
+    try {
+      const tag = imageTag(metadata.name);
+      const publication = { onto, base: spec.base, plan, context: spec.context, repository, tag, auth: auth.both };
+      const image = await publishImage(this.#registry, publication);
+      measure('assemble', started);
+      return { kind: 'Succeeded', image, findings };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // The foundations that were found or made are kept in the status, whatever became of the push.
+      return { kind: 'Thrown', error, findings };
+    }
+  }
+
+  async #unready(
+    build: ImageBuild,
+    result: Exclude<Awaited<ReturnType<Foundations['advance']>>, { kind: 'Ready' }>,
+  ): Promise<RunResult> {
+    const { findings } = result;
+    switch (result.kind) {
+      case 'Running':
+        return runningEvent(build, result.outcomes, findings);
+      case 'Resting': {
+        const { platform, job, pod, reason, message } = result.lost;
+        const place: JobPlace = { platform, job, ...(pod === undefined ? {} : { pod }) };
+        const error = new TransientError(reason, message);
+        return { kind: 'Interrupted', error, place, retryAfterMs: result.restMs, busy: result.busy, findings };
+      }
+      case 'Failed': {
+        const { platform, job, pod, error, reason } = result.failed;
+        const place: JobPlace = { platform, job, ...(pod === undefined ? {} : { pod }) };
+        const full = error instanceof BuildError ? withLog(error, await this.#jobs.log(place)) : error;
+        return { kind: 'Thrown', error: full, place, ...(reason === undefined ? {} : { reason }), findings };
+      }
+    }
+  }
+
+  /** The Jobs of the present attempt. Those of an earlier one that still run, beside one that failed, are of no more use. */
+  async #current(build: ImageBuild, observed: readonly ObservedJob[]): Promise<ObservedJob[]> {
+    const end = `-${(build.status?.attempts ?? 0) + 1}`;
+    const others = observed.filter(({ job }) => !job.metadata.name.endsWith(end) && !isFinished(job));
+    await this.#jobs.remove(others.map(({ job }) => job));
+    return observed.filter(({ job }) => job.metadata.name.endsWith(end));
+  }
+}
+
+function checkVersion(asked: string): void {
+  if (asked === builderVersion) return;
+  const message = `asked for builder version ${asked}; this version of Scantling has ${builderVersion}`;
+  throw new StallingError('BuilderVersion', message);
+}
+
+function checkDefinition({ spec }: ImageBuild, plan: Plan): void {
+  if (plan.definition === spec.definitionRef.name) return;
+  const message = `context ${spec.context} is of definition ${plan.definition}, not of ${spec.definitionRef.name}`;
+  throw new StallingError('InvalidContext', message);
+}
+
+/** The platforms of the base that the image is to have. */
+function chosen(base: Base, platforms: readonly string[] | undefined): Base['platforms'] {
+  if (platforms === undefined) return base.platforms;
+  const missing = platforms.filter(platform => !base.platforms.some(p => p.platform === platform));
+  if (missing.length === 0) return base.platforms.filter(p => platforms.includes(p.platform));
+  const has = base.platforms.map(p => p.platform).join(', ');
+  const message = `base image ${base.repository}@${base.digest} has no ${missing.join(', ')}; it has ${has}`;
+  throw new StallingError('PlatformUnsupported', message);
+}
+
+/** In its condition the first Job that does not run as it should, or all that do. */
+function runningEvent(build: ImageBuild, running: readonly Running[], findings: Findings): RunResult {
+  const attempt = (build.status?.attempts ?? 0) + 1;
+  const stuck = running.find(({ trouble }) => trouble);
+  if (stuck?.trouble) {
+    const { reason, message } = stuck.trouble;
+    const where = `attempt ${attempt}, ${stuck.platform}: pod ${stuck.pod ?? 'none yet'} of Job ${stuck.job}`;
+    return { kind: 'Running', reason, message: `${where}: ${message}`, findings };
+  }
+  const names = running.map(({ platform, job }) => `${job} for ${platform}`).join(', ');
+  const message = `attempt ${attempt} is running: Job ${names || 'none yet'}`;
+  return { kind: 'Running', reason: 'Building', message, findings };
+}
+
+function jobsOf(namespace: string, running: readonly Running[]): NonNullable<Findings['jobs']> {
+  return running.map(({ platform, job, pod }) => ({ platform, namespace, name: job, ...(pod === undefined ? {} : { pod }) }));
+}
+
+/** A termination message has room for few lines, and a pod that was killed leaves none; its log may have more. */
+export function withLog(error: BuildError, lines: readonly string[]): BuildError {
+  const log = lines.length > error.log.length ? lines : error.log;
+  const last = error.step === unknownStep ? lastStep(log) : undefined;
+  const { exitCode, platform } = error;
+  return new BuildError(error.message, {
+    step: last?.step ?? error.step,
+    stepNumber: last?.stepNumber ?? error.stepNumber,
+    exitCode,
+    log,
+    platform,
+  });
+}
+
+/** buildah announces each step: `STEP 2/3: RUN ...`. */
+function lastStep(log: readonly string[]): { step: string; stepNumber: number } | undefined {
+  for (const line of log.toReversed()) {
+    const [, number, of, text] = /^STEP (\d+)\/(\d+): (.*)$/.exec(line) ?? [];
+    if (number !== undefined) return { step: `${number}/${of}: ${text}`, stepNumber: Number(number) };
+  }
+  return undefined;
+}
+
+function measure(step: 'foundation' | 'assemble', started: number): void {
+  metrics.buildStepSeconds.observe({ step }, (performance.now() - started) / 1000);
+}

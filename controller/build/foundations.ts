@@ -1,0 +1,292 @@
+/** Brings the foundations of one build as far as they can be brought now. All that it decides by is read in the same pass. */
+import { parseDuration } from '../api/duration.ts';
+import { StallingError, TransientError, WaitingError } from '../api/errors.ts';
+import type { ImageBuild, ImageBuildStatusJob } from '../api/image-build.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Base, BasePlatform } from './base.ts';
+import type { BuilderName } from './builder-name.ts';
+import type { BuildInputs } from './build-inputs.ts';
+import type { BuildJobs, ObservedJob } from './build-jobs.ts';
+import type { Plan } from './context.ts';
+import { foundationKey, foundationTagOf } from './foundation-key.ts';
+import { findFoundation, readFoundation } from './foundation-lookup.ts';
+import type { Foundation } from './foundation-lookup.ts';
+import type { FoundationBuilder, FoundationTask } from './foundation-task.ts';
+import { jobName } from './job-name.ts';
+import { interruptionDelayMs, jobOutcome } from './job-outcome.ts';
+import type { JobOutcome } from './job-outcome.ts';
+import { foundationStep } from './next-step.ts';
+import type { FoundationStep } from './next-step.ts';
+import { architectureOf } from './platform-name.ts';
+import type { Findings } from './status.ts';
+
+export interface FoundationServices {
+  registry: Registry;
+  inputs: BuildInputs;
+  jobs: BuildJobs;
+  /** Beside the controller. */
+  process: FoundationBuilder;
+  /** What --builders allows; the first is used unless a build says which. */
+  builders: readonly BuilderName[];
+  /** Whether --builder-image is given. */
+  hasImage: boolean;
+  /** Of the nodes of the cluster. */
+  architectures: () => readonly string[];
+  /** References in the status of any build, for a foundation's key. */
+  known: (key: string) => readonly string[];
+  /** Keys of foundations that a pass of some build works on, with the build's name. */
+  claims: Map<string, string>;
+  now: () => number;
+}
+
+export interface FoundationWork {
+  build: ImageBuild;
+  plan: Plan & { foundation: NonNullable<Plan['foundation']> };
+  base: Base;
+  auth: DockerConfig | undefined;
+  /** Its Jobs, as they were read in this pass. */
+  observed: readonly ObservedJob[];
+  signal: AbortSignal;
+}
+
+export type FoundationsResult = { findings: Findings } & (
+  | { kind: 'Ready'; onto: Base }
+  | { kind: 'Running'; outcomes: Extract<JobOutcome, { kind: 'Running' }>[] }
+  | { kind: 'Failed'; failed: Extract<JobOutcome, { kind: 'Failed' }> }
+  | { kind: 'Resting'; lost: Extract<JobOutcome, { kind: 'Interrupted' }>; restMs: number; busy: boolean }
+);
+
+/** How long a build waits for another's foundation before it looks again; it is woken earlier when that one is done. */
+const otherBuildMs = 30_000;
+
+interface Wanted {
+  platform: BasePlatform;
+  key: string;
+  found?: Foundation;
+  outcome?: JobOutcome;
+  /** Another build, whose Job makes the same. */
+  other?: string;
+}
+
+export class Foundations {
+  readonly #o: FoundationServices;
+
+  constructor(services: FoundationServices) {
+    this.#o = services;
+  }
+
+  /**
+   * @throws WaitingError `FoundationBuilding`, `BuilderUnavailable`, `SecretNotFound`, ...; StallingError `PlatformUnsupported`,
+   *   `BuilderNotAllowed`; what a builder beside the controller throws; TransientError for a registry.
+   */
+  async advance(work: FoundationWork): Promise<FoundationsResult> {
+    const { base, plan, build } = work;
+    const wanted: Wanted[] = base.platforms.map(platform => ({ platform, key: foundationKey(platform, plan.foundation) }));
+    const claimed: string[] = [];
+    try {
+      for (const { key } of wanted) {
+        this.#claim(key, build.metadata.name);
+        claimed.push(key);
+      }
+      await Promise.all(wanted.map(each => this.#look(work, each)));
+      const missing = wanted.filter(each => !each.found);
+      const other = missing.find(each => each.other !== undefined)?.other;
+      // With Jobs of its own at work it comes back here when they are done.
+      if (other !== undefined && !missing.some(each => each.outcome?.kind === 'Running')) throw foundationBuilding(other);
+      if (missing.length > 0 && (await this.#builderOf(work, missing)) === 'Process') {
+        for (const each of missing) await this.#process(work, each);
+        return { ...this.#ready(work, wanted), findings: this.#findings(wanted, 'Process') };
+      }
+      return await this.#jobs(work, wanted);
+    } finally {
+      for (const key of claimed) this.#o.claims.delete(key);
+    }
+  }
+
+  /** No two builds of this process make one foundation at a time; other processes do not lead. */
+  #claim(key: string, name: string): void {
+    const other = this.#o.claims.get(key);
+    if (other !== undefined && other !== name) throw foundationBuilding(other);
+    this.#o.claims.set(key, name);
+  }
+
+  async #look({ build, auth, observed }: FoundationWork, wanted: Wanted): Promise<void> {
+    const { registry, known } = this.#o;
+    const { repository } = build.spec.output;
+    const { platform, key } = wanted;
+    const query = { key, base: platform, repository, auth };
+    const name = jobName(build.metadata.name, platform.platform, (build.status?.attempts ?? 0) + 1);
+    const mine = observed.find(({ job }) => job.metadata.name === name);
+    const outcome = mine && jobOutcome(mine.job, mine.pods, waitedFor(build));
+    if (outcome?.kind === 'Built') {
+      const found = await readFoundation(registry, query, `${repository}@${outcome.digest}`);
+      if (found) wanted.found = { ...found, warnings: found.warnings.length > 0 ? found.warnings : outcome.warnings };
+      else {
+        const { kind: _kind, digest, warnings: _warnings, ...place } = outcome;
+        const message = `the Job says that it pushed ${repository}@${digest}, which is not there`;
+        wanted.outcome = {
+          ...place,
+          kind: 'Interrupted',
+          reason: 'FoundationNotFound',
+          message,
+          at: this.#o.now(),
+          interruptions: 0,
+        };
+      }
+      return;
+    }
+    if (outcome) wanted.outcome = outcome;
+    // One that runs is about to push; one that failed has not.
+    if (outcome?.kind === 'Running' || outcome?.kind === 'Failed') return;
+    const own = build.status?.foundations?.filter(f => f.key === key).map(f => f.reference) ?? [];
+    const found = await findFoundation(registry, query, [...own, ...known(key)]);
+    const mayHaveJobs = !found && this.#o.builders.includes('Job');
+    const other = mayHaveJobs ? await this.#o.jobs.otherBuilder(key, build.metadata.uid ?? '') : undefined;
+    if (other !== undefined) wanted.other = other;
+    // Between the two looks another's Job may have come to its end, and what it pushed is not to be built again.
+    const late = found ?? (mayHaveJobs && other === undefined ? await findFoundation(registry, query, []) : undefined);
+    if (late) wanted.found = late;
+  }
+
+  /** Which builder makes what is missing. It is asked only when something is. */
+  async #builderOf({ build }: FoundationWork, missing: readonly Wanted[]): Promise<BuilderName> {
+    const { builders, hasImage, process, architectures } = this.#o;
+    const builder = build.spec.execution.builder ?? builders[0];
+    if (builder === undefined || !builders.includes(builder)) {
+      const allowed = builders.length === 0 ? 'none' : builders.join(', ');
+      throw new StallingError(
+        'BuilderNotAllowed',
+        `the definition asks for builder ${builder ?? 'Job'}; allowed here: ${allowed}`,
+      );
+    }
+    const has = builder === 'Process' ? [process.architecture] : [...new Set(architectures())].filter(Boolean).toSorted();
+    const not = missing.filter(({ platform }) => !has.includes(architectureOf(platform.platform)));
+    if (not.length > 0) {
+      const names = not.map(({ platform }) => platform.platform).join(', ');
+      const where = builder === 'Process' ? 'the machine of the controller has' : 'the nodes of the cluster have';
+      throw new StallingError(
+        'PlatformUnsupported',
+        `the definition has steps to run, which needs the architecture of ${names}; ${where} ${has.join(', ') || 'none'}`,
+      );
+    }
+    if (builder === 'Job' && !hasImage) {
+      const message = 'the definition has steps to run in a Job, and the controller was started without --builder-image';
+      throw new WaitingError('BuilderUnavailable', message, 300_000);
+    }
+    return builder;
+  }
+
+  async #process({ build, base, auth, signal }: FoundationWork, wanted: Wanted): Promise<void> {
+    const { registry, process, inputs } = this.#o;
+    const { repository } = build.spec.output;
+    const access = await inputs.access(build.spec, signal);
+    const { digest, warnings } = await process.build(taskOf(build, base, wanted), access);
+    signal.throwIfAborted();
+    const query = { key: wanted.key, base: wanted.platform, repository, auth };
+    const found = await readFoundation(registry, query, `${repository}@${digest}`);
+    if (!found)
+      throw new TransientError('FoundationNotFound', `the foundation ${repository}@${digest} was pushed and is not there`);
+    wanted.found = { ...found, warnings: found.warnings.length > 0 ? found.warnings : warnings };
+  }
+
+  async #jobs(work: FoundationWork, wanted: readonly Wanted[]): Promise<FoundationsResult> {
+    const { jobs, now } = this.#o;
+    const facts = wanted.map(({ platform, found, outcome }) => ({
+      platform: platform.platform,
+      found: found !== undefined,
+      outcome,
+    }));
+    const step = foundationStep(facts, now(), interruptionDelayMs);
+    const before = work.build.status?.builder === 'Process' ? 'Process' : 'Assemble';
+    const used = work.observed.length > 0 || step.kind !== 'Assemble' ? 'Job' : before;
+    if (step.kind === 'Assemble') return { ...this.#ready(work, wanted), findings: this.#findings(wanted, used) };
+    if (step.kind === 'Fail' && step.failed) {
+      return { kind: 'Failed', failed: step.failed, findings: this.#findings(wanted, used) };
+    }
+    const made = await this.#create(work, wanted, step);
+    const running = [...step.running, ...made];
+    const findings = this.#findings(wanted, used, running);
+    const [lost] = step.resting;
+    if (lost && step.restMs !== undefined) {
+      return { kind: 'Resting', lost, restMs: step.restMs, busy: running.length > 0, findings };
+    }
+    return { kind: 'Running', outcomes: running, findings: { ...findings, jobs: this.#named(jobs.namespace, running) } };
+  }
+
+  async #create(
+    { build, base, observed }: FoundationWork,
+    wanted: readonly Wanted[],
+    { create }: FoundationStep,
+  ): Promise<Extract<JobOutcome, { kind: 'Running' }>[]> {
+    const { jobs, inputs } = this.#o;
+    if (create.length === 0) return [];
+    await inputs.check(build.spec);
+    const attempt = (build.status?.attempts ?? 0) + 1;
+    const made: Extract<JobOutcome, { kind: 'Running' }>[] = [];
+    for (const { platform, lost } of create) {
+      const each = wanted.find(w => w.platform.platform === platform);
+      if (!each || each.other !== undefined) continue;
+      if (lost) await jobs.remove(observed.flatMap(({ job }) => (job.metadata.name === lost.job ? [job] : [])));
+      const job = await jobs.create({
+        build,
+        platform,
+        key: each.key,
+        base: `${base.repository}@${each.platform.digest}`,
+        attempt,
+        interruptions: lost ? lost.interruptions + 1 : 0,
+      });
+      made.push({ kind: 'Running', platform, job: job.metadata.name });
+    }
+    return made;
+  }
+
+  #ready({ base }: FoundationWork, wanted: readonly Wanted[]): { kind: 'Ready'; onto: Base } {
+    return { kind: 'Ready', onto: { ...base, platforms: wanted.map(({ found, platform }) => found?.onto ?? platform) } };
+  }
+
+  #findings(wanted: readonly Wanted[], builder: BuilderName | 'Assemble', running: readonly JobOutcome[] = []): Findings {
+    const found = wanted.flatMap(w => (w.found ? [{ platform: w.platform.platform, ...w.found }] : []));
+    const warnings = [...new Set(found.flatMap(f => f.warnings))].slice(0, 64).map(line => line.slice(0, 1024).toWellFormed());
+    return {
+      builder,
+      foundations: found.map(({ platform, key, reference }) => ({ platform, key, reference })),
+      ...(warnings.length > 0 ? { warnings } : {}),
+      ...(running.length > 0 ? { jobs: this.#named(this.#o.jobs.namespace, running) } : {}),
+    };
+  }
+
+  #named(namespace: string, outcomes: readonly JobOutcome[]): ImageBuildStatusJob[] {
+    return outcomes.map(({ platform, job, pod }) => ({ platform, namespace, name: job, ...(pod === undefined ? {} : { pod }) }));
+  }
+}
+
+/** What the build last said its pod waits for. */
+export function waitedFor(build: ImageBuild): { reason: string; message: string } | undefined {
+  const ready = build.status?.conditions?.find(c => c.type === 'Ready');
+  return build.status?.phase === 'Building' && ready && ready.reason !== 'Building'
+    ? { reason: ready.reason, message: ready.message }
+    : undefined;
+}
+
+function foundationBuilding(other: string): WaitingError {
+  return new WaitingError(
+    'FoundationBuilding',
+    `its foundation is being built for ${other}, and is used when it is there`,
+    otherBuildMs,
+  );
+}
+
+function taskOf(build: ImageBuild, base: Base, { platform, key }: Wanted): FoundationTask {
+  const { context, execution, output } = build.spec;
+  return {
+    context: `${output.repository}@${context}`,
+    base: `${base.repository}@${platform.digest}`,
+    platform: platform.platform,
+    repository: output.repository,
+    tag: foundationTagOf(key),
+    key,
+    lint: execution.lint,
+    timeoutMs: parseDuration(execution.timeout),
+  };
+}

@@ -1,0 +1,106 @@
+/** What to do with a build now: pure. What it needs to know of the world is handed over; it is asked again whenever that changes. */
+import { retryDelayMs } from './attempts.ts';
+import type { JobOutcome } from './job-outcome.ts';
+import type { BuildView, DefinitionView } from './projection.ts';
+
+export type LifeStep =
+  /** It has ended, or is on its way out; `remaining` milliseconds until it is worth another look. */
+  | { kind: 'Nothing' }
+  | { kind: 'Wait'; remainingMs: number }
+  | { kind: 'Cancel' }
+  | { kind: 'Supersede'; by: string }
+  /** It succeeded, and somebody asks whether the image is there still. */
+  | { kind: 'Verify' }
+  /** It failed or was ended, and is to begin anew. */
+  | { kind: 'Begin' }
+  | { kind: 'Work' };
+
+/** A definition names a new build a moment after it made it; a build this young is not taken for an old one. */
+const youngMs = 30_000;
+
+/** Where a build is in its life. `definition` is undefined when there is none, and then nobody can supersede the build. */
+export function lifeStep(build: BuildView, definition: DefinitionView | undefined, now: number): LifeStep {
+  const asked = build.requestedAt !== undefined && build.requestedAt !== build.handledRequest;
+  const changed = build.observedGeneration !== undefined && build.generation !== build.observedGeneration;
+  if (build.deleting) return { kind: 'Nothing' };
+  if (build.phase === 'Succeeded') return asked ? { kind: 'Verify' } : { kind: 'Nothing' };
+  if (build.phase === 'Failed') return !build.canceled && (asked || changed) ? { kind: 'Begin' } : { kind: 'Nothing' };
+  if (build.canceled) return build.phase === 'Canceled' && build.reason === 'Canceled' ? { kind: 'Nothing' } : { kind: 'Cancel' };
+  const by = wantedInstead(build, definition);
+  if (build.phase === 'Canceled') {
+    return build.reason === 'Superseded' && definition?.latestBuild !== build.name && !asked
+      ? { kind: 'Nothing' }
+      : { kind: 'Begin' };
+  }
+  if (by !== undefined && build.phase !== 'Building' && !asked) {
+    if (now - build.created >= youngMs) return { kind: 'Supersede', by };
+  }
+  const left = asked ? 0 : untilRetryMs(build, now);
+  return left > 0 ? { kind: 'Wait', remainingMs: left } : { kind: 'Work' };
+}
+
+/** When a build that waits for its turn is to be looked at again though nothing happens. */
+export function queuedCheckMs(build: BuildView, definition: DefinitionView | undefined, now: number): number | undefined {
+  if (wantedInstead(build, definition) === undefined) return undefined;
+  return Math.max(0, youngMs - (now - build.created)) + 1;
+}
+
+function wantedInstead(build: BuildView, definition: DefinitionView | undefined): string | undefined {
+  const wanted = definition?.latestBuild;
+  return wanted === undefined || wanted === build.name ? undefined : wanted;
+}
+
+/** The time between attempts counts from the end of the last, so that a restart or a change elsewhere does not shorten it. */
+function untilRetryMs(build: BuildView, now: number): number {
+  if (build.phase !== 'Pending' || build.ended === undefined || build.attempts === 0) return 0;
+  return Math.max(0, build.ended + (retryDelayMs(build.attempts) ?? 0) - now);
+}
+
+/** What is known of the foundation of one platform. */
+export interface PlatformFacts {
+  platform: string;
+  /** It exists, and was read. */
+  found: boolean;
+  /** Of the Job of the present attempt. */
+  outcome?: JobOutcome | undefined;
+}
+
+type Failed = Extract<JobOutcome, { kind: 'Failed' }>;
+type Interrupted = Extract<JobOutcome, { kind: 'Interrupted' }>;
+
+export interface FoundationStep {
+  kind: 'Assemble' | 'Fail' | 'Wait';
+  /** With Fail: the first that failed. */
+  failed?: Failed;
+  /** With Wait: platforms that a Job is to be made for, in place of the one that was lost where there was one. */
+  create: { platform: string; lost?: Interrupted }[];
+  /** With Wait: Jobs that are at work. */
+  running: Extract<JobOutcome, { kind: 'Running' }>[];
+  /** With Wait: lost Jobs that are not replaced yet, and how long it is until the first is. */
+  resting: Interrupted[];
+  restMs?: number;
+}
+
+/** What to do for the foundations of a build. What a Job has built was taken before; a Job that says so and is not `found` was read in vain. */
+export function foundationStep(
+  platforms: readonly PlatformFacts[],
+  now: number,
+  delayMs: (interruptions: number) => number,
+): FoundationStep {
+  const missing = platforms.filter(p => !p.found);
+  const step: FoundationStep = { kind: 'Wait', create: [], running: [], resting: [] };
+  if (missing.length === 0) return { ...step, kind: 'Assemble' };
+  for (const { platform, outcome } of missing) {
+    if (outcome?.kind === 'Failed') return { ...step, kind: 'Fail', failed: outcome };
+    if (outcome?.kind === 'Running') step.running.push(outcome);
+    else if (outcome?.kind === 'Interrupted') {
+      const left = outcome.at + delayMs(outcome.interruptions) - now;
+      if (left <= 0) step.create.push({ platform, lost: outcome });
+      else {
+        step.resting.push(outcome);
+        step.restMs = Math.min(step.restMs ?? left, left);
+      }
+    } else step.create.push({ platform });
+  }
+  return step;
+}
