@@ -23,7 +23,9 @@ const byName = (objects: readonly KubeObject[]) =>
 
 /** What kustomize adds (the image's tag) and the chart adds (the pull policy that is the default anyway). */
 function withoutImage(object: KubeObject): unknown {
-  const text = JSON.stringify(object).replaceAll('"image":"scantling:0.1.0"', '"image":"scantling"');
+  const text = JSON.stringify(object)
+    .replaceAll('"image":"scantling:0.1.0"', '"image":"scantling"')
+    .replaceAll('"value":"scantling-builder:0.1.0"', '"value":"scantling-builder"');
   return JSON.parse(text.replaceAll('"imagePullPolicy":"IfNotPresent",', ''));
 }
 
@@ -51,10 +53,14 @@ describe('the chart', { skip }, () => {
   test('takes its values', () => {
     const objects = render(
       '--set=image.repository=registry.example.com/scantling,image.digest=sha256:abc,logLevel=debug,insecureRegistries={a:5000,b:5000}',
+      '--set=builder.image.repository=registry.example.com/builder,builder.image.digest=sha256:def,imagePullSecrets[0].name=pull',
       '--set=userRoles=false,controller.replicas=1,agent.extraArgs={--heartbeat-interval=1m}',
     );
     const text = JSON.stringify(objects);
     assert.match(text, /"image":"registry\.example\.com\/scantling@sha256:abc"/);
+    assert.match(text, /"name":"BUILDER_IMAGE","value":"registry\.example\.com\/builder@sha256:def"/);
+    const builder = objects.find(o => o.kind === 'ServiceAccount' && o.metadata.name === 'scantling-builder');
+    assert.deepEqual((builder as KubeObject & { imagePullSecrets?: unknown }).imagePullSecrets, [{ name: 'pull' }]);
     assert.match(text, /--insecure-registries=a:5000,b:5000/);
     assert.match(text, /--log-level=debug/);
     assert.match(text, /--heartbeat-interval=1m/);
