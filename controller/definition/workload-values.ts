@@ -37,13 +37,15 @@ export function checkContainerValues(container: SystemDefinitionSpecWorkloadCont
     );
   }
   if (command[0] === '') problems.add(`${at}.command[0]`, 'names no program');
-  checkWord(command, `${at}.command`, problems);
+  checkWord(JSON.stringify(command), `${at}.command`, problems);
+  env.forEach(({ name, value }, i) => checkWord(`${name}=${value}`, `${at}.env[${i}].value`, problems));
   if (healthCheck) checkHealth(healthCheck, container.restart, `${at}.healthCheck`, problems);
 }
 
-function checkWord(list: readonly string[], field: string, problems: Problems): void {
-  const bytes = Buffer.byteLength(JSON.stringify(list));
-  if (bytes > mostWordBytes) problems.add(field, `is ${bytes} bytes as JSON, more than ${mostWordBytes}; put it into a script`);
+function checkWord(word: string, field: string, problems: Problems): void {
+  const bytes = Buffer.byteLength(word);
+  if (bytes > mostWordBytes)
+    problems.add(field, `makes a word of ${bytes} bytes, more than ${mostWordBytes}; put it into a file`);
 }
 
 function checkHealth(
@@ -52,7 +54,7 @@ function checkHealth(
   field: string,
   problems: Problems,
 ): void {
-  checkWord(check.command, `${field}.command`, problems);
+  checkWord(JSON.stringify(check.command), `${field}.command`, problems);
   const wrong = refuseProgram(check.command);
   if (wrong) problems.add(`${field}.command[0]`, wrong);
   for (const [key, leastMs] of [

@@ -213,7 +213,11 @@ const cases: Record<string, Case> = {
   },
   'a command that is too long a word': {
     workloads: one([{ command: ['sh', ...Array.from({ length: 16 }, () => 'x'.repeat(8_192))] }]),
-    message: `${at}.command: is 131126 bytes as JSON, more than 122880; put it into a script`,
+    message: `${at}.command: makes a word of 131126 bytes, more than 122880; put it into a file`,
+  },
+  'a variable that is too long a word': {
+    workloads: one([{ env: [{ name: 'A', value: '🐘'.repeat(32_768) }] }]),
+    message: `${at}.env[0].value: makes a word of 131074 bytes, more than 122880; put it into a file`,
   },
   "a health check in podman's words": {
     workloads: one([{ healthCheck: { ...health, command: ['CMD-SHELL', 'true'] } }]),
