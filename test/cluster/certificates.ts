@@ -111,13 +111,13 @@ export function createAuthority(commonName: string): Certificate {
   return { certificate, key: pem(privateKey) };
 }
 
-/** A server certificate for DNS names and IPv4 addresses, signed by an authority that `createAuthority(commonName)` made. */
+/** A certificate for servers (DNS names and IPv4 addresses) and for clients, signed by an authority that `createAuthority(commonName)` made. */
 export function issueCertificate(authority: Certificate & { commonName: string }, names: readonly string[]): Certificate {
   const { publicKey, privateKey } = newKey();
   const signingKey = createPrivateKey(authority.key);
   const extensions = [
     extension('2.5.29.15', true, der(0x03, Buffer.from([7, 0x80]))),
-    extension('2.5.29.37', false, sequence(oid('1.3.6.1.5.5.7.3.1'))),
+    extension('2.5.29.37', false, sequence(oid('1.3.6.1.5.5.7.3.1'), oid('1.3.6.1.5.5.7.3.2'))),
     extension('2.5.29.17', false, sequence(...names.map(alternativeName))),
   ];
   const certificate = certify({

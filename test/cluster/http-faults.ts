@@ -28,6 +28,12 @@ export interface HttpFault {
   body?: string;
   /** Cut the connection: at once, or after this many bytes of the answer's body. */
   cutAfterBytes?: number;
+  /** Cut the connection when so many bytes of the request's body have gone to the server. */
+  cutRequestAfterBytes?: number;
+  /** The server does what it is asked, and its answer never comes. */
+  dropAnswer?: boolean;
+  /** Take the request and say nothing. */
+  hang?: boolean;
   /** Pass the answer on with its body changed; the length stays what the server said. */
   corrupt?: (chunk: Buffer) => Buffer;
   delayMs?: number;
@@ -93,6 +99,10 @@ export class HttpFaults {
       request.socket.destroy();
       return false;
     }
+    if (fault.hang) {
+      request.resume();
+      return false;
+    }
     if (fault.status === undefined) return new Passage(exchange, fault);
     request.resume();
     exchange.status = fault.status;
@@ -105,12 +115,12 @@ export class HttpFaults {
 
 /** The way of one answer to its client: counted, and harmed where a fault says so. */
 export class Passage {
+  readonly fault: HttpFault;
   readonly #exchange: HttpExchange;
-  readonly #fault: HttpFault;
 
   constructor(exchange: HttpExchange, fault: HttpFault) {
     this.#exchange = exchange;
-    this.#fault = fault;
+    this.fault = fault;
   }
 
   /** Sends head and body. A body that ends too early breaks the connection, as it would without this in between. */
@@ -136,7 +146,7 @@ export class Passage {
   }
 
   #pass(chunk: Buffer, response: ServerResponse, done: (error: Error | null, chunk?: Buffer) => void): void {
-    const { cutAfterBytes = Infinity, corrupt } = this.#fault;
+    const { cutAfterBytes = Infinity, corrupt } = this.fault;
     this.#exchange.bytesOut += chunk.length;
     if (this.#exchange.bytesOut < cutAfterBytes) return done(null, corrupt ? corrupt(chunk) : chunk);
     const excess = this.#exchange.bytesOut - cutAfterBytes;

@@ -47,10 +47,19 @@ function registryToken({ certificate, key, username }: TokenServiceOptions, serv
   return `${body}.${encode(sign('sha256', Buffer.from(body), { key: createPrivateKey(key), dsaEncoding: 'ieee-p1363' }))}`;
 }
 
+/** Whether a token that came from here, as its bearer shows it, allows a request to a registry that does not look at tokens itself. */
+function permits(issued: ReadonlyMap<string, Access[]>, { method = 'GET', url = '/', headers }: IncomingMessage): boolean {
+  const name = /^\/v2\/(.+?)\/(?:blobs|manifests|referrers|tags)\//.exec(url)?.[1];
+  const action = { GET: 'pull', HEAD: 'pull', DELETE: 'delete' }[method] ?? 'push';
+  const access = issued.get(headers.authorization?.replace(/^Bearer /, '') ?? '');
+  return access?.some(each => each.name === name && each.actions.includes(action)) ?? false;
+}
+
 /** Serves GET requests for tokens: everything for the right credentials, 401 for wrong ones, nothing but the answer for none. */
 export function tokenService(options: TokenServiceOptions) {
+  const issued = new Map<string, Access[]>();
   const expected = `Basic ${Buffer.from(`${options.username}:${options.password}`).toString('base64')}`;
-  return async (incoming: IncomingMessage, response: ServerResponse, requests: HttpFaults): Promise<void> => {
+  const serve = async (incoming: IncomingMessage, response: ServerResponse, requests: HttpFaults): Promise<void> => {
     const passage = await requests.accept(incoming, response);
     if (!passage) return;
     const { searchParams } = new URL(incoming.url ?? '/', 'http://localhost');
@@ -68,6 +77,8 @@ export function tokenService(options: TokenServiceOptions) {
     // Without credentials a real service grants what is public; here nothing is.
     const access = authorization === undefined ? [] : accessOf(searchParams.getAll('scope'));
     const token = registryToken(options, searchParams.get('service') ?? '', access);
+    issued.set(token, access);
     passage.send(200, json, Readable.from([Buffer.from(JSON.stringify({ token, expires_in: 300 }))]), response);
   };
+  return { serve, permits: (incoming: IncomingMessage) => permits(issued, incoming) };
 }

@@ -1,8 +1,8 @@
-/** A real OCI registry (distribution) on the loopback address, over plain http, with requests recorded and faults on demand. */
-import { randomBytes } from 'node:crypto';
+/** A real OCI registry of this machine, with requests recorded and faults on demand. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import {
   Agent,
+  type ClientRequest,
   createServer,
   get,
   type IncomingMessage,
@@ -10,20 +10,27 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
-import { serverBinary } from '../tools/servers.ts';
-import { createAuthority } from './certificates.ts';
+import { type Certificate, createAuthority } from './certificates.ts';
 import { HttpFaults } from './http-faults.ts';
 import { freePort, removeDirectory, startProcess, temporaryDirectory } from './processes.ts';
+import { distribution, referrersRegistry } from './registry-program.ts';
 import { tokenService } from './registry-token.ts';
 
 /** Who may push and pull where a registry asks for credentials. The registry keeps only bcrypt hashes, so this one is made ahead. */
 export const registryCredentials = { username: 'scantling', password: 'not-a-secret' } as const;
+const basic = `Basic ${Buffer.from(`${registryCredentials.username}:${registryCredentials.password}`).toString('base64')}`;
 const htpasswd = 'scantling:$2b$04$scantlingscantlingscaeVbqjo5bBfui2HU90i9yyU.xivt3NDf2\n';
 
 export interface RegistryOptions {
+  /** `distribution`, which has no referrers API and can mount blobs, or `referrers`, which has the one and cannot do the other. */
+  kind?: 'distribution' | 'referrers';
+  /** https with this certificate; with `clientAuthority` (PEM), only for clients that show one of it. Default: plain http. */
+  tls?: Certificate & { clientAuthority?: string };
+  /** Whether manifests can be deleted; only distribution knows otherwise. Default: true. */
+  deletion?: boolean;
   /** `basic`: htpasswd. `token`: a token service with the Bearer flow of the distribution specification. Default: open to all. */
   auth?: 'basic' | 'token';
   /** Kept when given, so that a registry can be started again on what it had. */
@@ -41,18 +48,54 @@ export interface RegistryServer {
   stop(): Promise<void>;
 }
 
+/** Headers that say how to authorise. */
+type Refusal = Record<string, string>;
+
+interface Behind {
+  port: number;
+  agent: Agent;
+  requests: HttpFaults;
+  /** For a registry that does not look at credentials itself. */
+  refuses: (incoming: IncomingMessage) => Refusal | undefined;
+}
+
 /** Passes requests on to the registry behind, with the Host header as it was: the registry makes its Location headers of it. */
-function forward(port: number, agent: Agent, requests: HttpFaults) {
+function forward({ port, agent, requests, refuses }: Behind) {
   return async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const passage = await requests.accept(incoming, response);
     if (!passage) return;
+    const refusal = refuses(incoming);
+    if (refusal) {
+      incoming.resume();
+      passage.refuse(401, refusal, response);
+      return;
+    }
     const { method, headers, url: path } = incoming;
     const outgoing = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent, setHost: false });
     outgoing.on('error', () => incoming.socket.destroy());
-    outgoing.on('response', answer => passage.send(answer.statusCode ?? 502, answer.headers, answer, response));
+    outgoing.on('response', answer => {
+      if (passage.fault.dropAnswer) answer.resume().once('end', () => incoming.socket.destroy());
+      else passage.send(answer.statusCode ?? 502, answer.headers, answer, response);
+    });
     response.once('close', () => outgoing.destroy());
-    incoming.pipe(outgoing);
+    const { cutRequestAfterBytes: most } = passage.fault;
+    if (most === undefined) incoming.pipe(outgoing);
+    else cut(incoming, outgoing, most);
   };
+}
+
+/** Passes on only the beginning of a body, then breaks both connections. */
+function cut(incoming: IncomingMessage, outgoing: ClientRequest, most: number): void {
+  let sent = 0;
+  incoming.on('data', (chunk: Buffer) => {
+    const part = chunk.subarray(0, Math.max(0, most - sent));
+    sent += chunk.length;
+    outgoing.write(part, () => {
+      if (sent < most) return;
+      outgoing.destroy();
+      incoming.socket.destroy();
+    });
+  });
 }
 
 function listen(server: Server, address: string): Promise<number> {
@@ -67,12 +110,9 @@ const answers = (url: string) =>
     get(url, response => resolve(response.resume().statusCode !== undefined)).once('error', reject);
   });
 
-/** Starts a registry; resolves when it answers. Deleting is on. */
-export async function startRegistry({
-  auth,
-  directory: given,
-  address = '127.0.0.1',
-}: RegistryOptions = {}): Promise<RegistryServer> {
+/** Starts a registry; resolves when it answers. */
+export async function startRegistry(options: RegistryOptions = {}): Promise<RegistryServer> {
+  const { auth, directory: given, address = '127.0.0.1', kind = 'distribution', tls } = options;
   const directory = given ?? temporaryDirectory('registry');
   mkdirSync(directory, { recursive: true });
   const requests = new HttpFaults();
@@ -80,40 +120,33 @@ export async function startRegistry({
   const port = await freePort();
   const authority = createAuthority('scantling-registry');
   const tokens = tokenService({ ...authority, ...registryCredentials });
-  const pass = forward(port, agent, requests);
-  const front = createServer({ requestTimeout: 0 }, (incoming, response) => {
-    const served =
-      auth === 'token' && incoming.url?.startsWith('/token') ? tokens(incoming, response, requests) : pass(incoming, response);
+  let realm = '';
+  const refuses = (incoming: IncomingMessage): Refusal | undefined => {
+    if (kind === 'distribution' || auth === undefined) return undefined;
+    if (auth === 'basic')
+      return incoming.headers.authorization === basic ? undefined : { 'www-authenticate': 'Basic realm="scantling"' };
+    return tokens.permits(incoming) ? undefined : { 'www-authenticate': `Bearer realm="${realm}",service="scantling"` };
+  };
+  const pass = forward({ port, agent, requests, refuses });
+  const serve = (incoming: IncomingMessage, response: ServerResponse): void => {
+    const isToken = auth === 'token' && incoming.url?.startsWith('/token');
+    const served = isToken ? tokens.serve(incoming, response, requests) : pass(incoming, response);
     served.catch(() => response.destroy());
-  });
+  };
+  const front = tls ? createSecureServer(secured(tls), serve) : createServer({ requestTimeout: 0 }, serve);
   const host = `${address}:${await listen(front, address)}`;
+  realm = `${tls ? 'https' : 'http'}://${host}/token`;
 
   writeFileSync(join(directory, 'htpasswd'), htpasswd);
   writeFileSync(join(directory, 'token.crt'), authority.certificate);
   const authentication = {
     basic: { htpasswd: { realm: 'scantling', path: join(directory, 'htpasswd') } },
-    token: {
-      token: {
-        realm: `http://${host}/token`,
-        service: 'scantling',
-        issuer: 'scantling',
-        rootcertbundle: join(directory, 'token.crt'),
-      },
-    },
+    token: { token: { realm, service: 'scantling', issuer: 'scantling', rootcertbundle: join(directory, 'token.crt') } },
   };
-  const configuration = {
-    version: '0.1',
-    log: { level: 'warn', accesslog: { disabled: true } },
-    storage: {
-      filesystem: { rootdirectory: join(directory, 'data') },
-      delete: { enabled: true },
-      maintenance: { uploadpurging: { enabled: false } },
-    },
-    http: { addr: `127.0.0.1:${port}`, secret: randomBytes(16).toString('hex') },
-    ...(auth ? { auth: authentication[auth] } : {}),
-  };
-  const configurationFile = join(directory, 'config.yml');
-  writeFileSync(configurationFile, stringify(configuration));
+  const program =
+    kind === 'referrers'
+      ? referrersRegistry({ directory, port })
+      : distribution({ directory, port, authentication: auth && authentication[auth], deletion: options.deletion ?? true });
 
   const closeFront = async () => {
     const closed = new Promise<void>(resolve => front.close(() => resolve()));
@@ -124,8 +157,7 @@ export async function startRegistry({
   try {
     const server = await startProcess({
       name: 'registry',
-      command: serverBinary('registry'),
-      args: ['serve', configurationFile],
+      ...program,
       env: { PATH: process.env['PATH'], HOME: directory, OTEL_TRACES_EXPORTER: 'none' },
       logFile: join(directory, 'registry.log'),
     });
@@ -145,4 +177,9 @@ export async function startRegistry({
     await closeFront();
     throw error;
   }
+}
+
+function secured({ certificate, key, clientAuthority }: NonNullable<RegistryOptions['tls']>): ServerOptions {
+  const clients = clientAuthority === undefined ? {} : { ca: clientAuthority, requestCert: true, rejectUnauthorized: true };
+  return { cert: certificate, key, ...clients, requestTimeout: 0 };
 }
