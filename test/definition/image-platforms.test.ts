@@ -11,6 +11,10 @@ import { clientOf } from '../registry/image-fixture.ts';
 import { specOf } from './definition-fixture.ts';
 import { workloadOf } from './quadlet-fixture.ts';
 
+const lacking = (image: string) => [
+  `spec.workloads: ${image} is offered for linux/amd64, but not for linux/arm64; nodes of that platform cannot stage the system`,
+];
+
 describe('the platforms of workload images', () => {
   let server: RegistryServer;
   let registry: Registry;
@@ -38,9 +42,6 @@ describe('the platforms of workload images', () => {
       { base: { image: base.image, digest: base.digest }, workloads: new Map(Object.entries(images)) },
       undefined,
     );
-  const lacking = (image: string) => [
-    `spec.workloads: ${image} is offered for linux/amd64, but not for linux/arm64; nodes of that platform cannot stage the system`,
-  ];
 
   test('are compared with those of the base, or of the definition', async () => {
     assert.deepEqual(await warnings({ [base.image]: base.digest }), []);
