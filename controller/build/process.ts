@@ -22,7 +22,7 @@ export interface ProcessBuilderOptions {
 }
 
 export function createProcessBuilder({ directory, log, ...place }: ProcessBuilderOptions): FoundationBuilder {
-  const workspaces = new Workspaces({ directory, log });
+  const workspaces = new Workspaces({ directory, log, ...(place.buildah === undefined ? {} : { buildah: place.buildah }) });
   return {
     architecture: machineArchitecture,
     build: (task, access) => buildFoundation(task, { ...place, workspaces }, access),

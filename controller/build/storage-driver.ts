@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runChild } from './child.ts';
 import type { StorageDriver } from './buildah-files.ts';
@@ -13,6 +13,7 @@ export async function storageDriver(
   { command, env, signal }: { command: string; env: Readonly<Record<string, string>>; signal: AbortSignal },
 ): Promise<StorageDriver> {
   const at = join(workspace.path, 'probe');
+  await mkdir(at, { mode: 0o700 });
   const { code } = await runChild({
     command,
     // The library tries a mount when the store is opened.
@@ -31,6 +32,5 @@ export async function storageDriver(
     onStart: pid => workspace.noteChild(pid),
   });
   await workspace.unmount();
-  await rm(at, { recursive: true, force: true });
   return code === 0 ? 'overlay' : 'vfs';
 }

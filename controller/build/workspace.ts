@@ -22,11 +22,14 @@ export interface Workspace {
 export class Workspaces {
   readonly #directory: string;
   readonly #log: Log;
+  readonly #buildah: string;
   #own: Promise<string> | undefined;
 
-  constructor(options: { directory: string; log: Log }) {
+  /** `buildah` removes what belongs to users that only it knows; default `buildah`, looked for in PATH. */
+  constructor(options: { directory: string; log: Log; buildah?: string }) {
     this.#directory = resolve(options.directory);
     this.#log = options.log;
+    this.#buildah = options.buildah ?? 'buildah';
   }
 
   /** A new one. The first call sweeps up after processes that are no more. */
@@ -72,10 +75,22 @@ export class Workspaces {
       const mounts = await mountsBelow(path);
       // Removing through a mount would remove the host's files.
       if (mounts.length > 0) throw new Error(`still mounted: ${mounts.join(', ')}`);
-      await rm(path, { recursive: true, force: true, maxRetries: 3 });
+      await removeTree(path, this.#buildah);
     } catch (error) {
       this.#log.warn({ path, reason: messageOf(error) }, 'a build directory could not be removed');
     }
+  }
+}
+
+/** For a user that is not root, the files of an image belong to others, of its own user namespace. */
+async function removeTree(path: string, buildah: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM'))) throw error;
+    const child = spawn(buildah, ['unshare', 'rm', '--recursive', '--force', '--', path], { stdio: 'ignore' });
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw error;
   }
 }
 

@@ -88,12 +88,10 @@ describe('the steps of a foundation', { skip: withoutBuildah() }, () => {
       layers: [shellLayer(), writeTar([{ path: 'opt/tool', mode: 0o755, bytes: text.encode('a tool') }])],
       architecture,
     });
-    const containerfile = (image: string): string =>
-      `ARG SCANTLING_BASE\nFROM ${image} AS tools\nFROM \${SCANTLING_BASE} AS base\nCOPY --from=tools /opt/tool /usr/bin/tool\n`;
-    const { digest } = await build({ containerfile: containerfile(tools.image) });
+    const { digest } = await build({ containerfile: withTools(tools.image) });
     assert.equal((await added(digest)).get('usr/bin/tool'), 'a tool');
     const absent = `${server.host}/other/tools@sha256:${'0'.repeat(64)}`;
-    await assert.rejects(build({ containerfile: containerfile(absent) }), { name: 'TransientError', reason: 'ImageNotFound' });
+    await assert.rejects(build({ containerfile: withTools(absent) }), { name: 'TransientError', reason: 'ImageNotFound' });
   });
 
   test('a failure in a build of several stages names the stage too', async () => {
@@ -161,12 +159,8 @@ describe('the steps of a foundation', { skip: withoutBuildah() }, () => {
   });
 
   describe('bootc container lint', () => {
-    /** A base with a bootc that prints this, in the format of the real one. */
-    const baseWith = (output: string, exitCode: number): Promise<PushedBase> => {
-      const script = `#!/bin/sh\n[ "$1 $2" = "container lint" ] || exit 2\ncat <<'END'\n${output}END\nexit ${exitCode}\n`;
-      const bootc = writeTar([{ path: 'usr/bin/bootc', mode: 0o755, bytes: text.encode(script) }]);
-      return pushBase(registry, `${server.host}/base/bootc`, { layers: [shellLayer(), bootc], architecture });
-    };
+    const lintedBase = (output: string, exitCode: number): Promise<PushedBase> =>
+      pushBase(registry, `${server.host}/base/bootc`, { layers: [shellLayer(), bootcLayer(output, exitCode)], architecture });
     const warning =
       'Lint warning: var-log: Found non-empty logfile: /var/log/dnf.log\n' +
       'Lint warning: var-tmpfiles: Found content in /var missing systemd tmpfiles.d entries:\n  d /var/lib/app 0755 root root - -\n' +
@@ -179,12 +173,12 @@ describe('the steps of a foundation', { skip: withoutBuildah() }, () => {
     const steps = { containerfile: 'RUN echo linted > /etc/linted\n' };
 
     test('Warn: findings are in the result and on the manifest, whatever the exit code', async () => {
-      const { digest, warnings } = await build(steps, { on: await baseWith(warning, 0) });
+      const { digest, warnings } = await build(steps, { on: await lintedBase(warning, 0) });
       assert.deepEqual(warnings, findings);
       const { json } = await registry.manifest(`${repository()}@${digest}`);
       const { annotations } = json as { annotations: Record<string, string> };
       assert.equal(annotations['dev.scantling.lint'], JSON.stringify(findings));
-      const fatal = await build(steps, { on: await baseWith(failed, 1) });
+      const fatal = await build(steps, { on: await lintedBase(failed, 1) });
       assert.deepEqual(fatal.warnings, ['kernel: Multiple kernels found']);
     });
 
@@ -193,28 +187,38 @@ describe('the steps of a foundation', { skip: withoutBuildah() }, () => {
         [warning, 0, /var-log/],
         [failed, 1, /Multiple kernels/],
       ] as const) {
-        const on = await baseWith(output, code);
+        const on = await lintedBase(output, code);
         await assert.rejects(
           build(steps, { on, task: { lint: 'Error', tag: 'foundation-refused' } }),
           error => error instanceof BuildError && error.step === 'bootc container lint' && message.test(error.message),
         );
       }
       await assert.rejects(registry.resolve(`${repository()}:foundation-refused`), { name: 'NotFoundError' });
-      const clean = await build(steps, { on: await baseWith('Checks passed: 12\n', 0), task: { lint: 'Error' } });
+      const clean = await build(steps, { on: await lintedBase('Checks passed: 12\n', 0), task: { lint: 'Error' } });
       assert.deepEqual(clean.warnings, []);
     });
 
     test('Off: it is not run; and a base without bootc has nothing to run', async () => {
-      assert.deepEqual((await build(steps, { on: await baseWith(failed, 1), task: { lint: 'Off' } })).warnings, []);
+      assert.deepEqual((await build(steps, { on: await lintedBase(failed, 1), task: { lint: 'Off' } })).warnings, []);
       assert.deepEqual((await build(steps, { task: { lint: 'Error' } })).warnings, []);
     });
 
     test('one that cannot be run says so', async () => {
-      const on = await baseWith('', 3);
+      const on = await lintedBase('', 3);
       assert.deepEqual((await build(steps, { on })).warnings, ['bootc container lint: exit code 3']);
     });
   });
 });
+
+function withTools(image: string): string {
+  return `ARG SCANTLING_BASE\nFROM ${image} AS tools\nFROM \${SCANTLING_BASE} AS base\nCOPY --from=tools /opt/tool /usr/bin/tool\n`;
+}
+
+/** A bootc whose lint prints this, in the format of the real one. */
+function bootcLayer(output: string, exitCode: number): Uint8Array {
+  const script = `#!/bin/sh\n[ "$1 $2" = "container lint" ] || exit 2\ncat <<'END'\n${output}END\nexit ${exitCode}\n`;
+  return writeTar([{ path: 'usr/bin/bootc', mode: 0o755, bytes: text.encode(script) }]);
+}
 
 /** The regular files of a tar archive. */
 function filesOf(archive: Buffer): Map<string, string> {

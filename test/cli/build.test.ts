@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -54,11 +54,14 @@ describe('scantling build', { skip: withoutBuildah() }, () => {
     return Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   }
 
-  function start(args: readonly string[]): { pid: number; ended: Promise<Ended> } {
-    const result = join(directory, `result-${runs++}`);
-    const child = spawn(process.execPath, [main, 'build', `--directory=${directory}`, `--result=${result}`, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  function start(
+    args: readonly string[],
+    o: { as?: readonly string[]; place?: string } = {},
+  ): { pid: number; ended: Promise<Ended> } {
+    const result = join(o.place ?? directory, `result-${runs++}`);
+    const own = [process.execPath, main, 'build', `--directory=${o.place ?? directory}`, `--result=${result}`, ...args];
+    const [command = '', ...rest] = [...(o.as ?? []), ...own];
+    const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
@@ -76,9 +79,9 @@ describe('scantling build', { skip: withoutBuildah() }, () => {
     return { pid: child.pid ?? 0, ended };
   }
 
-  const leftovers = async (): Promise<string[]> => {
-    const owners = await readdir(join(directory, 'scantling-build'));
-    return (await Promise.all(owners.map(owner => readdir(join(directory, 'scantling-build', owner))))).flat();
+  const leftovers = async (place = directory): Promise<string[]> => {
+    const owners = await readdir(join(place, 'scantling-build'));
+    return (await Promise.all(owners.map(owner => readdir(join(place, 'scantling-build', owner))))).flat();
   };
 
   test('pushes what it is told to, shows the steps, and leaves the digest in the result', async () => {
@@ -160,6 +163,23 @@ describe('scantling build', { skip: withoutBuildah() }, () => {
     assert.deepEqual(await leftovers(), []);
   });
 
+  test('a user that is not root makes the same image, and leaves nothing', { skip: withoutUserNamespaces() }, async () => {
+    const place = temporaryDirectory('cli-build-user');
+    chownSync(place, user, user);
+    const containerfile = 'RUN echo made > /etc/made && mkdir -p /usr/share/by\n';
+    const args = await flagsFor({ containerfile }, { tag: 'foundation-user' });
+    const theirs = await start(args, { as: asUser(place), place }).ended;
+    assert.equal(theirs.code, 0, theirs.stdout + theirs.stderr);
+    assert.ok(theirs.outcome && 'result' in theirs.outcome);
+    assert.deepEqual(theirs.outcome, (await start(args).ended).outcome);
+    assert.deepEqual(await leftovers(place), []);
+    const lint = await start([...(await flagsFor({ containerfile: 'RUN exit 6\n' })), '--lint=Error'], {
+      as: asUser(place),
+      place,
+    }).ended;
+    assert.equal(failureOf(lint).exitCode, 6);
+  });
+
   test('a command line that cannot be used is refused with its flags named', async () => {
     const { code, stderr } = await start(['--lint=Maybe']).ended;
     assert.equal(code, 2);
@@ -192,6 +212,27 @@ function rssOf(pid: number): number {
   } catch {
     return 0; // It has just ended.
   }
+}
+
+const user = 65_532;
+
+/** What starts a program as a user with ids of its own, as the builder's image has one. */
+function asUser(directory: string): string[] {
+  writeFileSync(join(directory, 'subids'), 'builder:100000:65536\n');
+  writeFileSync(join(directory, 'passwd'), `root:x:0:0::/root:/bin/sh\nbuilder:x:${user}:${user}::${directory}:/bin/sh\n`);
+  const mounts = ['subids:subuid', 'subids:subgid', 'passwd:passwd'].map(pair => {
+    const [from, to] = pair.split(':');
+    return `mount --bind ${directory}/${from} /etc/${to}`;
+  });
+  const ids = `--reuid ${user} --regid ${user} --clear-groups`;
+  return ['unshare', '--mount', 'sh', '-c', `${mounts.join(' && ')} && HOME=${directory} exec setpriv ${ids} "$@"`, 'sh'];
+}
+
+function withoutUserNamespaces(): string | false {
+  const missing = ['newuidmap', 'setpriv', 'unshare'].filter(
+    name => !['/usr/bin', '/bin'].some(at => existsSync(join(at, name))),
+  );
+  return missing.length > 0 ? `${missing.join(', ')} not installed` : false;
 }
 
 async function commands(): Promise<string[]> {
