@@ -1,5 +1,5 @@
 /** Root file systems made of this machine's own programs: enough to run steps in, on any machine that has them itself. */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type TarEntry, writeTar } from '../../controller/definition/tar.ts';
@@ -18,9 +18,14 @@ export function programPath(name: string): string | undefined {
   return undefined;
 }
 
-/** Files with the libraries that they are linked to, each once, by path in the image. */
+/** Files by path in the image, and the libraries that they are linked to. /bin, /sbin, /lib and /lib64 are links into /usr. */
 export class ProgramRoot {
-  readonly #entries = new Map<string, TarEntry>();
+  readonly #entries = new Map<string, TarEntry>(
+    ['bin', 'sbin', 'lib', 'lib64'].map(name => [name, { path: name, link: `usr/${name}` }]),
+  );
+
+  /** Files here whose libraries are needed. */
+  readonly #linked: string[] = [];
 
   /** A program of this machine, found in PATH, below /usr/bin. Throws when it is not there. */
   addProgram(name: string): this {
@@ -29,14 +34,10 @@ export class ProgramRoot {
     return this.addFile(`usr/bin/${name}`, path);
   }
 
-  /** A file of this machine with its libraries. */
+  /** A file of this machine. */
   addFile(to: string, from: string): this {
-    this.add({ path: to, mode: 0o755, bytes: readFileSync(from) });
-    for (const library of librariesOf(from)) {
-      const path = library.slice(1);
-      if (!this.#entries.has(path)) this.add({ path, mode: 0o755, bytes: readFileSync(library) });
-    }
-    return this;
+    this.#linked.push(from);
+    return this.add({ path: to, mode: 0o755, bytes: readFileSync(from) });
   }
 
   add(...entries: readonly TarEntry[]): this {
@@ -44,19 +45,19 @@ export class ProgramRoot {
     return this;
   }
 
+  /** The archive, with the libraries that programs and files are linked to. */
   tar(): Uint8Array {
+    for (const library of librariesOf(this.#linked)) {
+      const path = library.replace(/^\/(?:usr\/)?/, 'usr/');
+      if (!this.#entries.has(path)) this.add({ path, mode: 0o755, bytes: readFileSync(library) });
+    }
     return writeTar([...this.#entries.values()]);
   }
 }
 
-/** Of a program or a shared library; none for a script. */
-function librariesOf(program: string): string[] {
-  try {
-    const listing = execFileSync('ldd', [program], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-    return [...listing.matchAll(/(\/\S+) \(0x/g)].map(match => match[1] ?? '');
-  } catch (error) {
-    // ldd ends with 1 for what is linked to nothing.
-    if (error instanceof Error && 'status' in error && error.status === 1) return [];
-    throw error;
-  }
+function librariesOf(files: readonly string[]): Set<string> {
+  // ldd ends with 1 when one of them is a script, or linked to nothing, and still tells of the others.
+  const { stdout, error } = spawnSync('ldd', [...files], { encoding: 'utf8' });
+  if (error) throw error;
+  return new Set([...stdout.matchAll(/(\/\S+) \(0x/g)].map(match => match[1] ?? ''));
 }

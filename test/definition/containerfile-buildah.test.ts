@@ -59,6 +59,23 @@ const good: Record<string, string> = {
     'USER 0\nWORKDIR /out\nWORKDIR rel\nRUN echo a > b\nVOLUME /v /w\nEXPOSE 80 90/udp\nSTOPSIGNAL SIGTERM\nMAINTAINER x y\nHEALTHCHECK NONE',
 };
 
+function read(text: string): { problems: string[]; written: string } {
+  const file = parseContainerfile(text);
+  const { problems, heading, body } = checkContainerfile({ file, args: {}, secrets: new Set(), context });
+  const write = (instructions: typeof body): string => writeInstructions(instructions, file.escape, []);
+  return {
+    problems: problems.map(({ message }) => message),
+    written: foundationText({ directive: directiveOf(file), heading: write(heading), body: write(body) }),
+  };
+}
+/** As the author wrote it, with only the base before it. */
+function raw(text: string): string {
+  const [directive = ''] = /^# escape=.\n/.exec(text) ?? [];
+  const rest = text.slice(directive.length);
+  const [heading = ''] = /^(ARG .*\n)*(?=FROM )/.exec(rest) ?? [];
+  return `${directive}ARG SCANTLING_BASE\n${heading}FROM \${SCANTLING_BASE} AS base\n${rest.slice(heading.length)}\n`;
+}
+
 describe('beside buildah', { skip: withoutBuildah() }, () => {
   let directory: string;
   const buildah = (...args: string[]): ReturnType<typeof run> =>
@@ -78,31 +95,11 @@ describe('beside buildah', { skip: withoutBuildah() }, () => {
     assert.ok(!('problem' in all));
     await writeFile(join(directory, 'tar'), context.tar(all));
     assert.equal((await run('tar', ['-x', '-f', join(directory, 'tar'), '-C', join(directory, 'context')])).code, 0);
-    const root = new ProgramRoot().add(
-      { path: 'bin', link: 'usr/bin' },
-      { path: 'tmp/.keep', mode: 0o644, bytes: new Uint8Array(0) },
-    );
+    const root = new ProgramRoot().add({ path: 'tmp/.keep', mode: 0o644, bytes: new Uint8Array(0) });
     for (const name of ['sh', 'env', 'mkdir', 'cat', 'mktemp', 'chmod', 'rm']) root.addProgram(name);
     await writeFile(join(directory, 'context', 'shell.tar'), root.tar());
     assert.equal((await build('shell', 'FROM scratch\nADD shell.tar /\n')).code, 0);
   });
-
-  const read = (text: string): { problems: string[]; written: string } => {
-    const file = parseContainerfile(text);
-    const { problems, heading, body } = checkContainerfile({ file, args: {}, secrets: new Set(), context });
-    const write = (instructions: typeof body): string => writeInstructions(instructions, file.escape, []);
-    return {
-      problems: problems.map(({ message }) => message),
-      written: foundationText({ directive: directiveOf(file), heading: write(heading), body: write(body) }),
-    };
-  };
-  /** As the author wrote it, with only the base before it. */
-  const raw = (text: string): string => {
-    const [directive = ''] = /^# escape=.\n/.exec(text) ?? [];
-    const rest = text.slice(directive.length);
-    const [heading = ''] = /^(ARG .*\n)*(?=FROM )/.exec(rest) ?? [];
-    return `${directive}ARG SCANTLING_BASE\n${heading}FROM \${SCANTLING_BASE} AS base\n${rest.slice(heading.length)}\n`;
-  };
 
   for (const [name, text] of Object.entries(bad)) {
     test(`both refuse ${name}`, async () => {
@@ -126,12 +123,11 @@ describe('beside buildah', { skip: withoutBuildah() }, () => {
     const out = await outOf(tag);
     const listing = await run('find', ['.', '-printf', '%p %m %U:%G %l\n'], { cwd: out });
     const content = await run('find', ['.', '-type', 'f', '-exec', 'sha256sum', '{}', '+'], { cwd: out });
-    const sorted = (text: string): string[] => text.split('\n').toSorted();
     assert.notEqual(content.stdout, '');
     return {
       config: (JSON.parse(stdout) as { OCIv1: { config: unknown } }).OCIv1.config,
-      listing: sorted(listing.stdout),
-      content: sorted(content.stdout),
+      listing: listing.stdout.split('\n').toSorted(),
+      content: content.stdout.split('\n').toSorted(),
     };
   }
 
