@@ -33,13 +33,7 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
       base: {
         type: 'object',
         properties: {
-          image: {
-            type: 'string',
-            minLength: 1,
-            maxLength: 1024,
-            pattern:
-              '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
-          },
+          image: { type: 'string', minLength: 1, maxLength: 1024 },
           definitionRef: {
             type: 'object',
             required: ['name'],
@@ -51,7 +45,7 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
             properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
           },
           update: { type: 'string', enum: ['Always', 'Manual'], default: 'Always' },
-          interval: { type: 'string', default: '10m', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+          interval: { type: 'string', default: '10m', maxLength: 32 },
         },
       },
       sourceRef: {
@@ -228,7 +222,7 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
         minItems: 1,
         maxItems: 16,
         'x-kubernetes-list-type': 'set',
-        items: { type: 'string', maxLength: 64, pattern: '^linux/[a-z0-9]+(/v[0-9]+)?$' },
+        items: { type: 'string', maxLength: 64 },
       },
       workloads: {
         type: 'array',
@@ -266,13 +260,7 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                 required: ['name', 'image'],
                 properties: {
                   name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' },
-                  image: {
-                    type: 'string',
-                    minLength: 1,
-                    maxLength: 1024,
-                    pattern:
-                      '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
-                  },
+                  image: { type: 'string', minLength: 1, maxLength: 512 },
                   command: {
                     type: 'array',
                     maxItems: 100,
@@ -380,12 +368,7 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
         type: 'object',
         required: ['repository'],
         properties: {
-          repository: {
-            type: 'string',
-            minLength: 1,
-            maxLength: 512,
-            pattern: '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*$',
-          },
+          repository: { type: 'string', minLength: 1, maxLength: 512 },
           pushSecretRef: {
             type: 'object',
             required: ['name'],

@@ -40,6 +40,8 @@ export interface SystemDefinitionSpec {
   users?: SystemDefinitionSpecUser[];
   /**
    * Platforms of the image, as linux/amd64 or linux/arm64; without it, all platforms of the base.
+   *
+   * Items: Rule: a platform, as linux/amd64 or linux/arm/v7.
    */
   platforms?: string[];
   /**
@@ -62,6 +64,7 @@ export interface SystemDefinitionSpec {
 export interface SystemDefinitionSpecBase {
   /**
    * Bootable base image with its registry host, by tag or digest.
+   * Rule: an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
    */
   image?: string;
   definitionRef?: SystemDefinitionSpecBaseDefinitionRef;
@@ -74,6 +77,7 @@ export interface SystemDefinitionSpecBase {
   /**
    * How often the tags of the base and of the workloads are looked up, plus up to a tenth; at least 10s.
    * Default: "10m".
+   * Rule: a duration of at least 10s, as 90s or 1h30m.
    */
   interval: string;
 }
@@ -260,6 +264,7 @@ export interface SystemDefinitionSpecWorkloadContainer {
   name: string;
   /**
    * Image with its registry host, by tag or digest. A tag is followed as that of the base.
+   * Rule: an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
    */
   image: string;
   /**
@@ -357,6 +362,8 @@ export interface SystemDefinitionSpecWorkloadContainerHealthCheck {
 export interface SystemDefinitionSpecOutput {
   /**
    * Repository with its registry host, without a tag, that contexts and images are pushed to.
+   * Rule: a repository, without tag or digest: Scantling tags what it pushes.
+   * Rule: a repository with its registry host, in lower case, as registry.example.com/team/worker.
    */
   repository: string;
   pushSecretRef?: SystemDefinitionSpecOutputPushSecretRef;
@@ -527,7 +534,7 @@ export interface SystemDefinitionStatusBase {
    */
   digest?: string;
   /**
-   * Newer digest that waits for approval.
+   * Newer digest that waits for approval, or cannot be built on.
    */
   available?: string;
 }
