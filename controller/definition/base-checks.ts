@@ -27,7 +27,7 @@ export class BaseChecks {
     auth: DockerConfig | undefined,
   ): Promise<StallingError | undefined> {
     const key = [image, ...(platforms ?? []).toSorted()].join(' ');
-    const answer = this.#answers.get(key) ?? this.#ask(image, auth);
+    const answer = this.#answers.get(key) ?? this.#ask(image, platforms, auth);
     this.#answers.delete(key);
     this.#answers.set(key, answer);
     const oldest = this.#answers.keys().next();
@@ -36,9 +36,13 @@ export class BaseChecks {
     return answer;
   }
 
-  async #ask(image: string, auth: DockerConfig | undefined): Promise<StallingError | undefined> {
+  async #ask(
+    image: string,
+    platforms: readonly string[] | undefined,
+    auth: DockerConfig | undefined,
+  ): Promise<StallingError | undefined> {
     try {
-      await baseInfo(this.#registry, image, auth);
+      await baseInfo(this.#registry, image, auth, { platforms });
       return undefined;
     } catch (error) {
       if (error instanceof StallingError) return error;

@@ -222,6 +222,25 @@ describe('images that definitions follow', () => {
     assert.equal(condition(healed, 'BaseUpdateBlocked'), undefined);
   });
 
+  it('wants all platforms of the spec, of the first base and of each new one', async () => {
+    const both = await push('base/platforms');
+    const spec = (platforms: string[]) => specOf('platforms', both.image, { platforms });
+    await fleet.apply('platforms', spec(['linux/amd64', 'linux/riscv64']));
+    const refused = await fleet.until('platforms', says('PlatformUnsupported'));
+    assert.ok(isTrue(refused.status?.conditions, 'Stalled'));
+    const text = condition(refused, 'Ready')?.message ?? '';
+    for (const name of [both.digest, 'linux/riscv64', 'linux/amd64, linux/arm64']) assert.ok(text.includes(name), text);
+    await fleet.apply('platforms', spec(['linux/amd64', 'linux/arm64']));
+    await succeed('platforms');
+    const one = await push('base/platforms', { architectures: ['amd64'] });
+    await poll('platforms');
+    const blocked = await fleet.until('platforms', has('BaseUpdateBlocked', 'PlatformUnsupported'));
+    assert.deepEqual(blocked.status?.base, { image: both.image, digest: both.digest, available: one.digest });
+    await fleet.apply('platforms', spec(['linux/amd64']));
+    const moved = await fleet.until('platforms', says('BuildPending'));
+    assert.deepEqual(moved.status?.base, { image: both.image, digest: one.digest });
+  });
+
   it('keeps the last digest while the registry fails, says so, and takes no error for an absence', async () => {
     const old = await push('base/down');
     await fleet.apply('down', specOf('down', old.image));
