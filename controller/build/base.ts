@@ -7,6 +7,7 @@ import type { Descriptor, Platform } from '../registry/media-types.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
 import type { Manifest, Registry } from '../registry/registry.ts';
 import type { Json } from './canonical-json.ts';
+import { isSamePlatform, selectPlatforms } from './platforms.ts';
 
 /** A layer and the repository that has it. */
 export interface BaseLayer extends Descriptor {
@@ -44,17 +45,22 @@ const maxPlatformLength = 64;
 type Config = { [key: string]: Json } & { config?: { Labels?: Record<string, string> | null } };
 
 /**
- * Reads a base image by digest: each platform's manifest and config.
+ * Reads a base image by digest: each platform's manifest and config, or those of the platforms that are wanted.
  * @throws StallingError `BaseNotBootable` when a platform has neither label containers.bootc nor ostree.bootable, `BaseUnsupported` when it
- *   cannot be built on; TransientError `BaseNotFound`; what the registry throws, naming the image.
+ *   cannot be built on, `PlatformUnsupported` when it lacks a platform; TransientError `BaseNotFound`; what the registry throws, naming the image.
  */
-export async function baseInfo(registry: Registry, image: string, auth?: DockerConfig): Promise<Base> {
+export async function baseInfo(
+  registry: Registry,
+  image: string,
+  auth?: DockerConfig,
+  o: { platforms?: readonly string[] | undefined } = {},
+): Promise<Base> {
   const reference = parseReference(image);
   if (reference.digest === undefined) throw new StallingError('InvalidImage', `base image ${image} has no digest`);
   const repository = repositoryOf(reference);
   try {
     const top = await registry.manifest(image, auth);
-    const children = platformManifests(top, image);
+    const children = wantedOf(platformManifests(top, image), o.platforms);
     const platforms = await Promise.all(
       children.map(async child => {
         const manifest = child ? await registry.manifest(`${repository}@${child.digest}`, auth) : top;
@@ -64,8 +70,9 @@ export async function baseInfo(registry: Registry, image: string, auth?: DockerC
     const names = new Set(platforms.map(p => p.platform));
     if (names.size !== platforms.length) throw unsupported(image, 'it has two manifests for one platform');
     const sorted = platforms.toSorted((a, b) => (a.platform < b.platform ? -1 : 1));
-    requireBootable(image, sorted);
-    return { repository, digest: top.digest, platforms: sorted };
+    const selected = selectPlatforms(image, sorted, o.platforms);
+    requireBootable(image, selected);
+    return { repository, digest: top.digest, platforms: selected };
   } catch (error) {
     if (error instanceof NotFoundError)
       throw new TransientError('BaseNotFound', `base image ${image}: ${error.message}`, { cause: error });
@@ -84,6 +91,20 @@ function platformManifests(top: Manifest, image: string): (Descriptor | undefine
   for (const descriptor of images)
     if (!isDigest(descriptor.digest)) throw unsupported(image, 'its index names a manifest by no sha256 digest');
   return images;
+}
+
+/** Without those whose descriptor says that they are not wanted. Where one that is wanted is missing, all: the message lists them. */
+function wantedOf(children: (Descriptor | undefined)[], platforms: readonly string[] | undefined): (Descriptor | undefined)[] {
+  const known = children.flatMap(child => (child?.platform ? [nameOf(child.platform)] : []));
+  if (!platforms?.every(name => known.some(platform => isSamePlatform(platform, name)))) return children;
+  return children.filter(child => {
+    const name = child?.platform && nameOf(child.platform);
+    return name === undefined || platforms.some(wanted => isSamePlatform(wanted, name));
+  });
+}
+
+function nameOf({ os, architecture, variant }: Platform): string {
+  return [os, architecture, variant].filter(Boolean).join('/');
 }
 
 /** Build tools put attestations into an index under the platform unknown/unknown; other indexes and artifacts are no image either. */
@@ -129,10 +150,25 @@ function platformOf(
   if (!architecture) return 'names no architecture';
   const variant = declared?.variant ?? stringOf(config['variant']);
   const platform = [os, architecture, variant].filter(part => part !== undefined).join('/');
+  const contradiction = contradictionOf(config, declared);
+  if (contradiction) return contradiction;
   // What a status can hold and people can read; no name that OCI lists is any other.
   const known = /^[A-Za-z0-9]+(\/[A-Za-z0-9._-]+){1,2}$/.test(platform) && platform.length <= maxPlatformLength;
   if (!known) return `names the platform ${JSON.stringify(platform.slice(0, maxPlatformLength))}`;
   return { platform, os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
+
+/** bootc compares the config's architecture with its machine's: an index that says another would give nodes an image that they refuse. */
+function contradictionOf(config: Config, declared: Platform | undefined): string | undefined {
+  if (!declared) return undefined;
+  const variant = declared.variant && (stringOf(config['variant']) ?? declared.variant);
+  const said = nameOf({
+    os: stringOf(config['os']) ?? declared.os,
+    architecture: stringOf(config['architecture']) ?? declared.architecture,
+    ...(variant ? { variant } : {}),
+  });
+  if (isSamePlatform(said, nameOf(declared))) return undefined;
+  return `is for ${nameOf(declared)} as its index says, but for ${said} as its config says`;
 }
 
 /** Names all at once, so that the message is the same each time whichever platform was read first. */

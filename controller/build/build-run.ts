@@ -5,7 +5,6 @@ import type { DockerConfig } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { baseInfo } from './base.ts';
-import type { Base } from './base.ts';
 import { BuildError } from './build-error.ts';
 import type { BuildInputs } from './build-inputs.ts';
 import type { BuildJobs, ObservedJob } from './build-jobs.ts';
@@ -65,11 +64,11 @@ export class BuildRun {
     const auth = await this.#inputs.credentials(spec);
     const [plan, base] = await Promise.all([
       pullPlan(this.#registry, repository, spec.context, auth.push),
-      baseInfo(this.#registry, spec.base, auth.pull),
+      baseInfo(this.#registry, spec.base, auth.pull, { platforms: spec.platforms }),
     ]);
     checkDefinition(build, plan);
     signal.throwIfAborted();
-    let onto = { ...base, platforms: chosen(base, spec.platforms) };
+    let onto = base;
     let findings: Findings = { builder: 'Assemble' };
     const { foundation } = plan;
     if (foundation) {
@@ -138,16 +137,6 @@ function checkDefinition({ spec }: ImageBuild, plan: Plan): void {
   if (plan.definition === spec.definitionRef.name) return;
   const message = `context ${spec.context} is of definition ${plan.definition}, not of ${spec.definitionRef.name}`;
   throw new StallingError('InvalidContext', message);
-}
-
-/** The platforms of the base that the image is to have. */
-function chosen(base: Base, platforms: readonly string[] | undefined): Base['platforms'] {
-  if (platforms === undefined) return base.platforms;
-  const missing = platforms.filter(platform => !base.platforms.some(p => p.platform === platform));
-  if (missing.length === 0) return base.platforms.filter(p => platforms.includes(p.platform));
-  const has = base.platforms.map(p => p.platform).join(', ');
-  const message = `base image ${base.repository}@${base.digest} has no ${missing.join(', ')}; it has ${has}`;
-  throw new StallingError('PlatformUnsupported', message);
 }
 
 /** In its condition the first Job that does not run as it should, or all that do. */

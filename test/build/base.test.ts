@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { baseInfo } from '../../controller/build/base.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
+import type { Descriptor, Platform } from '../../controller/registry/media-types.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
 import { type RegistryServer, startRegistry } from '../cluster/registry.ts';
 
@@ -64,5 +65,49 @@ describe('baseInfo', () => {
       platforms.map(p => p.platform),
       ['linux/arm64/v8'],
     );
+  });
+
+  /** An index of these platforms, by what it says of them and what their configs say. */
+  async function pushIndex(children: { says: Platform; config: object }[]): Promise<string> {
+    const manifests: Descriptor[] = [];
+    for (const { says, config } of children) {
+      const image = await push(JSON.stringify({ ...bootable, os: 'linux', ...config }));
+      const { bytes, digest } = await registry.manifest(image);
+      manifests.push({ mediaType: mediaTypes.manifest, digest, size: bytes.length, platform: says });
+    }
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }));
+    return `${server.host}/odd@${await registry.pushManifest(`${server.host}/odd`, { mediaType: mediaTypes.index, bytes })}`;
+  }
+  const amd64 = { says: { os: 'linux', architecture: 'amd64' }, config: { architecture: 'amd64' } };
+  const arm64 = { says: { os: 'linux', architecture: 'arm64', variant: 'v8' }, config: { architecture: 'arm64' } };
+  const s390x = { says: { os: 'linux', architecture: 's390x' }, config: { architecture: 's390x', config: {} } };
+
+  it('refuses an index that says something else than the config', async () => {
+    const image = await pushIndex([amd64, { ...arm64, config: { architecture: 'amd64' } }]);
+    await assert.rejects(baseInfo(registry, image), {
+      reason: 'BaseUnsupported',
+      message: /is for linux\/arm64\/v8 as its index says, but for linux\/amd64\/v8 as its config says$/,
+    });
+  });
+
+  it('reads the platforms that are wanted, whatever is wrong with others', async () => {
+    const image = await pushIndex([amd64, arm64, s390x]);
+    await assert.rejects(baseInfo(registry, image), { reason: 'BaseNotBootable', message: /linux\/s390x/ });
+    const named = async (platforms: string[]): Promise<string[]> =>
+      (await baseInfo(registry, image, undefined, { platforms })).platforms.map(p => p.platform);
+    assert.deepEqual(await named(['linux/arm64', 'linux/amd64']), ['linux/amd64', 'linux/arm64/v8']);
+    assert.deepEqual(await named(['linux/arm64/v8']), ['linux/arm64/v8']);
+    server.requests.clear();
+    await named(['linux/amd64']);
+    assert.equal(server.requests.log.filter(r => r.path.includes('/manifests/')).length, 2, 'the index and one manifest');
+  });
+
+  it('names what it has when something else is wanted', async () => {
+    const image = await pushIndex([amd64, arm64]);
+    await assert.rejects(baseInfo(registry, image, undefined, { platforms: ['linux/amd64', 'linux/ppc64le', 'linux/arm/v7'] }), {
+      name: 'StallingError',
+      reason: 'PlatformUnsupported',
+      message: `base image ${image} has no linux/ppc64le, linux/arm/v7; it has linux/amd64, linux/arm64/v8`,
+    });
   });
 });

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { StallingError, TransientError } from '../../controller/api/errors.ts';
 import { baseInfo } from '../../controller/build/base.ts';
-import { contextDigest, pullContext, pushContext } from '../../controller/build/context.ts';
+import { contextDigest, pullContext, pushContext, planMediaType } from '../../controller/build/context.ts';
 import type { Context } from '../../controller/build/context.ts';
 import { builderVersion, imageVersion } from '../../controller/build/name.ts';
 import type { BuiltImage } from '../../controller/build/publish.ts';
@@ -92,19 +92,19 @@ describe('the assemble builder on a real registry', () => {
     await assert.rejects(pullContext(client, repository, sha256('none')), missing);
     const torn = { plan: context.plan, layers: [context.layers[0]!, new Uint8Array(3)] };
     await assert.rejects(pushContext(client, repository, torn), /does not match its plan/);
-    const future = { ...context.plan, version: 2 };
+    const future = { ...context.plan, version: 3 };
     const config = new TextEncoder().encode(JSON.stringify(future));
     await client.pushBlob(repository, config);
     const manifest = new TextEncoder().encode(
       JSON.stringify({
         schemaVersion: 2,
         mediaType: mediaTypes.manifest,
-        config: { mediaType: 'application/vnd.scantling.plan.v1+json', digest: sha256(config), size: config.length },
+        config: { mediaType: planMediaType, digest: sha256(config), size: config.length },
         layers: [],
       }),
     );
     const digest = await client.pushManifest(repository, { mediaType: mediaTypes.manifest, bytes: manifest });
-    await assert.rejects(pullContext(client, repository, digest), error => invalid(error) && /version 2/.test(String(error)));
+    await assert.rejects(pullContext(client, repository, digest), error => invalid(error) && /version 3/.test(String(error)));
   });
 
   test('an image for every platform of the base, with the chain in its labels', async () => {
