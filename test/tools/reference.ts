@@ -118,6 +118,8 @@ ${reasonTable(sourceReasons)}
 
 ## SystemDefinition
 
+Also \`BaseUpdateAvailable\`, \`BaseUpdateBlocked\` and \`LookupFailed\`, only while True. They leave \`Ready\` as it is: the last good digests stay in use.
+
 ${reasonTable(definitionReasons)}
 
 ## ImageBuild
