@@ -44,24 +44,42 @@ export interface Built {
   platform: string;
 }
 
-/** Starts it. `stop` ends all of it. */
-export async function startRetentionCluster() {
-  const plane = await startControlPlane();
-  const [server, locked] = await Promise.all([startRegistry(), startRegistry({ auth: 'token' })]);
-  const proxy = await startFaultProxy(plane);
-  const direct = new Transport({ kubeConfig: loadKubeConfig(plane.adminKubeconfig), userAgent: 'admin' });
+/** Starts all of it, or nothing. */
+export async function startRetentionCluster(): Promise<RetentionCluster> {
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of stops.splice(0).toReversed()) await end();
+  };
+  try {
+    return new RetentionCluster(await start(stops), stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(stops: (() => Promise<void>)[]): Promise<Parts> {
+  const started = <T extends { stop(): Promise<void> }>(part: T): T => {
+    stops.push(() => part.stop());
+    return part;
+  };
+  const closed = <T extends { close(): Promise<void> }>(part: T): T => {
+    stops.push(() => part.close());
+    return part;
+  };
+  const plane = started(await startControlPlane());
+  const server = started(await startRegistry());
+  const locked = started(await startRegistry({ auth: 'token' }));
+  const proxy = started(await startFaultProxy(plane));
+  const direct = closed(new Transport({ kubeConfig: loadKubeConfig(plane.adminKubeconfig), userAgent: 'admin' }));
   const admin = createClient(direct);
   await install(admin, { without: ['Deployment', 'DaemonSet'] });
   const token = await serviceAccountToken(direct, 'scantling-controller');
-  const transport = new Transport({ kubeConfig: loadKubeConfig(proxy.kubeconfigFor(token)), userAgent: 'controller' });
-  const registry = createRegistry({ insecureHosts: new Set([server.host, locked.host]), userAgent: 'test' });
-  return new RetentionCluster({ admin, proxy, server, locked, registry, transport }, async () => {
-    await registry.close();
-    await transport.close();
-    await direct.close();
-    await proxy.stop();
-    await Promise.all([server.stop(), locked.stop(), plane.stop()]);
-  });
+  const kubeConfig = loadKubeConfig(proxy.kubeconfigFor(token));
+  const transport = closed(new Transport({ kubeConfig, userAgent: 'controller' }));
+  const insecureHosts = new Set([server.host, locked.host]);
+  const registry = closed(createRegistry({ insecureHosts, userAgent: 'test' }));
+  return { admin, proxy, server, locked, registry, transport };
 }
 
 interface Parts {
