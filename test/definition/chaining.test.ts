@@ -22,7 +22,7 @@ const motd = (content: string): object => ({ files: [{ path: '/etc/motd', conten
 let fleet: Fleet;
 let controller: RunningController;
 before(async () => {
-  fleet = await startFleet();
+  fleet = await startFleet('referrers');
   controller = await fleet.startController();
 });
 after(() => fleet.stop());

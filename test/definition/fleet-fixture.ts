@@ -41,8 +41,10 @@ import { type FaultProxy, startFaultProxy } from '../cluster/fault-proxy.ts';
 import type { GitRepository } from '../cluster/git-repository.ts';
 import { startGitServer } from '../cluster/git-server.ts';
 import { install } from '../cluster/manifests.ts';
-import { type RegistryServer, registryCredentials, startRegistry } from '../cluster/registry.ts';
+import { type RegistryOptions, type RegistryServer, registryCredentials, startRegistry } from '../cluster/registry.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
+
+type RegistryKind = NonNullable<RegistryOptions['kind']>;
 
 export interface RunningController {
   events: RecordedEvent[];
@@ -87,28 +89,28 @@ function playedIndex(build: string): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(index));
 }
 
-export async function startFleet(): Promise<Fleet> {
+export async function startFleet(kind: RegistryKind = 'distribution'): Promise<Fleet> {
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of stops.splice(0).toReversed()) await end();
   };
   try {
-    return { ...(await start(stops)), stop };
+    return { ...(await start(stops, kind)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function start(stops: (() => Promise<void>)[]): Promise<Omit<Fleet, 'stop'>> {
+async function start(stops: (() => Promise<void>)[], kind: RegistryKind): Promise<Omit<Fleet, 'stop'>> {
   const started = <T extends { stop(): Promise<void> }>(part: T): T => {
     stops.push(() => part.stop());
     return part;
   };
   // The agent's DaemonSet among the manifests is privileged.
   const controlPlane = started(await startControlPlane({ apiServerFlags: ['--allow-privileged=true'] }));
-  const server = started(await startRegistry());
-  const lockedServer = started(await startRegistry({ auth: 'basic' }));
+  const server = started(await startRegistry({ kind }));
+  const lockedServer = started(await startRegistry({ kind, auth: 'basic' }));
   const git = started(await startGitServer());
   const proxy = started(await startFaultProxy(controlPlane));
   const adminTransport = new Transport({ kubeConfig: loadKubeConfig(controlPlane.adminKubeconfig), userAgent: 'admin' });
