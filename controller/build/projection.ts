@@ -125,7 +125,7 @@ export interface NodeView extends StoredObject {
 }
 
 export function projectNode({ metadata, status }: Node): NodeView {
-  return { ...stored(metadata), architecture: status?.nodeInfo?.architecture ?? metadata.labels?.['kubernetes.io/arch'] ?? '' };
+  return { ...stored(metadata), architecture: status?.nodeInfo?.architecture || (metadata.labels?.['kubernetes.io/arch'] ?? '') };
 }
 
 function stored({ name, namespace, uid, resourceVersion }: ObjectMeta): StoredObject {

@@ -1,4 +1,5 @@
 /** What an ImageBuild lives in: a real API server, a registry with a base, and the build controller under its own ServiceAccount. */
+import { conditionOf } from '../../controller/api/conditions.ts';
 import { jobs, nodes, pods } from '../../controller/api/core.ts';
 import type { ImageBuild, ImageBuildSpecExecution } from '../../controller/api/image-build.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
@@ -41,7 +42,17 @@ export const inPhase =
   (build: ImageBuild): boolean =>
     build.status?.phase === phase;
 
+export const because =
+  (reason: string) =>
+  (build: ImageBuild): boolean =>
+    conditionOf(build.status?.conditions, 'Ready')?.reason === reason;
+
+/** What its condition Ready says. */
+export const readyMessage = (build: ImageBuild): string => conditionOf(build.status?.conditions, 'Ready')?.message ?? '';
+
 export interface RunningController {
+  /** The architectures that it knows of. */
+  nodes: () => string[];
   events: RecordedEvent[];
   controller: Controller;
   stop(): Promise<void>;
@@ -239,6 +250,7 @@ async function startController(
   return {
     events,
     controller,
+    nodes: () => stores.nodes.list().map(node => node.architecture),
     async stop() {
       if (stopped) return;
       await end();
