@@ -92,7 +92,11 @@ function parseClass(chars: readonly string[], start: number, tokens: Token[]): n
   const negated = chars[at] === '^';
   if (negated) at++;
   const ranges: [string, string][] = [];
-  const take = (): string | undefined => (chars[at] === '\\' ? chars[(at += 2) - 1] : chars[at++]);
+  const take = (): string | undefined => {
+    const char = chars[at++];
+    if (char === '\\') return chars[at++];
+    return char === '-' || char === ']' ? undefined : char;
+  };
   while (chars[at] !== ']' || ranges.length === 0) {
     const low = take();
     if (low === undefined) return undefined;

@@ -21,6 +21,7 @@ export function parseIgnoreFile(text: string): Ignores | { line: number; message
     if (raw.startsWith('#')) continue;
     const line = raw.trim();
     const keep = line.startsWith('!');
+    if (line === '!') return { line: i + 1, message: '"!" names nothing' };
     const pattern = joinPath('', keep ? line.slice(1).trim() : line);
     if (pattern === undefined || pattern === '') continue;
     const glob = parseGlob(pattern);

@@ -1,7 +1,7 @@
 /** The parser and its checks beside the real buildah: what one refuses as written the other does, and what is written anew builds the same. */
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { BuildContext } from '../../controller/definition/build-context.ts';
 import { checkContainerfile } from '../../controller/definition/containerfile-check.ts';
@@ -142,6 +142,59 @@ describe('beside buildah', { skip: withoutBuildah() }, () => {
       assert.deepEqual(await result(`localhost/written-${i}`), await result(`localhost/raw-${i}`));
     });
   }
+
+  test('an ignore file leaves out the same', async () => {
+    const rules = [
+      '# a comment',
+      '*.md',
+      '!README.md',
+      '/lib/',
+      'docs/**',
+      '!docs/keep*',
+      '**/*.tmp',
+      'a?c',
+      '[x-z]1',
+      'deep/./er/../er',
+      'no\\*star',
+    ];
+    const names = [
+      'a.md',
+      'README.md',
+      'sub/b.md',
+      'lib/x',
+      'sub/lib/x',
+      'docs/a',
+      'docs/keep',
+      'docs/d/keepnot',
+      'a.tmp',
+      'sub/s/a.tmp',
+    ];
+    names.push('abc', 'abbc', 'x1', 'w1', 'deep/er/z', 'deep/z', 'no*star', 'no-star', '!', 'plain');
+    const files = Object.fromEntries(names.map(name => [name, name]));
+    const ignoring = new BuildContext(
+      '',
+      inputsOf({ ...files, '.dockerignore': rules.join('\n') }),
+      collectProblems('RenderFailed'),
+    );
+    const ours = ignoring.read('.');
+    assert.ok(!('problem' in ours));
+    const place = join(directory, 'ignoring');
+    for (const name of names) {
+      await mkdir(dirname(join(place, name)), { recursive: true });
+      await writeFile(join(place, name), name);
+    }
+    await writeFile(join(place, '.dockerignore'), rules.join('\n'));
+    await writeFile(join(directory, 'ignored'), 'FROM scratch\nCOPY . /out\n');
+    const file = join(directory, 'ignored');
+    const { code, stderr } = await buildah('build', '--tag', 'localhost/ignored', '--timestamp', '0', '--file', file, place);
+    assert.equal(code, 0, stderr);
+    const { stdout } = await run('find', ['.', '-type', 'f', '-printf', '%P\n'], { cwd: await outOf('localhost/ignored') });
+    const theirs = stdout
+      .trim()
+      .split('\n')
+      .filter(name => name !== '.dockerignore');
+    assert.deepEqual([...ours].toSorted(), theirs.toSorted());
+  });
 
   test('here-documents, which not every buildah knows', async () => {
     const text = [
