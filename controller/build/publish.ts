@@ -5,6 +5,7 @@ import type { Registry } from '../registry/registry.ts';
 import { assembleImage, assembleIndex } from './assemble.ts';
 import type { AssembledImage } from './assemble.ts';
 import type { Base, BaseLayer } from './base.ts';
+import { contextKey, linkContext } from './context-link.ts';
 import type { Plan } from './context.ts';
 import { imageVersion } from './name.ts';
 
@@ -32,7 +33,7 @@ export interface Publication {
   auth: DockerConfig | undefined;
 }
 
-/** Assembles the image of every platform and pushes it: blobs, configs, manifests, then the index, each read back. */
+/** Assembles the image of every platform and pushes it: blobs, configs, manifests, then the index, each read back, and its link to the context. */
 export async function publishImage(registry: Registry, publication: Publication): Promise<BuiltImage> {
   const { onto, plan, repository, tag, auth } = publication;
   const labels = imageLabels(publication);
@@ -47,6 +48,8 @@ export async function publishImage(registry: Registry, publication: Publication)
   );
   const index = assembleIndex(images, indexAnnotations(labels));
   const digest = await registry.pushManifest(repository, { mediaType: mediaTypes.index, bytes: index, tag }, auth);
+  const linked = { index: { digest, size: index.length }, context: publication.context };
+  await linkContext(registry, repository, linked, auth);
   return {
     reference: `${repository}@${digest}`,
     digest,
@@ -65,7 +68,7 @@ export function imageLabels({ plan, context, base }: Pick<Publication, 'plan' | 
     'org.opencontainers.image.base.name': base.slice(0, at),
     'org.opencontainers.image.base.digest': base.slice(at + 1),
     'dev.scantling.definition': plan.definition,
-    'dev.scantling.context': context,
+    [contextKey]: context,
   };
 }
 
@@ -76,7 +79,7 @@ function indexAnnotations(labels: Readonly<Record<string, string>>): Record<stri
     'org.opencontainers.image.base.name',
     'org.opencontainers.image.base.digest',
     'dev.scantling.definition',
-    'dev.scantling.context',
+    contextKey,
   ];
   return Object.fromEntries(keys.map(key => [key, labels[key] ?? '']));
 }

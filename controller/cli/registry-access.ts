@@ -1,5 +1,6 @@
 /** Registry access of the commands that run outside the controller: from files. */
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { TransientError, messageOf } from '../api/errors.ts';
 import type { Config } from '../config.ts';
 import { readRegistriesFiles } from '../registry/configuration-files.ts';
@@ -17,6 +18,36 @@ export async function readCredentials(files: readonly string[], use: 'pull' | 'p
   const configs = await Promise.all(files.map(readDockerConfig));
   const inOrder = use === 'pull' ? configs : configs.toReversed();
   return inOrder.reduce<DockerConfig | undefined>(mergeCredentials, undefined);
+}
+
+/**
+ * The files that hold registry credentials: those that were named, else what podman and docker would read, in their order
+ * (containers-auth.json(5)), as far as it is there.
+ */
+export async function authFiles(
+  named: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<readonly string[]> {
+  if (named.length > 0) return named;
+  if (env['REGISTRY_AUTH_FILE']) return [env['REGISTRY_AUTH_FILE']];
+  const home = env['HOME'] ?? '/';
+  const usual = [
+    ...(env['XDG_RUNTIME_DIR'] ? [join(env['XDG_RUNTIME_DIR'], 'containers/auth.json')] : []),
+    join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'containers/auth.json'),
+    join(env['DOCKER_CONFIG'] ?? join(home, '.docker'), 'config.json'),
+  ];
+  const there = await Promise.all(usual.map(isThere));
+  return usual.filter((_, i) => there[i]);
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return false;
+    throw error;
+  }
 }
 
 async function readDockerConfig(file: string): Promise<DockerConfig> {

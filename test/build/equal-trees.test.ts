@@ -1,8 +1,9 @@
 /** One definition, two ways: the assemble builder, and buildah with the Containerfile rendered from it. The file trees must be equal. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readFile, readdir, readlink, writeFile } from 'node:fs/promises';
+import { lstat, readFile, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import type { SystemDefinitionSpec } from '../../controller/api/system-definition.ts';
 import { writeBuildahFiles } from '../../controller/build/buildah-files.ts';
@@ -10,8 +11,9 @@ import type { BuildahFiles } from '../../controller/build/buildah-files.ts';
 import { runChild } from '../../controller/build/child.ts';
 import { contextDigest, pushContext } from '../../controller/build/context.ts';
 import { builderVersion } from '../../controller/build/name.ts';
+import { context } from '../../controller/cli/context.ts';
+import { parseCommandLine } from '../../controller/command-line.ts';
 import { createProcessBuilder } from '../../controller/build/process.ts';
-import { renderContainerfile } from '../../controller/definition/containerfile.ts';
 import { render } from '../../controller/definition/render.ts';
 import { writeTar } from '../../controller/definition/tar.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
@@ -111,17 +113,34 @@ describe('assemble and buildah give the same file tree', { skip: withoutBuildah(
     return tree;
   }
 
+  /** As a person does it. */
+  async function fetchContext(image: string, place: string): Promise<void> {
+    const line = parseCommandLine('context', [image, '-o', place, '--insecure-registries', server.host]);
+    const code = await context({ ...line, stdout: new PassThrough(), stderr: new PassThrough(), signal });
+    assert.equal(code, 0);
+  }
+
   for (const [name, spec] of Object.entries({
     'without steps': specOf(finish),
     'with steps': specOf({
       ...finish,
       containerfile: { inline: 'RUN echo made > /etc/made && mkdir /usr/share/made\nENV A=b\n' },
     }),
+    'with files for the steps': specOf({
+      ...finish,
+      build: { args: { GREETING: 'hello there' }, suspend: false, timeout: '30m', lint: 'Warn' },
+      containerfile: {
+        context: 'tree',
+        inline:
+          'ARG GREETING\nCOPY tool.sh sub /usr/share/copied/\nRUN echo "$GREETING" > /etc/greeting\n' +
+          'FROM base\nCOPY --from=base /etc/greeting /usr/share/greeting\n',
+      },
+    }),
   })) {
     test(name, async () => {
-      const context = render({ definition: 'worker', spec, inputs });
-      const repository = `${server.host}/trees/${name.replace(' ', '-')}`;
-      await pushContext(client, repository, context);
+      const rendered = render({ definition: 'worker', spec, inputs });
+      const repository = `${server.host}/trees/${name.replaceAll(' ', '-')}`;
+      await pushContext(client, repository, rendered);
       const builder = createProcessBuilder({
         registry: client,
         directory: join(directory, 'builder'),
@@ -134,7 +153,7 @@ describe('assemble and buildah give the same file tree', { skip: withoutBuildah(
         name: 'worker-0',
         spec: {
           definitionRef: { name: 'worker' },
-          context: contextDigest(context),
+          context: contextDigest(rendered),
           base,
           output: { repository },
           execution: { timeout: '2m', lint: 'Warn' },
@@ -142,12 +161,10 @@ describe('assemble and buildah give the same file tree', { skip: withoutBuildah(
         },
       });
 
-      const place = join(directory, name.replace(' ', '-'));
-      await mkdir(place);
-      const rendered = renderContainerfile(context, base);
-      await writeFile(join(place, 'Containerfile'), rendered.containerfile);
-      for (const [file, bytes] of rendered.files) await writeFile(join(place, file), bytes);
-      const tag = `localhost/${name.replace(' ', '-')}`;
+      const place = join(directory, name.replaceAll(' ', '-'));
+      await fetchContext(assembled.reference, place);
+      const tag = `localhost/${name.replaceAll(' ', '-')}`;
+      const args = Object.entries(spec.build?.args ?? {}).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
       await buildah(
         'build',
         ...access(),
@@ -155,11 +172,12 @@ describe('assemble and buildah give the same file tree', { skip: withoutBuildah(
         'chroot',
         '--timestamp',
         '0',
+        ...args,
         '--tag',
         tag,
         '--file',
         join(place, 'Containerfile'),
-        place,
+        join(place, 'context'),
       );
 
       const [ours, theirs] = [await treeOf(`docker://${repository}@${assembled.platforms[0]?.digest}`), await treeOf(tag)];
