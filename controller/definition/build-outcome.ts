@@ -39,7 +39,7 @@ export function outcomeOf(build: ImageBuild, revision: string | undefined): Outc
 function endOf(build: ImageBuild, of: string): Outcome | undefined {
   const { name, annotations } = build.metadata;
   const { phase, attempts = 0 } = build.status ?? {};
-  if (phase === 'Failed' && !isAskedAgain(build)) {
+  if (phase === 'Failed' && !isAskedAgain(build) && !isChanged(build)) {
     const message = `ImageBuild ${name} failed after ${attempts} attempts, ${failureOf(build) ?? 'see its status'}; change the definition, or set the annotation ${requestedAt} to try again`;
     return { kind: 'Failed', error: new StallingError('BuildFailed' satisfies DefinitionReason, message) };
   }
@@ -48,6 +48,11 @@ function endOf(build: ImageBuild, of: string): Outcome | undefined {
     return { kind: 'Failed', error: new StallingError('BuildCanceled' satisfies DefinitionReason, message) };
   }
   return undefined;
+}
+
+/** A change of how it is done tries a failed build again. */
+function isChanged({ metadata, status }: ImageBuild): boolean {
+  return status?.observedGeneration !== undefined && status.observedGeneration !== metadata.generation;
 }
 
 function progressOf(build: ImageBuild, of: string): string {

@@ -190,6 +190,13 @@ test('the same again is not written; another image under the same reason is news
   assert.equal(newsOf(undefined, status).length, 1);
 });
 
+test('a failed build that is to be done otherwise is tried again', () => {
+  const { build } = presentOf({ phase: 'Failed', attempts: 3, observedGeneration: 1 });
+  const at = (generation: number) => ({ ...build, metadata: { ...build.metadata, generation } });
+  assert.equal(outcomeOf(at(1), undefined).kind, 'Failed');
+  assert.equal(outcomeOf(at(2), undefined).kind, 'Progressing');
+});
+
 test('what is said of images is there while it is true, is news once, and does not change Ready', () => {
   const image = { digest: digest('2') };
   const says = (conditions: ImageConditions): Present => ({
