@@ -9,6 +9,7 @@ export const definitionReasons = {
   BuildNotOwned: 'An ImageBuild of the same name belongs to a deleted definition and is waited for to go.',
   Suspended: 'spec.build.suspend is set: no new builds are asked for; the last good image stays.',
   RenderFailed: 'The spec, or a file it reads, cannot be rendered; the message names the field.',
+  LintFailed: "spec.build.lint is Error, and the definition has findings of bootc's lint; the message names every one.",
   InputNotFound: 'A "from" names nothing in the repository.',
   SourceNotReady: 'The SystemSource is missing or has not applied a revision yet.',
   OutputConflict: 'An older definition pushes to the same output.repository; the message names it.',

@@ -10,7 +10,7 @@ import { type Placement, checkPlacements } from './image-tree.ts';
 import { renderKernelArguments } from './kernel-arguments.ts';
 import { renderLabels } from './labels.ts';
 import { lintPlan } from './lint.ts';
-import { type Problems, collectProblems } from './problems.ts';
+import { collectProblems } from './problems.ts';
 import { requestedInputs } from './repository-path.ts';
 import { renderUnits } from './units.ts';
 import { renderUsers } from './users.ts';
@@ -42,7 +42,7 @@ const maxEntries = 100_000;
 /**
  * The context of a definition: what runs in the image (foundation) and what is placed on top of it (finish layers), those that change
  * least often first.
- * @throws StallingError RenderFailed that names every field that is wrong, or every finding when spec.build.lint is Error.
+ * @throws StallingError RenderFailed that names every field that is wrong; LintFailed that names every finding, when spec.build.lint is Error.
  */
 export function render({ definition, spec, inputs, workloadImages = new Map(), document }: RenderInput): Rendered {
   const requests = requestedInputs(spec, document);
@@ -62,8 +62,8 @@ export function render({ definition, spec, inputs, workloadImages = new Map(), d
   );
   problems.check(document);
   checkSize(placements, document);
-  const findings = judged(spec.build.lint, [...lint, ...lintPlan(placements)], problems);
-  problems.check(document);
+  const findings = [...lint, ...lintPlan(placements)];
+  if (spec.build.lint === 'Error') refuseFindings(findings, document);
 
   const layers = finishLayers(spec, { system, trees, files, workloads });
   return {
@@ -76,18 +76,14 @@ export function render({ definition, spec, inputs, workloadImages = new Map(), d
     },
     layers: layers.map(({ bytes }) => bytes),
     ...(buildContext ? { buildContext } : {}),
-    warnings: [...warnings, ...lintWorkloads(spec), ...findings],
+    warnings: [...warnings, ...lintWorkloads(spec), ...(spec.build.lint === 'Warn' ? findings : [])],
   };
 }
 
-/** Findings of the lint by its level: problems, warnings, or nothing. */
-function judged(
-  level: SystemDefinitionSpec['build']['lint'],
-  findings: readonly string[],
-  problems: Problems,
-): readonly string[] {
-  if (level === 'Error') for (const finding of findings) problems.add('spec.build.lint', finding);
-  return level === 'Warn' ? findings : [];
+function refuseFindings(findings: readonly string[], document: string | undefined): void {
+  const problems = collectProblems('LintFailed');
+  for (const finding of findings) problems.add('spec.build.lint', finding);
+  problems.check(document);
 }
 
 function checkSize(placements: readonly Placement[], document: string | undefined): void {

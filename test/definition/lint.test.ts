@@ -149,7 +149,7 @@ test('the level decides what a finding does', () => {
   const finding = 'buildah-injected: spec.files[0].path: /etc/hostname: is empty; leave it out';
   assert.deepEqual(at('Warn').warnings, [finding]);
   assert.deepEqual(at('Off').warnings, []);
-  assert.throws(() => at('Error'), new StallingError('RenderFailed', `a.yaml: spec.build.lint: ${finding}`));
+  assert.throws(() => at('Error'), new StallingError('LintFailed', `a.yaml: spec.build.lint: ${finding}`));
 });
 
 test('what a Containerfile copies is judged too', () => {
