@@ -43,6 +43,8 @@ export interface ApiRequest {
 export interface StreamRequest {
   path: string;
   query?: ApiRequest['query'];
+  /** Default application/json. */
+  accept?: string;
   /** How long the stream may be silent before it counts as dead. */
   idleMs: number;
   signal: AbortSignal;
@@ -104,8 +106,9 @@ export class Transport {
    * does, also from the iteration: when the connection breaks or is silent for longer than `idleMs`.
    */
   async stream(request: StreamRequest): Promise<AsyncIterable<Uint8Array>> {
-    const { path, query, idleMs, signal } = request;
-    const response = await this.#send({ method: 'GET', path, ...(query ? { query } : {}) }, { signal, bodyTimeout: idleMs });
+    const { path, query, accept, idleMs, signal } = request;
+    const get = { method: 'GET', path, ...(query ? { query } : {}), ...(accept ? { accept } : {}) } as const;
+    const response = await this.#send(get, { signal, bodyTimeout: idleMs });
     if (response.statusCode >= 400) throw errorOf(path, response, await response.body.text());
     return untilBroken(response.body, signal);
   }
