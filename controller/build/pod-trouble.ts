@@ -35,7 +35,7 @@ export function podTrouble(pod: Pod): PodTrouble | undefined {
     };
   }
   const scheduled = status?.conditions?.find(c => c.type === 'PodScheduled');
-  if (scheduled?.status === 'False' && scheduled.reason !== 'SchedulingGated') {
+  if (!container && scheduled?.status === 'False' && scheduled.reason !== 'SchedulingGated') {
     return {
       reason: reasonText(scheduled.reason ?? 'Unschedulable'),
       message: sentence(scheduled.message, 'no node has room for the pod'),
