@@ -79,7 +79,9 @@ function checkRepository({ name, url, suite, components, gpgKey }: Repository, m
   // They would be in a layer, and in the log.
   if (/^[a-z]+:\/\/[^/]*@/.test(url))
     problems.add(`${field}.url`, 'holds credentials, which everyone who can pull the image could read');
-  if (gpgKey !== undefined && !/^-----BEGIN PGP PUBLIC KEY BLOCK-----$/m.test(gpgKey))
+  if (gpgKey?.includes('PRIVATE KEY'))
+    problems.add(`${field}.gpgKey`, 'is a private key; give the public one, and make a new pair');
+  else if (gpgKey !== undefined && !/^-----BEGIN PGP PUBLIC KEY BLOCK-----$/m.test(gpgKey))
     problems.add(`${field}.gpgKey`, 'is no ASCII-armored public key');
   if (manager !== 'apt') {
     if (components) problems.add(`${field}.components`, `are of an apt repository; ${manager} has none`);

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import type { SystemDefinitionSpec } from '../../controller/api/system-definition.ts';
-import { type Context, contextDigest } from '../../controller/build/context.ts';
+import { contextDigest } from '../../controller/build/context.ts';
 import { renderContainerfile } from '../../controller/definition/containerfile.ts';
 import type { Input } from '../../controller/definition/files.ts';
-import { render } from '../../controller/definition/render.ts';
+import { type Rendered, render } from '../../controller/definition/render.ts';
 import { workloadImages } from '../../controller/definition/workloads.ts';
 import { listTar, run } from './definition-fixture.ts';
 import { digestsOf } from './quadlet-fixture.ts';
@@ -52,9 +52,10 @@ async function readInputs(directory: string): Promise<Map<string, Input>> {
   return inputs;
 }
 
-async function describe(context: Context): Promise<string> {
+async function describe(context: Rendered): Promise<string> {
   const parts = [`context ${contextDigest(context)}\n`, `${JSON.stringify(context.plan, null, 2)}\n`];
-  for (const layer of context.layers) {
+  if (context.warnings.length > 0) parts.push(`warnings:\n${context.warnings.join('\n')}\n`);
+  for (const layer of [...(context.buildContext ? [context.buildContext] : []), ...context.layers]) {
     parts.push(await listTar(layer));
     const { stdout } = await run('tar', ['-x', '-O', '-f', '-'], { stdin: layer });
     parts.push(stdout);

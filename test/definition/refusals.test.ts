@@ -17,6 +17,8 @@ const file = (path: string) => ({ path, mode: '0644', content: '' });
 const outside =
   'is not below /etc, /usr/bin, /usr/lib, /usr/libexec or /usr/share; write it elsewhere, or in containerfile.inline';
 
+const repository = { name: 'tools', url: 'https://example.com/', suite: './', gpgCheck: false, keep: false };
+
 const cases: Record<string, Case> = {
   'a file outside the roots': { spec: { files: [file('/opt/tool')] }, message: `spec.files[0].path: /opt/tool ${outside}` },
   'a root itself': { spec: { files: [file('/etc')] }, message: `spec.files[0].path: /etc ${outside}` },
@@ -197,6 +199,31 @@ const cases: Record<string, Case> = {
   'a package both installed and removed': {
     spec: { packages: { manager: 'dnf', install: ['vim'], remove: ['vim'] } },
     message: 'spec.packages: vim is both installed and removed',
+  },
+  'repositories that cannot be': {
+    spec: {
+      packages: {
+        manager: 'apt',
+        install: ['vim'],
+        repositories: [
+          { ...repository, name: 'login', url: 'https://me:secret@example.com/' },
+          { ...repository, name: 'flat', components: ['main'] },
+          { ...repository, name: 'suite', suite: 'stable' },
+          { ...repository, name: 'binary', gpgKey: '\u0099' },
+          { ...repository, name: 'private', gpgKey: '-----BEGIN PGP PRIVATE KEY BLOCK-----' },
+        ],
+      },
+    },
+    message:
+      'spec.packages.repositories["binary"].gpgKey: is no ASCII-armored public key; ' +
+      'spec.packages.repositories["flat"].components: a flat repository (suite ./) has none; take them out, or correct suite; ' +
+      'spec.packages.repositories["login"].url: holds credentials, which everyone who can pull the image could read; ' +
+      'spec.packages.repositories["private"].gpgKey: is a private key; give the public one, and make a new pair; ' +
+      'spec.packages.repositories["suite"].components: are needed for the suite stable, as [main]; the suite of a flat repository ends in /',
+  },
+  'components for dnf': {
+    spec: { packages: { manager: 'dnf', install: ['vim'], repositories: [{ ...repository, components: ['main'] }] } },
+    message: 'spec.packages.repositories["tools"].components: are of an apt repository; dnf has none',
   },
   'packages beside a Containerfile': {
     spec: { packages: { manager: 'dnf', install: ['vim'] }, containerfile: { inline: 'RUN true' } },
