@@ -5,6 +5,7 @@ import type { DockerConfig } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { baseInfo } from './base.ts';
+import { BlobCopier } from './blob-copier.ts';
 import { BuildError } from './build-error.ts';
 import type { BuildInputs } from './build-inputs.ts';
 import type { BuildJobs, ObservedJob } from './build-jobs.ts';
@@ -28,12 +29,14 @@ export class BuildRun {
   readonly #inputs: BuildInputs;
   readonly #jobs: BuildJobs;
   readonly #foundations: Foundations;
+  readonly #copier: BlobCopier;
 
   constructor(services: FoundationServices) {
     this.#registry = services.registry;
     this.#inputs = services.inputs;
     this.#jobs = services.jobs;
     this.#foundations = new Foundations(services);
+    this.#copier = new BlobCopier(services.registry);
   }
 
   /** To look at what was pushed. */
@@ -85,7 +88,9 @@ export class BuildRun {
     try {
       const tag = imageTag(metadata.name);
       const publication = { onto, base: spec.base, plan, context: spec.context, repository, tag, auth: auth.both };
-      const image = await publishImage(this.#registry, publication);
+      const { image, bytes } = await publishImage(this.#registry, this.#copier, publication);
+      metrics.buildBytes.inc({ how: 'pushed' }, bytes.pushed);
+      metrics.buildBytes.inc({ how: 'reused' }, bytes.reused);
       measure('assemble', started);
       return { kind: 'Succeeded', image, findings };
     } catch (error) {

@@ -1,10 +1,11 @@
 import { TransientError } from '../api/errors.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import { mediaTypes } from '../registry/media-types.ts';
-import type { Registry } from '../registry/registry.ts';
+import type { CopiedBlob, Registry } from '../registry/registry.ts';
 import { assembleImage, assembleIndex } from './assemble.ts';
 import type { AssembledImage } from './assemble.ts';
-import type { Base, BaseLayer } from './base.ts';
+import type { Base } from './base.ts';
+import type { BlobCopier, CopyTotals } from './blob-copier.ts';
 import { contextKey, linkContext } from './context-link.ts';
 import type { Plan } from './context.ts';
 import { imageVersion } from './name.ts';
@@ -16,6 +17,12 @@ export interface BuiltImage {
   digest: string;
   version: string;
   platforms: { platform: string; digest: string }[];
+}
+
+export interface Published {
+  image: BuiltImage;
+  /** Of the blobs of base and image; the finish layers were pushed with the context. */
+  bytes: CopyTotals;
 }
 
 export interface Publication {
@@ -34,12 +41,12 @@ export interface Publication {
 }
 
 /** Assembles the image of every platform and pushes it: blobs, configs, manifests, then the index, each read back, and its link to the context. */
-export async function publishImage(registry: Registry, publication: Publication): Promise<BuiltImage> {
+export async function publishImage(registry: Registry, copier: BlobCopier, publication: Publication): Promise<Published> {
   const { onto, plan, repository, tag, auth } = publication;
   const labels = imageLabels(publication);
   const images = onto.platforms.map(platform => assembleImage(platform, plan.layers, labels));
-  await Promise.all([
-    copyLayers(registry, publication),
+  const [bytes] = await Promise.all([
+    copier.copy(repository, baseLayers(onto), auth),
     checkLayers(registry, publication),
     ...images.map(image => registry.pushBlob(repository, image.config, auth)),
   ]);
@@ -50,11 +57,11 @@ export async function publishImage(registry: Registry, publication: Publication)
   const digest = await registry.pushManifest(repository, { mediaType: mediaTypes.index, bytes: index, tag }, auth);
   const linked = { index: { digest, size: index.length }, context: publication.context };
   await linkContext(registry, repository, linked, auth);
+  const version = imageVersion(plan.definition, publication.context);
+  const platforms = images.map(platformOf).toSorted((a, b) => (a.platform < b.platform ? -1 : 1));
   return {
-    reference: `${repository}@${digest}`,
-    digest,
-    version: imageVersion(plan.definition, publication.context),
-    platforms: images.map(platformOf).toSorted((a, b) => (a.platform < b.platform ? -1 : 1)),
+    image: { reference: `${repository}@${digest}`, digest, version, platforms },
+    bytes: { ...bytes, pushed: images.reduce((sum, { config }) => sum + config.length, bytes.pushed) },
   };
 }
 
@@ -84,13 +91,12 @@ function indexAnnotations(labels: Readonly<Record<string, string>>): Record<stri
   return Object.fromEntries(keys.map(key => [key, labels[key] ?? '']));
 }
 
-/** All platforms' layers at once; the client bounds the connections. */
-async function copyLayers(registry: Registry, { onto, repository, auth }: Publication): Promise<void> {
-  const layers = new Map<string, BaseLayer>();
-  for (const platform of onto.platforms) for (const layer of platform.layers) layers.set(layer.digest, layer);
-  await Promise.all(
-    [...layers.values()].map(({ repository: from, digest, size }) => registry.copyBlob(repository, { from, digest, size }, auth)),
-  );
+/** Of all platforms, each once. */
+function baseLayers({ platforms }: Base): CopiedBlob[] {
+  const layers = new Map<string, CopiedBlob>();
+  for (const { repository: from, digest, size } of platforms.flatMap(platform => platform.layers))
+    layers.set(digest, { from, digest, size });
+  return [...layers.values()];
 }
 
 /** The context's layers are in the output repository unless someone removed them after the context was read. */

@@ -139,10 +139,10 @@ class Client implements Registry {
     return digest;
   }
 
-  async copyBlob(repository: string, blob: CopiedBlob, auth?: DockerConfig): Promise<void> {
+  async copyBlob(repository: string, blob: CopiedBlob, auth?: DockerConfig): ReturnType<Registry['copyBlob']> {
     wellFormed(blob.digest);
-    if (repository === blob.from || (await this.hasBlob(repository, blob.digest, auth)) === blob.size) return;
-    await this.#retried(attempt => this.#transfer(repository, blob, { auth, attempt }));
+    if (repository === blob.from || (await this.hasBlob(repository, blob.digest, auth)) === blob.size) return 'present';
+    return this.#retried(attempt => this.#transfer(repository, blob, { auth, attempt }));
   }
 
   async pushManifest(
@@ -205,14 +205,14 @@ class Client implements Registry {
     repository: string,
     blob: CopiedBlob,
     { auth, attempt }: { auth: DockerConfig | undefined; attempt: number },
-  ): Promise<void> {
+  ): Promise<'mounted' | 'copied'> {
     const to = await this.#place(repository, auth);
     const from = await this.#place(blob.from, auth);
     const mountable = from.origin === to.origin && sameAccount(from.credentials, to.credentials);
     const session = mountable
       ? await this.#uploads.mount(to, { repository: from.repository, digest: blob.digest })
       : await this.#uploads.open(to);
-    if (session === undefined) return;
+    if (session === undefined) return 'mounted';
     // Bytes that were not those of the digest may have come from a mirror; the registry itself has the last word.
     const open = (offset: number): ReturnType<Blobs['open']> =>
       attempt > 1
@@ -223,6 +223,7 @@ class Client implements Registry {
     const source = new BlobSource(blob, open, this.#patient);
     try {
       await this.#uploads.send(to, session, source);
+      return 'copied';
     } finally {
       source.close();
     }

@@ -48,9 +48,9 @@ export interface Registry {
   pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig): Promise<string>;
   /**
    * Makes a blob of another repository appear in `repository`: nothing when there, a mount on the same registry, else a copy that holds one piece
-   * of 8 MiB in memory and goes on where it was interrupted, on either side.
+   * of 8 MiB in memory and goes on where it was interrupted, on either side. Says which of the three it was.
    */
-  copyBlob(repository: string, blob: CopiedBlob, auth?: DockerConfig): Promise<void>;
+  copyBlob(repository: string, blob: CopiedBlob, auth?: DockerConfig): Promise<'present' | 'mounted' | 'copied'>;
   /** Pushes by digest, and by tag when given, reads back and compares; returns the digest. One with a subject is then among its referrers. */
   pushManifest(
     repository: string,

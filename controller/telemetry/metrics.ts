@@ -84,6 +84,11 @@ export const metrics = {
     ['step'],
     minutes,
   ),
+  buildBytes: counter(
+    'scantling_build_bytes_total',
+    'Bytes of blobs of images: pushed, or reused because the registry has them. Finish layers, which come with the context, are not in it.',
+    ['how'],
+  ),
   buildQueueSeconds: histogram(
     'scantling_build_queue_duration_seconds',
     'From the creation of a build to its begin.',
