@@ -4,7 +4,7 @@ import type { Containerfile, Finding, Instruction } from './containerfile-parse.
 import { checkArg, checkInstruction } from './containerfile-rules.ts';
 import { type Scope, contextReader } from './containerfile-scope.ts';
 import { type Review, type Stage, Stages, emptyReview } from './containerfile-stage.ts';
-import { quote } from './image-path.ts';
+import { quoteWord } from './containerfile-words.ts';
 
 export interface CheckInput {
   file: Containerfile;
@@ -84,5 +84,5 @@ function warnOfContainer({ line, keyword, json }: Instruction): Finding[] {
 
 function warnOfUser({ user }: Stage): Finding[] {
   if (!user || /^(root|0)(:(root|0))?$/.test(user.name)) return [];
-  return [{ line: user.line, message: `USER is ${quote(user.name)} at the end; the host ignores it` }];
+  return [{ line: user.line, message: `USER is ${quoteWord(user.name)} at the end; the host ignores it` }];
 }

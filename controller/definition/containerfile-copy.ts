@@ -2,8 +2,7 @@
 import { posix } from 'node:path';
 import type { Instruction } from './containerfile-parse.ts';
 import type { Scope } from './containerfile-scope.ts';
-import { expand, spacedWords } from './containerfile-words.ts';
-import { quote } from './image-path.ts';
+import { expand, spacedWords, quoteWord } from './containerfile-words.ts';
 import { lintDestination } from './lint-paths.ts';
 
 const flagsOf: Readonly<Record<string, readonly string[]>> = {
@@ -21,7 +20,7 @@ export function checkCopy({ line, keyword, flags, rest, json, documents }: Instr
     return;
   }
   const words = (json ?? spacedWords(rest)).map(word => ({ word, ...expand(word, scope.stages.lookup) }));
-  for (const { word, problem: unreadable } of words) if (unreadable !== undefined) problem(`${quote(word)}: ${unreadable}`);
+  for (const { word, problem: unreadable } of words) if (unreadable !== undefined) problem(`${quoteWord(word)}: ${unreadable}`);
   const options = checkFlags();
   if (words.length < 2) {
     problem('takes at least a source and a destination');
@@ -37,9 +36,9 @@ export function checkCopy({ line, keyword, flags, rest, json, documents }: Instr
     const remote = keyword === 'ADD' && value !== undefined && from === undefined;
     if (remote && url.test(value) && !git.test(value)) {
       if (!/^sha256:[0-9a-f]{64}$/.test(options.get('checksum') ?? ''))
-        problem(`${quote(word)}: what a URL gives is no input of the build; say what it must be by --checksum=sha256:…`);
+        problem(`${quoteWord(word)}: what a URL gives is no input of the build; say what it must be by --checksum=sha256:…`);
     } else if (remote && git.test(value)) {
-      problem(`${quote(word)}: a Git repository is no input of the build; put what it needs into the build context`);
+      problem(`${quoteWord(word)}: a Git repository is no input of the build; put what it needs into the build context`);
     } else if (from === undefined) scope.read(line, keyword, value);
   }
 
@@ -48,7 +47,7 @@ export function checkCopy({ line, keyword, flags, rest, json, documents }: Instr
     const options = new Map<string, string>();
     for (const flag of flags) {
       const [, name = '', value] = /^--([^=]*)(?:=(.*))?$/s.exec(flag) ?? [];
-      if (!known.includes(name)) problem(`takes no ${quote(flag)}; only ${known.map(name => `--${name}`).join(', ')}`);
+      if (!known.includes(name)) problem(`takes no ${quoteWord(flag)}; only ${known.map(name => `--${name}`).join(', ')}`);
       else if (!value && !switches.has(name)) problem(`--${name} needs a value`);
       else if (name === 'chmod' && !/^[0-7]+$|\$/.test(value ?? '')) problem(`--chmod=${value}: the mode is octal, as 0755`);
       else options.set(name, value ?? '');

@@ -1,8 +1,7 @@
 /** The flags of RUN: --mount and --network. */
 import type { Instruction } from './containerfile-parse.ts';
 import type { Scope } from './containerfile-scope.ts';
-import { expand } from './containerfile-words.ts';
-import { quote } from './image-path.ts';
+import { expand, quoteWord } from './containerfile-words.ts';
 
 const types = new Set(['bind', 'cache', 'tmpfs', 'secret']);
 
@@ -10,13 +9,13 @@ export function checkRunFlags({ line, flags }: Instruction, scope: Scope): void 
   const problem = (message: string): void => scope.problem(line, message);
   for (const flag of flags) {
     const { value, problem: unreadable, unknown } = expand(flag, scope.stages.lookup);
-    if (unreadable !== undefined) problem(`RUN ${quote(flag)}: ${unreadable}`);
+    if (unreadable !== undefined) problem(`RUN ${quoteWord(flag)}: ${unreadable}`);
     else if (value === undefined)
-      problem(`RUN ${quote(flag)}: ${unknown.join(', ')} has no value that is known before the build`);
+      problem(`RUN ${quoteWord(flag)}: ${unknown.join(', ')} has no value that is known before the build`);
     else if (value.startsWith('--mount=')) checkMount(value.slice('--mount='.length));
     else if (value.startsWith('--network=')) checkNetwork(value.slice('--network='.length));
     else if (value.startsWith('--security=')) problem('RUN --security: a build has no privileges to give');
-    else problem(`RUN takes no ${quote(value)}; only --mount= and --network=`);
+    else problem(`RUN takes no ${quoteWord(value)}; only --mount= and --network=`);
   }
 
   function checkNetwork(network: string): void {
@@ -38,7 +37,7 @@ export function checkRunFlags({ line, flags }: Instruction, scope: Scope): void 
 
   function checkSecret(id: string | undefined): void {
     if (id === undefined || id === '') problem('RUN --mount=type=secret: name the secret by id=');
-    else if (!scope.secrets.has(id)) problem(`RUN --mount=type=secret: ${quote(id)} is not in spec.build.secrets`);
+    else if (!scope.secrets.has(id)) problem(`RUN --mount=type=secret: ${quoteWord(id)} is not in spec.build.secrets`);
     else scope.review.usedSecrets.add(id);
   }
 }

@@ -2,7 +2,7 @@
  * The Containerfile language as buildah reads it (openshift/imagebuilder, dockerfile/parser/parser.go): parser directives, comments,
  * continued lines, here-documents, flags, and the JSON form.
  */
-import { type HereDocument, announcedDocuments } from './here-document.ts';
+import { type Announcement, type HereDocument, announcedDocuments } from './here-document.ts';
 import { jsonForm, takeFlags, trim, trimLeft } from './containerfile-words.ts';
 
 export interface Instruction {
@@ -90,12 +90,13 @@ class Parser {
     const form = jsonForms.has(keyword) ? jsonForm(rest) : undefined;
     if (form && 'problem' in form) this.#problem(line, `${keyword}: ${form.problem}`);
     const announced = form || !hereDocuments.has(keyword) ? [] : announcedDocuments(rest);
-    const documents = announced.map(({ name, chomp, alone }) => ({
-      name,
-      chomp,
-      alone,
-      content: this.#document(line, name, chomp),
-    }));
+    const documents: HereDocument[] = [];
+    for (const announcement of announced) {
+      const content = this.#document(line, announcement);
+      // After one that does not end there is no text for the others.
+      if (content === undefined) break;
+      documents.push({ ...announcement, content });
+    }
     const json = form && 'values' in form ? { json: form.values } : {};
     this.#file.instructions.push({ line, keyword, flags, rest, ...json, documents, lines });
   }
@@ -119,7 +120,7 @@ class Parser {
     return written;
   }
 
-  #document(line: number, name: string, chomp: boolean): string {
+  #document(line: number, { name, chomp }: Announcement): string | undefined {
     const start = this.#at;
     while (this.#at < this.#lines.length) {
       const text = this.#lines[this.#at++] ?? '';
@@ -130,7 +131,7 @@ class Parser {
           .join('');
     }
     this.#problem(line, `the here-document ${JSON.stringify(name)} does not end: no line holds ${name} alone`);
-    return '';
+    return undefined;
   }
 
   #problem(line: number, message: string): void {

@@ -3,8 +3,7 @@ import { checkCopy } from './containerfile-copy.ts';
 import { checkRunFlags } from './containerfile-mount.ts';
 import type { Instruction } from './containerfile-parse.ts';
 import type { Scope } from './containerfile-scope.ts';
-import { expand, jsonForm, quotedWords, spacedWords } from './containerfile-words.ts';
-import { quote } from './image-path.ts';
+import { expand, jsonForm, quotedWords, spacedWords, quoteWord } from './containerfile-words.ts';
 import { isReservedLabel, reservedLabel } from './labels.ts';
 
 type Rule = (instruction: Instruction, scope: Scope) => void;
@@ -36,11 +35,11 @@ export function checkInstruction(instruction: Instruction, scope: Scope): void {
   const rule = Object.hasOwn(rules, keyword) ? rules[keyword] : undefined;
   if (!rule) {
     const advice = 'a line that goes on needs "\\" at the end of the line before';
-    scope.problem(line, `there is no instruction ${quote(keyword.slice(0, 40))}; ${advice}`);
+    scope.problem(line, `there is no instruction ${quoteWord(keyword.slice(0, 40))}; ${advice}`);
     return;
   }
   const [flag] = flags;
-  if (flag !== undefined && !withFlags.has(keyword)) scope.problem(line, `${keyword} takes no flags, such as ${quote(flag)}`);
+  if (flag !== undefined && !withFlags.has(keyword)) scope.problem(line, `${keyword} takes no flags, such as ${quoteWord(flag)}`);
   rule(instruction, scope);
 }
 
@@ -52,8 +51,8 @@ export function checkArg({ line, rest }: Instruction, scope: Scope, heading = fa
   for (const word of words) {
     const { value, problem } = expand(word, heading ? name => stages.heading.get(name) : stages.lookup);
     const [, name = '', given] = /^([^=]*)(?:=(.*))?$/s.exec(value ?? word) ?? [];
-    if (problem !== undefined) scope.problem(line, `ARG ${quote(word)}: ${problem}`);
-    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) scope.problem(line, `ARG ${quote(word)}: ${quote(name)} is no name`);
+    if (problem !== undefined) scope.problem(line, `ARG ${quoteWord(word)}: ${problem}`);
+    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) scope.problem(line, `ARG ${quoteWord(word)}: ${quoteWord(name)} is no name`);
     else stages.declare({ line, name, value: value === undefined ? undefined : given, heading });
   }
 }
@@ -64,7 +63,7 @@ function checkEnv(instruction: Instruction, scope: Scope): void {
 
 function checkLabel(instruction: Instruction, scope: Scope): void {
   for (const [name] of pairs(instruction, scope)) {
-    if (isReservedLabel(name)) scope.problem(instruction.line, `LABEL ${quote(name)} ${reservedLabel}`);
+    if (isReservedLabel(name)) scope.problem(instruction.line, `LABEL ${quoteWord(name)} ${reservedLabel}`);
   }
 }
 
@@ -75,12 +74,12 @@ function pairs({ line, keyword, rest }: Instruction, scope: Scope): [name: strin
   let raw: [string, string][];
   if (words[0] !== undefined && !words[0].includes('=')) {
     const [, name, value] = /^(\S+)\s+(.*)$/s.exec(rest) ?? [];
-    if (name === undefined || value === undefined) refuse(`; ${quote(words[0])} has no value`);
+    if (name === undefined || value === undefined) refuse(`; ${quoteWord(words[0])} has no value`);
     raw = name === undefined || value === undefined ? [] : [[name, value]];
   } else {
     const odd = words.find(word => !word.includes('='));
     if (words.length === 0) refuse('');
-    if (odd !== undefined) refuse(`; ${quote(odd)} has no "=", or the value before it needs quotes`);
+    if (odd !== undefined) refuse(`; ${quoteWord(odd)} has no "=", or the value before it needs quotes`);
     raw = words
       .filter(word => word.includes('='))
       .map(word => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]);
@@ -88,7 +87,7 @@ function pairs({ line, keyword, rest }: Instruction, scope: Scope): [name: strin
   return raw.flatMap(([left, right]): [string, string | undefined][] => {
     const [name, value] = [expand(left, scope.stages.lookup), expand(right, scope.stages.lookup)];
     const problem = name.problem ?? value.problem ?? (name.value === '' ? 'there is no name' : undefined);
-    if (problem !== undefined) scope.problem(line, `${keyword} ${quote(`${left}=${right}`)}: ${problem}`);
+    if (problem !== undefined) scope.problem(line, `${keyword} ${quoteWord(`${left}=${right}`)}: ${problem}`);
     return problem !== undefined || name.value === undefined ? [] : [[name.value, value.value]];
   });
 }
@@ -120,7 +119,7 @@ function checkText({ line, keyword, rest }: Instruction, scope: Scope): void {
 
 function checkWord(line: number, keyword: string, word: string, scope: Scope): void {
   const { problem } = expand(word, scope.stages.lookup);
-  if (problem !== undefined) scope.problem(line, `${keyword} ${quote(word)}: ${problem}`);
+  if (problem !== undefined) scope.problem(line, `${keyword} ${quoteWord(word)}: ${problem}`);
 }
 
 function checkShell({ line, json }: Instruction, { problem, warning }: Scope): void {

@@ -2,8 +2,7 @@
 import { parseReference } from '../registry/reference.ts';
 import { StallingError } from '../api/errors.ts';
 import type { Finding, Instruction } from './containerfile-parse.ts';
-import { type Lookup, expand, spacedWords } from './containerfile-words.ts';
-import { quote } from './image-path.ts';
+import { type Lookup, expand, spacedWords, quoteWord } from './containerfile-words.ts';
 
 /** The stage of the base image, which a Containerfile goes on with when it has no FROM. */
 export const baseStage = 'base';
@@ -119,7 +118,7 @@ export class Stages {
       problem('FROM takes an image or a stage, and AS with a name');
     const parent = this.#origin(image, line, problem);
     for (const flag of flags) {
-      if (!/^--platform=./.test(flag)) problem(`FROM takes no ${quote(flag)}; only --platform=`);
+      if (!/^--platform=./.test(flag)) problem(`FROM takes no ${quoteWord(flag)}; only --platform=`);
       else if (parent) problem('--platform is for images; a stage has the platform of what it starts from');
     }
     if (name !== undefined) this.#checkName(name, problem);
@@ -128,12 +127,12 @@ export class Stages {
 
   #origin(word: string, line: number, problem: (message: string) => void): Stage | undefined {
     const { value, problem: unreadable, unknown } = expand(word, name => this.heading.get(name));
-    if (unreadable !== undefined) problem(`FROM ${quote(word)}: ${unreadable}`);
+    if (unreadable !== undefined) problem(`FROM ${quoteWord(word)}: ${unreadable}`);
     else if (value === undefined) {
       const advice = unknown.includes(baseArgument)
         ? `write FROM ${baseStage}`
         : 'declare it with ARG before the first FROM, and give it a value there or in spec.build.args';
-      problem(`FROM ${quote(word)}: ${unknown.join(', ')} has no value that is known before the build; ${advice}`);
+      problem(`FROM ${quoteWord(word)}: ${unknown.join(', ')} has no value that is known before the build; ${advice}`);
     } else if (value !== 'scratch' && value !== '') {
       const found = this.byName(value);
       if (found) return found;
@@ -151,7 +150,7 @@ export class Stages {
   #checkName(name: string, problem: (message: string) => void): void {
     if (name === baseStage) problem(`a stage cannot be called ${baseStage}: that is the stage of spec.base`);
     else if (!/^[a-z][a-z0-9_.-]*$/i.test(name))
-      problem(`${quote(name)} is no name for a stage: a letter, then letters, digits, "-", "_" and "."`);
+      problem(`${quoteWord(name)} is no name for a stage: a letter, then letters, digits, "-", "_" and "."`);
     else if (this.byName(name)) problem(`the stage ${name} is there already`);
   }
 
@@ -184,7 +183,7 @@ export class Stages {
       const refused = refuseImage(word);
       if (refused === undefined) this.#review.images.add(word);
       else if (/[/:@]/.test(word)) problem(refused);
-      else problem(`${quote(word)} is no stage above`);
+      else problem(`${quoteWord(word)} is no stage above`);
     }
   }
 }
@@ -199,9 +198,9 @@ function stage(name: string | undefined, line: number, parent: Stage | undefined
 function refuseImage(image: string): string | undefined {
   const advice = 'name it by its registry host and digest, as host/name@sha256:…, so that equal inputs give equal images';
   try {
-    return parseReference(image).digest === undefined ? `${quote(image)} is not pinned; ${advice}` : undefined;
+    return parseReference(image).digest === undefined ? `${quoteWord(image)} is not pinned; ${advice}` : undefined;
   } catch (error) {
-    if (error instanceof StallingError) return `${quote(image)} is neither a stage above nor a full image name; ${advice}`;
+    if (error instanceof StallingError) return `${quoteWord(image)} is neither a stage above nor a full image name; ${advice}`;
     throw error;
   }
 }

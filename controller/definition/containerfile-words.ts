@@ -6,15 +6,23 @@
 /** What Go's unicode.IsSpace takes for white space; JavaScript's \s has other members. */
 const space = '[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const leading = new RegExp(`^${space}+`);
-const trailing = new RegExp(`${space}+$`);
 const isSpace = new RegExp(`^${space}$`);
+
+/** A word for a message, in quotes. */
+export function quoteWord(word: string): string {
+  return JSON.stringify(word.length > 120 ? `${word.slice(0, 120)}…` : word);
+}
 
 export function trimLeft(text: string): string {
   return text.replace(leading, '');
 }
 
 export function trim(text: string): string {
-  return trimLeft(text).replace(trailing, '');
+  const left = trimLeft(text);
+  // A pattern for the end would be tried at every space of a text.
+  let end = left.length;
+  while (end > 0 && isSpace.test(left.charAt(end - 1))) end--;
+  return left.slice(0, end);
 }
 
 /** The flags (`--name=value`, quotes removed) at the start of an instruction's arguments, and what follows them. */
@@ -65,9 +73,13 @@ export function jsonForm(text: string): { values: string[] } | { problem: string
 function leadingArray(text: string): string | undefined {
   if (!text.startsWith('[')) return undefined;
   let depth = 0;
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]]/g)) {
-    if (token === '[') depth++;
-    if (token === ']' && --depth === 0) return text.slice(0, index + 1);
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charAt(at);
+    if (char === '"') quoted = !quoted;
+    else if (quoted && char === '\\') at++;
+    else if (!quoted && char === '[') depth++;
+    else if (!quoted && char === ']' && --depth === 0) return text.slice(0, at + 1);
   }
   return undefined;
 }
@@ -105,6 +117,11 @@ export function spacedWords(text: string): string[] {
   return text === '' ? [] : text.split(/[\t\v\f\r ]+/);
 }
 
+/** Of variables in the words of other variables. */
+const maxDepth = 20;
+/** No argument of a program is longer (MAX_ARG_STRLEN of Linux), and values that name each other twice grow without end. */
+const maxValue = 131_072;
+
 /** The value of a variable; undefined when it is not known before the build. */
 export type Lookup = (name: string) => string | undefined;
 
@@ -127,6 +144,9 @@ class Expander {
   readonly #lookup: Lookup;
   readonly #unknown: string[] = [];
   #at = 0;
+  #depth = 0;
+  /** Of all values so far. */
+  #length = 0;
 
   constructor(word: string, lookup: Lookup) {
     this.#word = word;
@@ -189,11 +209,13 @@ class Expander {
     if (char === '}') return this.#value(name);
     const modifier = char === ':' ? this.#next() : char;
     const known = this.#unknown.length;
+    if (++this.#depth > maxDepth) throw new UnreadableWord(`more than ${maxDepth} variables in each other`);
     const word = this.#until('}');
+    this.#depth--;
     // Prefixes, suffixes and replacements are read, but what they give is left to the build.
     if (char !== ':' || !/^[-+?]$/.test(modifier)) return this.#without(name);
-    const value = this.#lookup(name);
-    if (value === undefined) return this.#without(name);
+    if (this.#lookup(name) === undefined) return this.#without(name);
+    const value = this.#value(name);
     if ((value === '') !== (modifier === '+')) return word;
     // The word is not used, so neither are its variables.
     this.#unknown.length = known;
@@ -201,7 +223,9 @@ class Expander {
   }
 
   #value(name: string): string {
-    return this.#lookup(name) ?? this.#without(name);
+    const value = this.#lookup(name) ?? this.#without(name);
+    if ((this.#length += value.length) > maxValue) throw new UnreadableWord(`becomes longer than ${maxValue} characters`);
+    return value;
   }
 
   #without(name: string): string {

@@ -59,7 +59,7 @@ function composefs(_: readonly Placement[], byPath: ReadonlyMap<string, Placemen
     const text = placement && textOf(placement);
     if (!placement || text === undefined) return [];
     const section = /^\[composefs\][^\n]*\n([^[]*)/m.exec(text)?.[1] ?? '';
-    if (/^\s*enabled\s*=\s*(yes|true|1|signed|verity)\s*$/m.test(section)) return [];
+    if (/^[ \t]*enabled[ \t]*=[ \t]*(yes|true|1|signed|verity)[ \t]*$/m.test(section)) return [];
     return [{ rule: 'baseimage-composefs', placement, message: 'does not enable composefs: [composefs], enabled = true' }];
   });
 }
@@ -110,11 +110,11 @@ function boundImages(placements: readonly Placement[], byPath: ReadonlyMap<strin
     const file = byPath.get(target);
     const text = file && textOf(file);
     if (text === undefined) return [];
-    const image = /^Image\s*=\s*(\S+)\s*$/m.exec(text)?.[1];
+    const image = /^Image[ \t]*=[ \t]*(\S+)[ \t]*$/m.exec(text)?.[1];
     if (image === undefined) return finding(`${target} has no Image=`);
     if (image.replaceAll('%%', '').includes('%'))
       return finding(`Image= of ${target} has a specifier, which bootc does not read`);
-    if (target.endsWith('.image') && /^AuthFile\s*=/m.test(text)) return finding(`AuthFile= of ${target} is refused by bootc`);
+    if (target.endsWith('.image') && /^AuthFile[ \t]*=/m.test(text)) return finding(`AuthFile= of ${target} is refused by bootc`);
     return image.includes('@sha256:') ? [] : finding(`Image= of ${target} is not pinned by a digest`);
   });
 }

@@ -163,3 +163,34 @@ test('what is written says the same as what was read, without comments and here-
     { numRuns: 3000 },
   );
 });
+
+const problems = (text: string): string[] =>
+  checkContainerfile({ file: parseContainerfile(text), args: {}, secrets: new Set(), context: undefined }).problems.map(
+    ({ message }) => message,
+  );
+const long = (text: string): string => text.repeat(Math.floor(2 ** 18 / text.length));
+const wide = (text: string): string => `${text.repeat(Math.floor(60_000 / text.length))}x\\\n`.repeat(4);
+test('values that grow without end, and variables in variables', () => {
+  const [first] = problems(`ARG A=x\n${'ARG A=$A$A\n'.repeat(40)}RUN a`);
+  assert.equal(first, 'ARG "A=$A$A": becomes longer than 131072 characters');
+  assert.match(problems(`WORKDIR ${'${A:-'.repeat(30)}${'}'.repeat(30)}`)[0] ?? '', /: more than 20 variables in each other$/);
+});
+
+test('the worst texts are read to their end', () => {
+  const texts = [
+    `RUN ["${wide('\\"')}`,
+    `RUN a${wide(' ')}`,
+    `RUN ${wide('--a ')}`,
+    `ENV A=${wide('\'"')}`,
+    `COPY ${wide('[')} /a`,
+    `RUN ${wide('<<A ')}`,
+    `CMD ${wide('[')}`,
+    long('RUN <<A\nA\n'),
+    long('FROM base AS a\n'),
+  ];
+  for (const text of texts) {
+    const file = parseContainerfile(text);
+    checkContainerfile({ file, args: {}, secrets: new Set(), context: undefined });
+    writeInstructions(file.instructions, file.escape, []);
+  }
+});
