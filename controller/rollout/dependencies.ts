@@ -1,9 +1,11 @@
 /** What the reconciling of pools is given, and what its passes share. */
 import type { Client } from '../kube/client.ts';
+import type { ApiError } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Store } from '../kube/store.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { DefinitionImageView, NodeTargetView, NodeView, SystemPoolView } from './projection.ts';
+import type { Setbacks } from './setbacks.ts';
 import type { Written } from './written.ts';
 
 export interface PoolDependencies {
@@ -31,4 +33,8 @@ export interface PoolMemory {
   statusWrittenAt: Map<string, number>;
   /** When a node's pods were last looked at. */
   drainedAt: Map<string, number>;
+  /** Nodes for which a write was refused. */
+  refusals: Setbacks<ApiError>;
+  /** Images that could not be looked up. */
+  lookUps: Setbacks<unknown>;
 }

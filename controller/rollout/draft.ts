@@ -26,11 +26,16 @@ export function newDraft(pool: PoolState): Draft {
   return { pool, around, entries: members.map(member => ({ member, state: classify(member, around) })), actions: [] };
 }
 
-/** Adds an action, and looks at the node as it will be after it. */
+/** Adds an action, and looks at the node as it will be after it. Nothing is asked for a node for which a write was refused. */
 export function act(draft: Draft, entry: Entry, action: Action): void {
+  if (isRefused(draft, action.node)) return;
   draft.actions.push(action);
   entry.member = advance(entry.member, action, draft.pool.pool);
   entry.state = classify(entry.member, draft.around);
+}
+
+export function isRefused(draft: Draft, node: string): boolean {
+  return draft.pool.refused.includes(node);
 }
 
 /** Entries in the order in which they get their turn: by `first` (lower goes first) between control plane and position. */

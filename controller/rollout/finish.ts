@@ -3,7 +3,7 @@ import { conditionsOf } from '../api/conditions.ts';
 import { fieldManagers, poolFinalizer } from '../api/names.ts';
 import { systempools } from '../api/system-pool.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
-import { actAll } from './perform.ts';
+import { actAll, maxRefusals, type Refusal } from './perform.ts';
 import { type Plan, plan } from './plan.ts';
 import type { PoolState } from './pool-state.ts';
 import { projectSystemPool, type SystemPoolView } from './projection.ts';
@@ -19,11 +19,11 @@ export async function finish(
   context: ReconcileContext,
 ): Promise<Result> {
   if (!pool.finalizers.includes(poolFinalizer)) return {};
-  const views = viewsOf(memory);
   const frozen = { reason: 'Deleting', message: 'being deleted' };
-  const state = poolStateOf(pool, views, { now: o.now(), retry: false, drains: {}, frozen });
-  const made = plan(state);
-  await actAll(o, memory, { pool, views, context }, made.actions);
+  const stateOf = (views: Views, refused: readonly string[]): PoolState =>
+    poolStateOf(pool, views, { now: o.now(), retry: false, drains: {}, frozen, refused });
+  const { made, refusal } = await takeOff(o, memory, { pool, context }, stateOf);
+  if (refusal) throw refusal.error;
   if (made.departing.length > 0) {
     await say(o, memory, pool, made);
     return { requeueAfterMs: made.nextCheckMs ?? 1_000 };
@@ -39,10 +39,33 @@ export async function finish(
 
 /** Takes off what a pool left behind that went without its finalizer. */
 export async function retire(o: PoolDependencies, memory: PoolMemory, name: string, context: ReconcileContext): Promise<Result> {
-  const views = viewsOf(memory);
-  const state: PoolState = goneState(name, views, o.now());
-  await actAll(o, memory, { pool: undefined, views, context }, plan(state).actions);
+  const stateOf = (views: Views, refused: readonly string[]): PoolState => goneState(name, views, { now: o.now(), refused });
+  const { refusal } = await takeOff(o, memory, { pool: undefined, context }, stateOf);
+  if (refusal) throw refusal.error;
   return {};
+}
+
+/** Takes off what can be taken off, also where a node refuses it; returns the last plan and the first refusal. */
+async function takeOff(
+  o: PoolDependencies,
+  memory: PoolMemory,
+  scene: { pool: SystemPoolView | undefined; context: ReconcileContext },
+  stateOf: (views: Views, refused: readonly string[]) => PoolState,
+): Promise<{ made: Plan; refusal: Refusal | undefined }> {
+  const refusals: Refusal[] = [];
+  for (;;) {
+    const views = viewsOf(memory);
+    const made = plan(
+      stateOf(
+        views,
+        refusals.map(r => r.node),
+      ),
+    );
+    const refusal = await actAll(o, memory, { ...scene, views }, made.actions);
+    if (!refusal) return { made, refusal: refusals[0] };
+    refusals.push(refusal);
+    if (refusals.length >= maxRefusals) throw refusal.error;
+  }
 }
 
 async function say(o: PoolDependencies, memory: PoolMemory, pool: SystemPoolView, { summary }: Plan): Promise<void> {

@@ -4,7 +4,7 @@ import type { NodeTargetStatusRollout } from '../api/node-target.ts';
 import { classify, forgivenFailures, isOfAnother, type Member } from './classify.ts';
 import { newCordon } from './cordon.ts';
 import { digestOf } from './digest.ts';
-import { act, type Draft, type Entry } from './draft.ts';
+import { act, type Draft, type Entry, isRefused } from './draft.ts';
 import type { Departed } from './pool-state.ts';
 import type { NodeTargetView } from './projection.ts';
 
@@ -135,6 +135,8 @@ export function release(draft: Draft, departed: Departed): boolean {
     const state = classify({ node, nodeTarget, conflicts: [] }, draft.around);
     if (state.kind === 'Rebooting') return true;
   }
+  // What is left of us on it keeps the pool until it may be taken off.
+  if (isRefused(draft, name)) return (nodeTarget && isOurs(nodeTarget)) || node?.cordon?.pool === pool;
   if (nodeTarget && isOurs(nodeTarget)) draft.actions.push({ type: 'remove', node: name });
   if (node?.cordon?.pool === pool) {
     draft.actions.push({ type: 'uncordon', node: name, cordon: node.cordon, proven: false });

@@ -1,12 +1,13 @@
 /** One look at one pool. */
-import { messageOf, reasonOf, StallingError } from '../api/errors.ts';
+import { messageOf, reasonOf, StallingError, TransientError } from '../api/errors.ts';
 import { fieldManagers, poolFinalizer } from '../api/names.ts';
 import { type SystemPoolStatus, systempools } from '../api/system-pool.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
+import type { ApiError } from '../kube/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { drainNode, drainPaceMs } from './drain.ts';
-import { actAll } from './perform.ts';
+import { actAll, maxRefusals } from './perform.ts';
 import { type Plan, plan } from './plan.ts';
 import type { DrainReport, PoolState } from './pool-state.ts';
 import { projectSystemPool, type SystemPoolView } from './projection.ts';
@@ -25,17 +26,25 @@ interface TargetFound {
   error?: unknown;
 }
 
+interface Made {
+  plan: Plan;
+  state: PoolState;
+}
+
 export class Pass {
   readonly #o: PoolDependencies;
   readonly #memory: PoolMemory;
   readonly #context: ReconcileContext;
   #pool: SystemPoolView;
+  /** Nodes that are left as they are in this pass, and what the API server said. */
+  readonly #refused: Map<string, ApiError>;
 
   constructor(o: PoolDependencies, memory: PoolMemory, pool: SystemPoolView, context: ReconcileContext) {
     this.#o = o;
     this.#memory = memory;
     this.#pool = pool;
     this.#context = context;
+    this.#refused = memory.refusals.open(pool.name, o.now());
   }
 
   async run(): Promise<Result> {
@@ -50,8 +59,11 @@ export class Pass {
     this.#reportBlocked(last);
 
     const wait = await this.#report(last, found);
-    if (found.error !== undefined && !(found.error instanceof StallingError)) throw found.error;
-    return requeue(last.plan.nextCheckMs, this.#nextDrainMs(last), wait);
+    const { name } = this.#pool;
+    this.#memory.refusals.keep(name, this.#refused.keys());
+    const now = this.#o.now();
+    const again = [this.#memory.refusals.nextMs(name, now), this.#memory.lookUps.nextMs(name, now)];
+    return requeue(last.plan.nextCheckMs, this.#nextDrainMs(last), wait, ...again);
   }
 
   async #ensureFinalizer(): Promise<void> {
@@ -72,7 +84,7 @@ export class Pass {
       return { frozen, ...(step.last ? { target: step.last } : {}), ...suspended };
     }
     try {
-      return { target: await resolveTarget(this.#o.registry, step.image), ...suspended };
+      return { target: await this.#lookUp(step.image), ...suspended };
     } catch (error) {
       // The image that was asked for is not known: nothing starts, unless only its tag was to be looked up again.
       const frozen = step.until ? {} : { frozen: { reason: reasonOf(error), message: messageOf(error) } };
@@ -80,19 +92,55 @@ export class Pass {
     }
   }
 
-  /** Carries out a plan from the newest picture. The first write that fails ends the pass; the next one plans anew. */
-  async #planAndAct(found: TargetFound, drains: Record<string, DrainReport>): Promise<{ plan: Plan; state: PoolState }> {
+  /** Asks the registry, unless it has failed for this very request a moment ago: drains that are under way do not wait for it. */
+  async #lookUp(image: string): Promise<ResolvedTarget> {
+    const { lookUps } = this.#memory;
+    const { name, requestedAt = '' } = this.#pool;
+    const about = `${image} ${requestedAt}`;
+    const open = lookUps.open(name, this.#o.now());
+    if (open.has(about)) throw open.get(about);
+    lookUps.keep(name, [about]);
+    try {
+      const target = await resolveTarget(this.#o.registry, image);
+      lookUps.keep(name, []);
+      return target;
+    } catch (error) {
+      this.#context.log.warn({ reason: reasonOf(error), image }, `the target could not be looked up: ${messageOf(error)}`);
+      if (!(error instanceof StallingError)) lookUps.add(name, about, error, this.#o.now());
+      throw error;
+    }
+  }
+
+  /**
+   * Carries out a plan from the newest picture. A node for which a write is refused is left out of the next plan, so that it costs only what
+   * it costs by being as it is; any other write that fails ends the pass, and the next one plans anew.
+   */
+  async #planAndAct(found: TargetFound, drains: Record<string, DrainReport>): Promise<Made> {
+    for (;;) {
+      const { views, ...made } = this.#plan(found, drains);
+      const scene = { pool: this.#pool, views, context: this.#context };
+      const refusal = await actAll(this.#o, this.#memory, scene, made.plan.actions);
+      if (!refusal) return made;
+      const { node, error } = refusal;
+      this.#refused.set(node, error);
+      const isNew = this.#memory.refusals.add(this.#pool.name, node, error, this.#o.now());
+      const note = `${node}: ${error.message}`;
+      if (isNew) this.#event({ type: 'Warning', reason: error.reason, action: 'Rollout', note });
+      if (this.#refused.size >= maxRefusals) throw error;
+    }
+  }
+
+  #plan(found: TargetFound, drains: Record<string, DrainReport>): Made & { views: Views } {
     const views = this.#views();
     const state = poolStateOf(this.#pool, views, {
       now: this.#o.now(),
       retry: isRequested(this.#pool),
       drains,
+      refused: [...this.#refused.keys()],
       ...(found.target ? { target: found.target } : {}),
       ...(found.frozen ? { frozen: found.frozen } : {}),
     } satisfies Found);
-    const made = plan(state);
-    await actAll(this.#o, this.#memory, { pool: this.#pool, views, context: this.#context }, made.actions);
-    return { plan: made, state };
+    return { plan: plan(state), state, views };
   }
 
   #views(): Views {
@@ -101,7 +149,7 @@ export class Pass {
   }
 
   /** Evicts on the nodes that are due; the pace only saves calls, so nothing is lost with it. */
-  async #drain({ plan: { drain } }: { plan: Plan }): Promise<Record<string, DrainReport>> {
+  async #drain({ plan: { drain } }: Made): Promise<Record<string, DrainReport>> {
     const reports: Record<string, DrainReport> = {};
     const { force, deleteEmptyDirData, gracePeriodSeconds } = this.#pool.spec.drain;
     for (const name of drain.filter(n => this.#drainDueMs(n) <= 0).slice(0, drainsPerPass)) {
@@ -125,12 +173,12 @@ export class Pass {
     return last < since ? 0 : last + drainPaceMs(last - since) - this.#o.now();
   }
 
-  #nextDrainMs({ plan: { drain } }: { plan: Plan }): number | undefined {
+  #nextDrainMs({ plan: { drain } }: Made): number | undefined {
     return drain.length === 0 ? undefined : Math.max(0, Math.min(...drain.map(n => this.#drainDueMs(n))));
   }
 
   /** One event when a drain is first found to be blocked. */
-  #reportBlocked({ plan: { actions }, state }: { plan: Plan; state: PoolState }): void {
+  #reportBlocked({ plan: { actions }, state }: Made): void {
     for (const action of actions) {
       if (action.type !== 'report' || action.rollout?.phase !== 'Draining') continue;
       const before = state.members.find(m => m.node.name === action.node)?.nodeTarget?.rollout;
@@ -145,18 +193,28 @@ export class Pass {
   }
 
   /** Writes the status when there is something to say; returns how long a small change has to wait. */
-  async #report({ plan: { summary }, state }: { plan: Plan; state: PoolState }, found: TargetFound): Promise<number | undefined> {
+  async #report({ plan: { summary }, state }: Made, found: TargetFound): Promise<number | undefined> {
     const { name, requestedAt } = this.#pool;
     for (const [state, count] of Object.entries(summary.nodes)) metrics.poolNodes.set({ pool: name, state }, count);
     const now = this.#o.now();
     const handled = state.frozen || found.error !== undefined ? undefined : requestedAt;
-    const status = statusAfter(this.#pool, summary, { now, handled, error: found.error });
+    const error = found.error ?? this.#refusal(summary.outcome.message);
+    const status = statusAfter(this.#pool, summary, { now, handled, error });
     if (statusChange(this.#pool.status, status) === 'small') {
       const wait = (this.#memory.statusWrittenAt.get(name) ?? 0) + statusIntervalMs - now;
       if (wait > 0) return wait;
     }
     await this.#writeStatus(status);
     return undefined;
+  }
+
+  /** What of the refusals the status says, before how far the pool is all the same. */
+  #refusal(progress: string): TransientError | undefined {
+    const [first] = this.#refused;
+    if (!first) return undefined;
+    const [node, error] = first;
+    const others = this.#refused.size > 1 ? ` (and ${this.#refused.size - 1} more nodes)` : '';
+    return new TransientError(error.reason, `${node}: ${error.message}${others}; ${progress}`, { cause: error });
   }
 
   async #writeStatus(status: SystemPoolStatus): Promise<void> {

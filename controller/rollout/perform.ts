@@ -4,17 +4,31 @@ import { metrics } from '../telemetry/metrics.ts';
 import { type Acting, carryOut } from './act.ts';
 import type { Action } from './actions.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
+import type { ApiError } from '../kube/errors.ts';
 import type { SystemPoolView } from './projection.ts';
+import { isRefusal } from './refusal.ts';
 import type { Views } from './snapshot.ts';
 
-/** Carries out actions in their order, and none after one that failed. */
+/** Nodes that may refuse a write in one pass; more of them, and it is no matter of single nodes. */
+export const maxRefusals = 10;
+
+/** A write for one node that the API server does not let us make. */
+export interface Refusal {
+  node: string;
+  error: ApiError;
+}
+
+/**
+ * Carries out actions in their order, and none after one that failed: what follows was planned as if that had been done. A refusal is
+ * returned, for a plan that does without it; any other error is thrown, and may pass by itself.
+ */
 export async function actAll(
   o: PoolDependencies,
   memory: PoolMemory,
   { pool, views, context }: { pool: SystemPoolView | undefined; views: Views; context: ReconcileContext },
   actions: readonly Action[],
-): Promise<void> {
-  if (actions.length === 0) return;
+): Promise<Refusal | undefined> {
+  if (actions.length === 0) return undefined;
   const acting: Acting = {
     client: o.client,
     nodes: memory.nodes,
@@ -27,12 +41,19 @@ export async function actAll(
   };
   for (const action of actions) {
     context.signal.throwIfAborted();
-    await carryOut(acting, action);
+    try {
+      await carryOut(acting, action);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      context.log.warn({ node: action.node, reason: error.reason }, `rollout: ${action.type} was refused: ${error.message}`);
+      return { node: action.node, error };
+    }
     context.log.info({ node: action.node, ...logged(action) }, `rollout: ${action.type}`);
     if (action.type === 'uncordon' && action.proven && pool) {
       metrics.rolloutSeconds.observe({ pool: pool.name }, (o.now() - action.cordon.since) / 1000);
     }
   }
+  return undefined;
 }
 
 function logged(action: Action): object {

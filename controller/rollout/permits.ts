@@ -1,5 +1,5 @@
 /** Who may pull: gives the pool's target to nodes, as many at once as the registry has to bear. */
-import { act, count, type Draft, type Entry, inOrder, reachable } from './draft.ts';
+import { act, count, type Draft, type Entry, inOrder, isRefused, reachable } from './draft.ts';
 
 /**
  * Gives the target to nodes that have another or none. A node that runs the target already pulls nothing, and one that is pulling an
@@ -9,7 +9,9 @@ export function givePermits(draft: Draft): void {
   const { target, maxStaging } = draft.pool;
   if (!target) return;
   let free = maxStaging - count(draft, e => isPulling(e) && reachable(e));
-  const waiting = draft.entries.filter(e => needsTarget(e) && e.member.conflicts.length === 0 && reachable(e));
+  const waiting = draft.entries.filter(
+    e => needsTarget(e) && e.member.conflicts.length === 0 && reachable(e) && !isRefused(draft, e.member.node.name),
+  );
   for (const entry of inOrder(draft, waiting, rank)) {
     const costs = rank(entry) === 2 ? 1 : 0;
     if (costs > free) continue;

@@ -34,6 +34,8 @@ export interface PoolState {
   retry: boolean;
   members: readonly Member[];
   departed: readonly Departed[];
+  /** Nodes for which the API server has refused a write: they are left as they are, and count as what they are. */
+  refused: readonly string[];
   /** By node name, from this very pass. */
   drains: Readonly<Record<string, DrainReport>>;
 }

@@ -10,6 +10,7 @@ import { Pass } from './pass.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { projectSystemPool, type SystemPoolView } from './projection.ts';
 import { isRefusal, sayRefused } from './refusal.ts';
+import { Setbacks } from './setbacks.ts';
 import { Written } from './written.ts';
 
 /** The states of scantling_pool_nodes. */
@@ -24,6 +25,8 @@ export function createPoolReconciler(dependencies: PoolDependencies): { reconcil
     nodeTargets: new Written(stores.nodeTargets),
     statusWrittenAt: new Map(),
     drainedAt: new Map(),
+    refusals: new Setbacks(),
+    lookUps: new Setbacks(),
   };
   return { reconcile: (name, context) => reconcilePool(dependencies, memory, name, context) };
 }
@@ -37,6 +40,8 @@ async function reconcilePool(o: PoolDependencies, memory: PoolMemory, name: stri
   if (!pool) {
     for (const state of nodeCounts) metrics.poolNodes.remove({ pool: name, state });
     memory.statusWrittenAt.delete(name);
+    memory.refusals.keep(name, []);
+    memory.lookUps.keep(name, []);
     return retire(o, memory, name, context);
   }
   try {

@@ -13,7 +13,7 @@ export interface Views {
 }
 
 /** What the reconciler found out before it plans. */
-export type Found = Pick<PoolState, 'now' | 'drains' | 'retry'> & { target?: Target; frozen?: PoolState['frozen'] };
+export type Found = Pick<PoolState, 'now' | 'drains' | 'retry' | 'refused'> & { target?: Target; frozen?: PoolState['frozen'] };
 
 /** The state to plan from. */
 export function poolStateOf(pool: SystemPoolView, views: Views, found: Found): PoolState {
@@ -35,7 +35,7 @@ export function poolStateOf(pool: SystemPoolView, views: Views, found: Found): P
 }
 
 /** The state of a pool that is gone: only what it left behind. */
-export function goneState(name: string, views: Views, now: number): PoolState {
+export function goneState(name: string, views: Views, { now, refused }: Pick<Found, 'now' | 'refused'>): PoolState {
   return {
     pool: name,
     now,
@@ -48,6 +48,7 @@ export function goneState(name: string, views: Views, now: number): PoolState {
     retry: false,
     frozen: { reason: 'Deleting', message: 'the SystemPool is gone' },
     members: [],
+    refused,
     departed: departedOf(name, views, new Set()),
     drains: {},
   };

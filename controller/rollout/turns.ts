@@ -2,7 +2,7 @@
 import { approvalOf } from './actions.ts';
 import { newCordon } from './cordon.ts';
 import { digestOf } from './digest.ts';
-import { act, away, count, type Draft, type Entry, inOrder, proven, reachable, silent, unavailable } from './draft.ts';
+import { act, away, count, type Draft, type Entry, inOrder, isRefused, proven, reachable, silent, unavailable } from './draft.ts';
 import { cordonAgain } from './maintain.ts';
 import { compare } from './order.ts';
 
@@ -29,6 +29,7 @@ export function reviewDraining(draft: Draft, { max, stopped }: Slots): void {
     if (entry.state.kind !== 'Draining') continue;
     const helps = node.ready && node.cordon?.wasUnschedulable !== true;
     if (slots > max || (lost > max && helps)) {
+      if (isRefused(draft, node.name)) continue;
       giveUp(draft, entry);
       slots--;
       if (helps) lost--;
@@ -58,7 +59,7 @@ function since({ state }: Entry): number {
 export function take(draft: Draft, { max, stopped }: Slots): void {
   const { pool, now, target } = draft.pool;
   if (stopped || max === 0 || !target) return;
-  const ready = draft.entries.filter(e => mayBeTaken(e, now));
+  const ready = draft.entries.filter(e => mayBeTaken(e, now) && !isRefused(draft, e.member.node.name));
   if (ready.length === 0) return;
   let turns = Math.min(max - count(draft, away), canaryTurns(draft));
   let free = max - count(draft, unavailable);

@@ -1,4 +1,5 @@
 /** One simulated machine: what is really on it, and what the API says of it. */
+import type { Action } from '../../controller/rollout/actions.ts';
 import type { Target } from '../../controller/rollout/classify.ts';
 import type { HostView, NodeTargetView, NodeView } from '../../controller/rollout/projection.ts';
 
@@ -34,6 +35,8 @@ export interface Machine {
   down: boolean;
   /** A person lifted our cordon while the node was away; until the controller has put it back, anything may run there. */
   opened: boolean;
+  /** A write of this kind that the API server does not let the controller make for it. */
+  refuses?: Action['type'];
   /** When it was given the go-ahead for a boot that has not ended. */
   approvedAt?: number;
   /** A person cordoned it and has not lifted it. */

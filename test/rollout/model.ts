@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import type { Action } from '../../controller/rollout/actions.ts';
 import { maxUnavailableOf } from '../../controller/rollout/budget.ts';
 import type { Target } from '../../controller/rollout/classify.ts';
-import { plan } from '../../controller/rollout/plan.ts';
+import { type Plan, plan } from '../../controller/rollout/plan.ts';
 import { image, indexOf, type Machine, platformOf, timeouts } from './machine.ts';
 import { write } from './write.ts';
 import type { DrainReport, PoolState } from '../../controller/rollout/pool-state.ts';
@@ -90,7 +90,7 @@ export class Fleet {
   }
 
   /** What the controller reads from the API. */
-  state(drains: Record<string, DrainReport> = {}): PoolState {
+  state(drains: Record<string, DrainReport> = {}, refused: readonly string[] = []): PoolState {
     const present = this.machines.filter(m => !m.deleted);
     const members = this.deleting ? [] : present.filter(m => m.inPool);
     const others = this.machines.filter(m => !members.includes(m) && (m.nodeTarget ?? (!m.deleted && m.node.cordon)));
@@ -113,6 +113,7 @@ export class Fleet {
         ...(m.nodeTarget ? { nodeTarget: m.nodeTarget } : {}),
       })),
       drains,
+      refused,
     });
   }
 
@@ -121,28 +122,33 @@ export class Fleet {
    */
   pass(killAfter = Number.POSITIVE_INFINITY): number {
     let made = 0;
-    const carryOut = (actions: readonly Action[]): boolean => {
-      for (const action of actions) {
-        if (made === killAfter) return false;
+    const refused: string[] = [];
+    const carryOut = (drains: Record<string, DrainReport>): Plan | undefined => {
+      const planned = plan(this.state(drains, refused));
+      for (const action of planned.actions) {
+        if (made === killAfter) return undefined;
+        if (this.#find(action.node).refuses === action.type) {
+          refused.push(action.node);
+          return carryOut(drains);
+        }
         this.apply(action);
         made++;
       }
-      return true;
+      return planned;
     };
-    const first = plan(this.state());
-    if (!carryOut(first.actions)) return made;
+    const first = carryOut({});
+    if (!first) return made;
     const drains: Record<string, DrainReport> = {};
     for (const name of first.drain) drains[name] = this.evict(name);
-    const second = plan(this.state(drains));
-    if (!carryOut(second.actions)) return made;
-    this.checkStable(drains);
+    if (!carryOut(drains)) return made;
+    this.checkStable(drains, refused);
     if (!this.suspended) this.retry = false;
     return made;
   }
 
   /** Invariant 5, for the state after a whole pass. */
-  checkStable(drains: Record<string, DrainReport>): void {
-    const state = this.state(drains);
+  checkStable(drains: Record<string, DrainReport>, refused: readonly string[]): void {
+    const state = this.state(drains, refused);
     const again = plan(state);
     assert.deepEqual(again.actions, [], 'a plan after the plan asks for something new');
     const shuffled = plan({ ...state, members: state.members.toReversed(), departed: state.departed.toReversed() });
@@ -318,6 +324,7 @@ export class Fleet {
     this.bad.clear();
     for (const m of this.machines) {
       Object.assign(m, { blocked: false, agentDead: false, inPool: m.inPool });
+      delete m.refuses;
       if (m.personCordon) this.uncordonByPerson(m);
       if (!m.down && !m.node.ready) m.node = { ...m.node, ready: true, readySince: this.now };
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { Action } from '../../controller/rollout/actions.ts';
 import { plan } from '../../controller/rollout/plan.ts';
 import { image, type Machine, minute } from './machine.ts';
 import { Fleet } from './model.ts';
@@ -11,6 +12,8 @@ const turnReady: (ready: boolean) => Happening = ready => (fleet, machine) => {
   if (!machine.down) machine.node = { ...machine.node, ready, readySince: fleet.now };
 };
 const set: (change: Partial<Machine>) => Happening = change => (_, machine) => Object.assign(machine, change);
+
+const kindsOfWrites: readonly Action['type'][] = ['target', 'cordon', 'approve', 'uncordon', 'report', 'remove'];
 
 const happenings = {
   agent: (fleet, machine) => fleet.agent(machine),
@@ -30,6 +33,11 @@ const happenings = {
   unblock: set({ blocked: false }),
   delete: (_, machine, n) => (machine.deleted = n < 10),
   add: fleet => fleet.machines.length < 8 && fleet.addNode(),
+  refuse: (_, machine, n) => {
+    const kind = kindsOfWrites[n % kindsOfWrites.length];
+    if (kind) machine.refuses = kind;
+  },
+  allow: (_, machine) => delete machine.refuses,
   // By hand, or by the garbage collector when a pool is deleted in the foreground.
   targetDeleted: (fleet, machine) => fleet.deleteTarget(machine),
   replace: (fleet, machine) => fleet.replace(machine),
@@ -105,6 +113,7 @@ describe('plan, whatever happens', () => {
           fleet.pass(e.kill ?? undefined);
         }
         fleet.deleting = true;
+        for (const m of fleet.machines) delete m.refuses;
         for (let i = 0; i < 40; i++) {
           fleet.now += minute;
           if (i % 2) fleet.machines.forEach(m => fleet.boot(m));

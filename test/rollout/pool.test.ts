@@ -7,11 +7,18 @@ import { systempools } from '../../controller/api/system-pool.ts';
 import { isNotFound } from '../../controller/kube/errors.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
+import { metrics } from '../../controller/telemetry/metrics.ts';
 import { startRegistry } from '../cluster/registry.ts';
 import { Cluster, until } from './cluster.ts';
 import { image } from './machine.ts';
 
 const fieldManager = 'test';
+
+/** Passes of a controller that threw. */
+async function errorsOf(controller: string): Promise<number> {
+  const { values } = await metrics.reconcileErrors.get();
+  return values.find(v => v.labels.controller === controller)?.value ?? 0;
+}
 
 describe('SystemPool on a real API server', () => {
   let cluster: Cluster;
@@ -303,6 +310,33 @@ describe('SystemPool on a real API server', () => {
       assert.equal(status.lastHandledReconcileAt, 'again');
       assert.equal((await cluster.ready('tagged')).reason, 'Updated');
     });
+    // Asked for again while the registry is away: what is under way goes on, and is not the registry's to hold up.
+    await cluster.admin.mergePatch(systempools, 'tagged', { spec: { rollout: { canary: 0 } } }, { fieldManager });
+    await cluster.createPod('bare', 'tagged-0', { bare: true });
+    const third = await push('third');
+    const renew = { metadata: { annotations: { [requestedAt]: 'and again' } } };
+    await cluster.admin.mergePatch(systempools, 'tagged', renew, { fieldManager });
+    await until(async () => assert.ok((await cluster.node('tagged-0')).metadata.annotations?.[cordonAnnotation]));
+    const heal = server.requests.fail(() => true, { status: 503 });
+    const passes = await errorsOf('pool');
+    await cluster.admin.mergePatch(
+      systempools,
+      'tagged',
+      { metadata: { annotations: { [requestedAt]: 'once more' } } },
+      { fieldManager },
+    );
+    await until(async () => assert.equal((await cluster.ready('tagged')).reason, 'RegistryUnavailable'));
+    await cluster.admin.delete(pods, 'bare', { namespace: 'default' });
+    await until(async () =>
+      assert.equal(
+        (await cluster.target('tagged-0')).status?.host?.booted?.digest,
+        (await cluster.target('tagged-0')).spec.digests[1],
+      ),
+    );
+    assert.equal((await cluster.target('tagged-0')).spec.image, `${server.host}/os@${third}`);
+    assert.equal(await errorsOf('pool'), passes, 'no pass was given up, and none waited for its backoff');
+    heal();
+    await until(async () => assert.equal((await cluster.pool('tagged')).status?.lastHandledReconcileAt, 'once more'));
     await cluster.admin.mergePatch(
       systempools,
       'tagged',
@@ -311,7 +345,7 @@ describe('SystemPool on a real API server', () => {
     );
     await until(async () => assert.equal((await cluster.ready('tagged')).reason, 'ImageNotFound'));
     assert.match((await cluster.ready('tagged')).message, /none:1 not found; push it/);
-    assert.equal((await cluster.pool('tagged')).status?.target?.image, `${server.host}/os@${second}`);
+    assert.equal((await cluster.pool('tagged')).status?.target?.image, `${server.host}/os@${third}`);
   });
 
   it('says what the API server does not let it write, and goes on when it does', async () => {
@@ -322,6 +356,34 @@ describe('SystemPool on a real API server', () => {
     assert.notEqual((await cluster.ready('barred')).message, '');
     fault.remove();
     await cluster.updated('barred', await cluster.publish('barred', 1));
+  });
+
+  it('goes on with the other nodes while a write for one of them is refused', async () => {
+    await fleet('partly', 3, { rollout: { maxUnavailable: 2, canary: 0 } });
+    await cluster.startController();
+    await cluster.updated('partly', await cluster.publish('partly', 1));
+    cluster.mostAway = 0;
+    const fault = cluster.proxy.fail({ verb: 'patch', resource: 'nodes', name: 'partly-1' }, { status: 403 });
+    const target = await cluster.publish('partly', 2);
+    await until(async () => {
+      for (const name of ['partly-0', 'partly-2']) {
+        assert.equal((await cluster.target(name)).status?.host?.booted?.digest, target.digests[1]);
+        assert.equal((await cluster.node(name)).spec?.unschedulable, undefined);
+      }
+      const { reason, message } = await cluster.ready('partly');
+      assert.equal(reason, 'Forbidden');
+      assert.match(message, /^partly-1: .*; 2 of 3 nodes run/);
+    });
+    assert.equal((await cluster.target('partly-1')).spec.state, 'Staged');
+    fault.remove();
+    await cluster.updated('partly', target);
+    assert.ok(cluster.mostAway <= 2, `${cluster.mostAway} nodes were away at once`);
+    await cluster.stopController();
+    const refusals = (await cluster.admin.list(events)).items.filter(e => e.regarding.name === 'partly' && e.type === 'Warning');
+    assert.deepEqual(
+      refusals.map(e => e.reason),
+      ['Forbidden'],
+    );
   });
 
   it('starts nothing while suspended, and echoes requestedAt otherwise', async () => {
