@@ -167,7 +167,14 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
     client,
     registry,
     stores: buildStores,
-    process: createProcessBuilder({ registry, directory, insecureHosts, log, env: process.env }),
+    process: createProcessBuilder({
+      registry,
+      directory,
+      configuration: () => registries.current(),
+      insecureHosts,
+      log,
+      env: process.env,
+    }),
     builders: builderNames(config.builders),
     job: () => ({
       namespace,

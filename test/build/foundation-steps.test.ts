@@ -55,6 +55,10 @@ describe('the steps of a foundation', { skip: withoutBuildah() }, () => {
     return builder.build(task, plainAccess(o.access));
   }
 
+  /** A base with a bootc whose lint prints this. */
+  const lintedBase = (output: string, exitCode: number): Promise<PushedBase> =>
+    pushBase(registry, `${server.host}/base/bootc`, { layers: [shellLayer(), bootcLayer(output, exitCode)], architecture });
+
   /** Path to content of the files in the layer of the steps. */
   async function added(digest: string): Promise<Map<string, string>> {
     const { json } = await registry.manifest(`${repository()}@${digest}`);
@@ -159,8 +163,6 @@ describe('the steps of a foundation', { skip: withoutBuildah() }, () => {
   });
 
   describe('bootc container lint', () => {
-    const lintedBase = (output: string, exitCode: number): Promise<PushedBase> =>
-      pushBase(registry, `${server.host}/base/bootc`, { layers: [shellLayer(), bootcLayer(output, exitCode)], architecture });
     const warning =
       'Lint warning: var-log: Found non-empty logfile: /var/log/dnf.log\n' +
       'Lint warning: var-tmpfiles: Found content in /var missing systemd tmpfiles.d entries:\n  d /var/lib/app 0755 root root - -\n' +
