@@ -2,17 +2,12 @@
 import { StallingError } from '../api/errors.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import { NotFoundError } from '../registry/errors.ts';
+import type { Registry } from '../registry/registry.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { contextLinkArtifactType } from './context-link.ts';
 import type { Pushed } from './retention.ts';
 
-/** What is asked of a registry. */
-export interface ManifestStore {
-  /**
-   * Deletes a manifest by digest. Throws NotFoundError, StallingError `DeletionUnsupported` when the registry deletes nothing, and what
-   * every method of Registry throws.
-   */
-  deleteManifest(repository: string, digest: string, auth?: DockerConfig): Promise<void>;
-}
+export type ManifestStore = Pick<Registry, 'deleteManifest' | 'referrers'>;
 
 export interface Pruned {
   /** How many manifests were there and are deleted. */
@@ -22,7 +17,7 @@ export interface Pruned {
 }
 
 /**
- * Deletes manifests by digest. One that is gone already is fine, and a registry that does not delete is asked no more; every other error
+ * Deletes manifests by digest, and with an image the links from it to its context, but nothing that others attached to it. One that is gone already is fine, and a registry that does not delete is asked no more; every other error
  * passes, and then some of them may be deleted.
  */
 export async function prune(
@@ -31,13 +26,22 @@ export async function prune(
   auth: DockerConfig | undefined,
 ): Promise<Pruned> {
   let deleted = 0;
-  for (const { repository, digest } of manifests) {
+  const remove = async (repository: string, digest: string): Promise<void> => {
     try {
       await registry.deleteManifest(repository, digest, auth);
       deleted++;
       metrics.manifestsPruned.inc({});
     } catch (error) {
-      if (error instanceof NotFoundError) continue;
+      if (!(error instanceof NotFoundError)) throw error;
+    }
+  };
+  for (const { what, repository, digest } of manifests) {
+    try {
+      const links =
+        what === 'image' ? await registry.referrers(repository, digest, auth, { artifactType: contextLinkArtifactType }) : [];
+      for (const link of links) await remove(repository, link.digest);
+      await remove(repository, digest);
+    } catch (error) {
       if (error instanceof StallingError && error.reason === 'DeletionUnsupported')
         return { deleted, unsupported: error.message };
       throw error;

@@ -8,6 +8,7 @@ import { nodetargets, type NodeTargetStatusHost } from '../../controller/api/nod
 import type { Resource } from '../../controller/api/resource.ts';
 import { systemdefinitions, type SystemDefinitionStatus } from '../../controller/api/system-definition.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
+import { contextLinkArtifactType, linkContext } from '../../controller/build/context-link.ts';
 import { pushContext } from '../../controller/build/context.ts';
 import { createRetentionReconciler } from '../../controller/build/retention-reconciler.ts';
 import * as views from '../../controller/build/retention-projection.ts';
@@ -209,6 +210,8 @@ export class RetentionCluster {
       },
       auth,
     );
+    const { bytes: indexBytes } = await this.registry.manifest(`${repository}@${index}`, auth);
+    await linkContext(this.registry, repository, { index: { digest: index, size: indexBytes.length }, context }, auth);
     await this.admin.create(imagebuilds, {
       apiVersion,
       kind: 'ImageBuild',
@@ -272,6 +275,7 @@ export class RetentionCluster {
         if (!(error instanceof NotFoundError)) throw error;
       }
     }
-    return present.join(' ');
+    const links = await this.registry.referrers(repository, index, auth, { artifactType: contextLinkArtifactType });
+    return [...present, ...links.map(() => 'link')].join(' ');
   }
 }

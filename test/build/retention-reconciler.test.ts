@@ -55,13 +55,13 @@ describe('retention on a real API server and real registries', () => {
       { build: 'edge-4', phase: 'Succeeded', digest: fourth.index, kept: 'newest good' },
       { build: 'edge-1', phase: 'Succeeded', digest: first.index, kept: 'booted by node-3' },
     ]);
-    assert.equal(await cluster.has(first), 'index platform context');
+    assert.equal(await cluster.has(first), 'index platform context link');
     assert.equal(await cluster.has(second), '');
     assert.equal(await cluster.has(third), 'context', 'another build has the same context');
-    assert.equal(await cluster.has(fourth), 'index platform context');
+    assert.equal(await cluster.has(fourth), 'index platform context link');
     assert.deepEqual(
       cluster.events.map(e => [e.type, e.reason, e.note]),
-      [['Normal', 'BuildsPruned', 'deleted ImageBuild edge-2, edge-3, and 5 manifests in the registry']],
+      [['Normal', 'BuildsPruned', 'deleted ImageBuild edge-2, edge-3, and 7 manifests in the registry']],
     );
 
     // The node moves on, and so does what was kept for it.
@@ -83,7 +83,7 @@ describe('retention on a real API server and real registries', () => {
     wake('lagging');
     await says('lagging', 'lagging-3', /newest good/);
     await says('lagging', first.name, /booted by late/);
-    assert.equal(await cluster.has(first), 'index platform context');
+    assert.equal(await cluster.has(first), 'index platform context link');
     cluster.proxy.resumeWatches();
   });
 
@@ -113,7 +113,7 @@ describe('retention on a real API server and real registries', () => {
     await cluster.startController();
     await gone(first.name);
     heal();
-    assert.equal(await cluster.has(first), 'index platform context');
+    assert.equal(await cluster.has(first), 'index platform context link');
     await until('it says so', () => cluster.events.some(e => e.reason === 'DeletionUnsupported'));
     assert.deepEqual(cluster.events.map(e => e.reason).toSorted(), ['BuildsPruned', 'DeletionUnsupported']);
   });
@@ -126,7 +126,7 @@ describe('retention on a real API server and real registries', () => {
     await cluster.startController();
     await gone(first.name);
     await gone(second.name);
-    assert.equal(await cluster.has(first), 'index platform context');
+    assert.equal(await cluster.has(first), 'index platform context link');
     await cluster.define('plain', { prune: 'Images' });
     const fourth = await cluster.build('plain', 4, { completionTime: '2020-01-01T00:00:00Z' });
     await gone(fourth.name);
@@ -145,7 +145,7 @@ describe('retention on a real API server and real registries', () => {
     await cluster.build('secretive', 2, { repository, auth });
     const wake = await cluster.startController();
     await says('secretive', first.name, /Secret scantling-system\/push not found/);
-    assert.equal(await cluster.has(first, auth), 'index platform context');
+    assert.equal(await cluster.has(first, auth), 'index platform context link');
     await cluster.admin.create(secrets, {
       apiVersion: 'v1',
       kind: 'Secret',
