@@ -35,7 +35,8 @@ export function checkContainerfile({ file, args, secrets, context }: CheckInput)
   const review = emptyReview(file.problems);
   const read = new Set<string>();
   const problem = (line: number, message: string): void => void review.problems.push({ line, message });
-  const { heading, body } = parts(file.instructions);
+  // Copies, in which the stages note what FROM names.
+  const { heading, body } = parts(file.instructions.map(instruction => ({ ...instruction })));
   const tooMany = file.instructions[maxInstructions];
   if (tooMany) problem(tooMany.line, `there are more than ${maxInstructions} instructions`);
   if (file.instructions.length === 0) problem(1, 'there is no instruction');

@@ -12,7 +12,7 @@ export function checkRunFlags({ line, flags }: Instruction, scope: Scope): void 
     if (unreadable !== undefined) problem(`RUN ${quoteWord(flag)}: ${unreadable}`);
     else if (value === undefined)
       problem(`RUN ${quoteWord(flag)}: ${unknown.join(', ')} has no value that is known before the build`);
-    else if (value.startsWith('--mount=')) checkMount(value.slice('--mount='.length));
+    else if (value.startsWith('--mount=')) checkMount(value.slice('--mount='.length), flag);
     else if (value.startsWith('--network=')) checkNetwork(value.slice('--network='.length));
     else if (value.startsWith('--security=')) problem('RUN --security: a build has no privileges to give');
     else problem(`RUN takes no ${quoteWord(value)}; only --mount= and --network=`);
@@ -23,11 +23,12 @@ export function checkRunFlags({ line, flags }: Instruction, scope: Scope): void 
     else if (network !== 'none' && network !== 'default') problem(`RUN --network=${network}: there is only "none" and "default"`);
   }
 
-  function checkMount(mount: string): void {
-    const options = new Map(mount.split(',').map(option => split(option)));
+  function checkMount(mount: string, written: string): void {
+    const options = optionsOf(mount);
     const type = options.get('type') ?? 'bind';
     const what = `RUN --mount=type=${type}`;
-    const from = options.get('from');
+    // As it is written, for a variable is refused.
+    const from = optionsOf(written.replace(/^--mount=/, '')).get('from');
     if (type === 'ssh') problem(`${what}: a build has no SSH agent; give it a key by type=secret`);
     else if (!types.has(type)) problem(`${what}: there is only ${[...types].join(', ')}`);
     else if (type === 'secret') checkSecret(options.get('id'));
@@ -40,6 +41,10 @@ export function checkRunFlags({ line, flags }: Instruction, scope: Scope): void 
     else if (!scope.secrets.has(id)) problem(`RUN --mount=type=secret: ${quoteWord(id)} is not in spec.build.secrets`);
     else scope.review.usedSecrets.add(id);
   }
+}
+
+function optionsOf(mount: string): ReadonlyMap<string, string> {
+  return new Map(mount.split(',').map(split));
 }
 
 function split(option: string): [string, string] {

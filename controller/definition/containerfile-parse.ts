@@ -17,6 +17,8 @@ export interface Instruction {
   /** The elements of the JSON form. */
   json?: string[];
   documents: HereDocument[];
+  /** Of FROM, what it names once variables are replaced; set by the check. */
+  image?: string;
   /** Its lines without comments, and without what continues them. */
   lines: string[];
 }

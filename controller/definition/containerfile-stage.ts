@@ -109,14 +109,17 @@ export class Stages {
     this.current.environment.add(name);
   }
 
-  /** FROM. */
+  /** FROM. Notes in the instruction what it names. */
   open(instruction: Instruction): void {
     const { line, flags, rest } = instruction;
     const problem = (message: string): void => void this.#review.problems.push({ line, message });
     const [image = '', as, name, ...more] = spacedWords(rest);
     if (image === '' || more.length > 0 || (as !== undefined && (as.toUpperCase() !== 'AS' || !name)))
       problem('FROM takes an image or a stage, and AS with a name');
-    const parent = this.#origin(image, line, problem);
+    const origin = this.#origin(image, problem);
+    const parent = origin === undefined ? undefined : this.byName(origin);
+    if (origin !== undefined) instruction.image = origin;
+    if (origin !== undefined && origin !== 'scratch' && !parent) this.#fromImage(origin, line);
     for (const flag of flags) {
       if (!/^--platform=./.test(flag)) problem(`FROM takes no ${quoteWord(flag)}; only --platform=`);
       else if (parent) problem('--platform is for images; a stage has the platform of what it starts from');
@@ -125,7 +128,8 @@ export class Stages {
     this.all.push(stage(name, line, parent));
   }
 
-  #origin(word: string, line: number, problem: (message: string) => void): Stage | undefined {
+  /** What FROM names: a stage, an image or scratch. */
+  #origin(word: string, problem: (message: string) => void): string | undefined {
     const { value, problem: unreadable, unknown } = expand(word, name => this.heading.get(name));
     if (unreadable !== undefined) problem(`FROM ${quoteWord(word)}: ${unreadable}`);
     else if (value === undefined) {
@@ -133,12 +137,8 @@ export class Stages {
         ? `write FROM ${baseStage}`
         : 'declare it with ARG before the first FROM, and give it a value there or in spec.build.args';
       problem(`FROM ${quoteWord(word)}: ${unknown.join(', ')} has no value that is known before the build; ${advice}`);
-    } else if (value !== 'scratch' && value !== '') {
-      const found = this.byName(value);
-      if (found) return found;
-      this.#fromImage(value, line);
     }
-    return undefined;
+    return value === '' ? undefined : value;
   }
 
   #fromImage(image: string, line: number): void {

@@ -4,6 +4,7 @@
  */
 import { type Containerfile, type Finding, type Instruction, maxLineBytes } from './containerfile-parse.ts';
 import { baseArgument, baseStage } from './containerfile-stage.ts';
+import { spacedWords } from './containerfile-words.ts';
 import { execForm } from './here-document.ts';
 
 export interface FoundationText {
@@ -37,20 +38,21 @@ export function writeInstructions(instructions: readonly Instruction[], escape: 
     .join('');
 }
 
-function writeInstruction({ keyword, flags, rest, json, documents, lines }: Instruction, escape: string): string {
+function writeInstruction({ keyword, flags, rest, json, documents, lines, image }: Instruction, escape: string): string {
+  // Builders pull the images that they find here before they build.
+  if (image !== undefined) return `FROM ${writeFlags(flags)}${[image, ...spacedWords(rest).slice(1)].join(' ')}\n`;
   // Outside of here-documents `<<` is for the shell alone: as an element of the exec form no version of buildah looks into it.
   if (keyword === 'RUN' && !json && rest.includes('<<')) return writeRun(flags, execForm(rest, documents), escape);
   return `${lines.join(`${escape}\n`)}\n`;
 }
 
 function writeRun(flags: readonly string[], args: readonly string[], escape: string): string {
-  const words = flags.map(flag => `${writeFlag(flag)} `).join('');
-  return `RUN ${words}${brokenJson(args, escape)}\n`;
+  return `RUN ${writeFlags(flags)}${brokenJson(args, escape)}\n`;
 }
 
-/** The quotes that a flag had are gone. */
-function writeFlag(flag: string): string {
-  return flag.replaceAll(/[\\"'\s]/g, '\\$&');
+/** The quotes that flags had are gone. */
+function writeFlags(flags: readonly string[]): string {
+  return flags.map(flag => `${flag.replaceAll(/[\\"'\s]/g, '\\$&')} `).join('');
 }
 
 /** Breaks the text after line ends in it, which nobody can read otherwise; not where a new line would begin like a comment or a space. */

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { BuildContext } from '../../controller/definition/build-context.ts';
 import { type CheckedContainerfile, checkContainerfile } from '../../controller/definition/containerfile-check.ts';
 import { parseContainerfile } from '../../controller/definition/containerfile-parse.ts';
+import { writeInstructions } from '../../controller/definition/containerfile-text.ts';
 import { collectProblems } from '../../controller/definition/problems.ts';
 import { inputsOf } from './definition-fixture.ts';
 
@@ -173,6 +174,8 @@ const refused: Record<string, [text: string, ...problems: string[]]> = {
       'RUN --mount=type=cache,from=go:1,target=/t a',
       'RUN --mount=source=lib,target=/t a',
       'RUN --mount=type=$KIND a',
+      'ARG STAGE=base',
+      'RUN --mount=from=$STAGE,target=/t a',
     ].join('\n'),
     '1: RUN --mount=type=secret: "other" is not in spec.build.secrets',
     '2: RUN --mount=type=secret: name the secret by id=',
@@ -182,6 +185,7 @@ const refused: Record<string, [text: string, ...problems: string[]]> = {
     `6: RUN --mount=type=cache from: "go:1" is neither a stage above nor a full image name; ${advice}`,
     '7: RUN --mount=type=bind: "lib" is not in the build context, "systems/worker/context"',
     '8: RUN "--mount=type=$KIND": KIND has no value that is known before the build',
+    '10: RUN --mount=type=bind from: name the stage or image itself; not every buildah knows variables here',
   ],
 };
 for (const [name, [text, ...problems]] of Object.entries(refused)) {
@@ -255,6 +259,16 @@ test('only what is read is an input: files of the context, arguments, secrets, a
   assert.deepEqual([...checked.usedArgs].toSorted(), ['IMAGE', 'USED']);
   assert.deepEqual([...checked.usedSecrets], ['token']);
   assert.deepEqual([...checked.images], [pinned]);
+});
+
+test('FROM is written with what it names, for builders that pull it before', () => {
+  const text = `ARG GO=${pinned}\nARG B=base\nFROM --platform=$BUILDPLATFORM "$GO" as build\nFROM ${'${B}'}`;
+  const { heading, body, problems } = check(text);
+  assert.deepEqual(problems, []);
+  assert.equal(
+    writeInstructions([...heading, ...body], '\\', problems),
+    `ARG GO=${pinned}\nARG B=base\nFROM --platform=$BUILDPLATFORM ${pinned} as build\nFROM base\n`,
+  );
 });
 
 test('what the host ignores is a warning, in the stages that make the image', () => {
