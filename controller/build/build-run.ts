@@ -11,13 +11,14 @@ import type { BuildInputs } from './build-inputs.ts';
 import type { BuildJobs, ObservedJob } from './build-jobs.ts';
 import { pullPlan } from './context.ts';
 import type { Plan } from './context.ts';
-import { Foundations, waitedFor } from './foundations.ts';
+import { Foundations } from './foundations.ts';
 import type { FoundationServices } from './foundations.ts';
 import { isFinished, jobOutcome, unknownStep } from './job-outcome.ts';
 import type { JobOutcome, JobPlace } from './job-outcome.ts';
 import { builderVersion, imageTag } from './name.ts';
 import { publishImage } from './publish.ts';
 import type { BuildEvent, Findings } from './status.ts';
+import { waitedFor } from './waited-for.ts';
 
 type Running = Extract<JobOutcome, { kind: 'Running' }>;
 

@@ -11,10 +11,11 @@ import type { BuildJobs, ObservedJob } from './build-jobs.ts';
 import type { Plan } from './context.ts';
 import { foundationKey, foundationTagOf } from './foundation-key.ts';
 import { findFoundation, readFoundation } from './foundation-lookup.ts';
-import type { Foundation } from './foundation-lookup.ts';
+import type { Foundation, FoundationQuery } from './foundation-lookup.ts';
 import type { FoundationBuilder, FoundationTask } from './foundation-task.ts';
 import { jobName } from './job-name.ts';
 import { interruptionDelayMs, jobOutcome } from './job-outcome.ts';
+import { waitedFor } from './waited-for.ts';
 import type { JobOutcome } from './job-outcome.ts';
 import { foundationStep } from './next-step.ts';
 import type { FoundationStep } from './next-step.ts';
@@ -111,41 +112,47 @@ export class Foundations {
     this.#o.claims.set(key, name);
   }
 
-  async #look({ build, auth, observed }: FoundationWork, wanted: Wanted): Promise<void> {
-    const { registry, known } = this.#o;
-    const { repository } = build.spec.output;
-    const { platform, key } = wanted;
-    const query = { key, base: platform, repository, auth };
-    const name = jobName(build.metadata.name, platform.platform, (build.status?.attempts ?? 0) + 1);
-    const mine = observed.find(({ job }) => job.metadata.name === name);
-    const outcome = mine && jobOutcome(mine.job, mine.pods, waitedFor(build));
-    if (outcome?.kind === 'Built') {
-      const found = await readFoundation(registry, query, `${repository}@${outcome.digest}`);
-      if (found) wanted.found = { ...found, warnings: found.warnings.length > 0 ? found.warnings : outcome.warnings };
-      else {
-        const { kind: _kind, digest, warnings: _warnings, ...place } = outcome;
-        const message = `the Job says that it pushed ${repository}@${digest}, which is not there`;
-        wanted.outcome = {
-          ...place,
-          kind: 'Interrupted',
-          reason: 'FoundationNotFound',
-          message,
-          at: this.#o.now(),
-          interruptions: 0,
-        };
-      }
-      return;
-    }
+  async #look(work: FoundationWork, wanted: Wanted): Promise<void> {
+    const outcome = this.#outcomeOf(work, wanted);
+    if (outcome?.kind === 'Built') return this.#take(work, wanted, outcome);
     if (outcome) wanted.outcome = outcome;
     // One that runs is about to push; one that failed has not.
-    if (outcome?.kind === 'Running' || outcome?.kind === 'Failed') return;
-    const own = build.status?.foundations?.filter(f => f.key === key).map(f => f.reference) ?? [];
+    if (outcome?.kind !== 'Running' && outcome?.kind !== 'Failed') await this.#find(work, wanted);
+  }
+
+  #outcomeOf({ build, observed }: FoundationWork, { platform }: Wanted): JobOutcome | undefined {
+    const name = jobName(build.metadata.name, platform.platform, (build.status?.attempts ?? 0) + 1);
+    const mine = observed.find(({ job }) => job.metadata.name === name);
+    return mine && jobOutcome(mine.job, mine.pods, waitedFor(build));
+  }
+
+  /** The digest is all that is believed of what a Job says. */
+  async #take(work: FoundationWork, wanted: Wanted, built: Extract<JobOutcome, { kind: 'Built' }>): Promise<void> {
+    const { kind: _kind, digest, warnings, ...place } = built;
+    const reference = `${work.build.spec.output.repository}@${digest}`;
+    const found = await readFoundation(this.#o.registry, queryOf(work, wanted), reference);
+    if (found) {
+      wanted.found = { ...found, warnings: found.warnings.length > 0 ? found.warnings : warnings };
+      return;
+    }
+    const message = `the Job says that it pushed ${reference}, which is not there`;
+    const at = this.#o.now() - interruptionDelayMs(0);
+    wanted.outcome = { ...place, kind: 'Interrupted', reason: 'FoundationNotFound', message, at, interruptions: 0 };
+  }
+
+  async #find(work: FoundationWork, wanted: Wanted): Promise<void> {
+    const { registry, known, builders, jobs } = this.#o;
+    const { build } = work;
+    const { key } = wanted;
+    const query = queryOf(work, wanted);
+    const own = (build.status?.foundations ?? []).filter(f => f.key === key).map(f => f.reference);
     const found = await findFoundation(registry, query, [...own, ...known(key)]);
-    const mayHaveJobs = !found && this.#o.builders.includes('Job');
-    const other = mayHaveJobs ? await this.#o.jobs.otherBuilder(key, build.metadata.uid ?? '') : undefined;
-    if (other !== undefined) wanted.other = other;
+    if (found) wanted.found = found;
+    if (found || !builders.includes('Job')) return;
+    const other = await jobs.otherBuilder(key, build.metadata.uid ?? '');
     // Between the two looks another's Job may have come to its end, and what it pushed is not to be built again.
-    const late = found ?? (mayHaveJobs && other === undefined ? await findFoundation(registry, query, []) : undefined);
+    const late = other === undefined ? await findFoundation(registry, query, []) : undefined;
+    if (other !== undefined) wanted.other = other;
     if (late) wanted.found = late;
   }
 
@@ -177,14 +184,14 @@ export class Foundations {
     return builder;
   }
 
-  async #process({ build, base, auth, signal }: FoundationWork, wanted: Wanted): Promise<void> {
+  async #process(work: FoundationWork, wanted: Wanted): Promise<void> {
+    const { build, base, signal } = work;
     const { registry, process, inputs } = this.#o;
     const { repository } = build.spec.output;
     const access = await inputs.access(build.spec, signal);
     const { digest, warnings } = await process.build(taskOf(build, base, wanted), access);
     signal.throwIfAborted();
-    const query = { key: wanted.key, base: wanted.platform, repository, auth };
-    const found = await readFoundation(registry, query, `${repository}@${digest}`);
+    const found = await readFoundation(registry, queryOf(work, wanted), `${repository}@${digest}`);
     if (!found)
       throw new TransientError('FoundationNotFound', `the foundation ${repository}@${digest} was pushed and is not there`);
     wanted.found = { ...found, warnings: found.warnings.length > 0 ? found.warnings : warnings };
@@ -261,20 +268,16 @@ export class Foundations {
   }
 }
 
-/** What the build last said its pod waits for. */
-export function waitedFor(build: ImageBuild): { reason: string; message: string } | undefined {
-  const ready = build.status?.conditions?.find(c => c.type === 'Ready');
-  return build.status?.phase === 'Building' && ready && ready.reason !== 'Building'
-    ? { reason: ready.reason, message: ready.message }
-    : undefined;
-}
-
 function foundationBuilding(other: string): WaitingError {
   return new WaitingError(
     'FoundationBuilding',
     `its foundation is being built for ${other}, and is used when it is there`,
     otherBuildMs,
   );
+}
+
+function queryOf({ build, auth }: FoundationWork, { key, platform }: Wanted): FoundationQuery {
+  return { key, base: platform, repository: build.spec.output.repository, auth };
 }
 
 function taskOf(build: ImageBuild, base: Base, { platform, key }: Wanted): FoundationTask {

@@ -141,7 +141,6 @@ export function jobManifest(request: JobRequest, settings: JobSettings): Job {
 function argumentsOf({ build, platform, key, base }: JobRequest, settings: JobSettings, files: readonly Mounted[]): string[] {
   const { context, execution, output } = build.spec;
   const { proxy } = execution;
-  const value = (flag: string, text: string | undefined): string[] => (text ? [`--${flag}=${text}`] : []);
   return [
     'build',
     `--context=${output.repository}@${context}`,
@@ -153,13 +152,17 @@ function argumentsOf({ build, platform, key, base }: JobRequest, settings: JobSe
     `--lint=${execution.lint}`,
     `--timeout=${execution.timeout}`,
     ...files.flatMap(({ flags }) => flags),
-    ...value('insecure-registries', settings.insecureHosts.join(',')),
-    ...value('proxy-http', proxy?.http),
-    ...value('proxy-https', proxy?.https),
-    ...value('no-proxy', proxy?.noProxy),
+    ...flagOf('insecure-registries', settings.insecureHosts.join(',')),
+    ...flagOf('proxy-http', proxy?.http),
+    ...flagOf('proxy-https', proxy?.https),
+    ...flagOf('no-proxy', proxy?.noProxy),
     `--directory=${at.storage}`,
     `--result=${at.result}`,
   ];
+}
+
+function flagOf(flag: string, text: string | undefined): string[] {
+  return text ? [`--${flag}=${text}`] : [];
 }
 
 /** A volume, where it is seen, and the flags that tell of it. */
@@ -170,20 +173,22 @@ interface Mounted {
   flags: string[];
 }
 
-/** Never by subPath: a Secret that is rotated during the build is seen at the push. */
 function credentialFiles({ execution, output }: ImageBuildSpec): Mounted[] {
-  const of = (name: 'push' | 'pull', secret: string | undefined): Mounted[] =>
-    secret === undefined
-      ? []
-      : [
-          {
-            name: `${name}-credentials`,
-            mountPath: at[name],
-            source: { secret: { secretName: secret, items: [{ key: '.dockerconfigjson', path: 'config.json' }] } },
-            flags: [`--auth-file=${at[name]}/config.json`],
-          },
-        ];
-  return [...of('pull', execution.pullSecretRef?.name ?? output.pushSecretRef?.name), ...of('push', output.pushSecretRef?.name)];
+  const push = output.pushSecretRef?.name;
+  return [...credentialsOf('pull', execution.pullSecretRef?.name ?? push), ...credentialsOf('push', push)];
+}
+
+/** Never by subPath: a Secret that is rotated during the build is seen at the push. */
+function credentialsOf(use: 'push' | 'pull', secret: string | undefined): Mounted[] {
+  if (secret === undefined) return [];
+  return [
+    {
+      name: `${use}-credentials`,
+      mountPath: at[use],
+      source: { secret: { secretName: secret, items: [{ key: '.dockerconfigjson', path: 'config.json' }] } },
+      flags: [`--auth-file=${at[use]}/config.json`],
+    },
+  ];
 }
 
 /** One directory of all, with a file for each id. */

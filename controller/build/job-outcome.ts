@@ -39,41 +39,68 @@ export const unknownStep = 'Containerfile';
  */
 export function jobOutcome(job: Job, pods: readonly Pod[], waitedFor: Trouble | undefined): JobOutcome {
   const pod = newest(pods);
-  const place: JobPlace = {
-    platform: job.metadata.annotations?.[platformAnnotation] ?? '',
-    job: job.metadata.name,
-    ...(pod ? { pod: pod.metadata.name } : {}),
+  const seen: Seen = {
+    job,
+    pod,
+    terminated: pod?.status?.containerStatuses?.[0]?.state?.terminated,
+    place: {
+      platform: job.metadata.annotations?.[platformAnnotation] ?? '',
+      job: job.metadata.name,
+      ...(pod ? { pod: pod.metadata.name } : {}),
+    },
   };
-  const terminated = pod?.status?.containerStatuses?.[0]?.state?.terminated;
   // What the worker says goes before what Kubernetes makes of it; it is there even when the pod was told to go a moment later.
+  return saidOutcome(seen) ?? troubleOutcome(seen) ?? lateOutcome(seen, waitedFor) ?? endOutcome(seen);
+}
+
+/** A Job with its newest pod, and how the container in it ended. */
+interface Seen {
+  job: Job;
+  pod: Pod | undefined;
+  terminated: Terminated | undefined;
+  place: JobPlace;
+}
+
+function saidOutcome(seen: Seen): JobOutcome | undefined {
+  const { terminated, place } = seen;
   const said = terminated?.message === undefined ? undefined : parseTermination(terminated.message);
-  if (said && 'result' in said) return { ...place, kind: 'Built', ...said.result };
-  const trouble = pod && podTrouble(pod);
-  const at = endOf(job) ?? epochOf(terminated?.finishedAt) ?? epochOf(pod?.metadata.deletionTimestamp) ?? 0;
-  if (said) {
-    const error = errorOf(said.failure, place.platform);
-    if (error instanceof TransientError) return interrupted(place, job, { reason: error.reason, message: error.message }, at);
-    return { ...place, kind: 'Failed', error };
-  }
-  if (trouble && !trouble.waits) {
-    return trouble.fault === 'build' ? failed(place, trouble.reason, trouble.message, terminated) : lost(place, job, trouble, at);
-  }
-  const ended = conditionOf(job, 'Complete') ?? conditionOf(job, 'Failed') ?? conditionOf(job, 'FailureTarget');
-  if (ended?.reason === 'DeadlineExceeded' || pod?.status?.reason === 'DeadlineExceeded') {
-    const why = pod && hasStarted(pod) ? undefined : (trouble ?? waitedFor);
-    if (why) return interrupted(place, job, { reason: why.reason, message: `the pod did not start in time: ${why.message}` }, at);
-    const message = `not done in its time: ${ended?.message ?? pod?.status?.message ?? 'the Job was active for too long'}`;
-    return failed(place, 'DeadlineExceeded', message, undefined);
-  }
+  if (!said) return undefined;
+  if ('result' in said) return { ...place, kind: 'Built', ...said.result };
+  const error = errorOf(said.failure, place.platform);
+  if (error instanceof TransientError) return interrupted(seen, { reason: error.reason, message: error.message });
+  return { ...place, kind: 'Failed', error };
+}
+
+function troubleOutcome(seen: Seen): JobOutcome | undefined {
+  const trouble = seen.pod && podTrouble(seen.pod);
+  if (!trouble || trouble.waits) return undefined;
+  return trouble.fault === 'build' ? failed(seen, trouble.reason, trouble.message) : lost(seen, trouble);
+}
+
+/** A build that never began has used up nothing but time. */
+function lateOutcome(seen: Seen, waitedFor: Trouble | undefined): JobOutcome | undefined {
+  const { job, pod } = seen;
+  const ended = endConditionOf(job);
+  if (ended?.reason !== 'DeadlineExceeded' && pod?.status?.reason !== 'DeadlineExceeded') return undefined;
+  const why = pod && hasStarted(pod) ? undefined : ((pod && podTrouble(pod)) ?? waitedFor);
+  if (why) return interrupted(seen, { reason: why.reason, message: `the pod did not start in time: ${why.message}` });
+  const message = ended?.message ?? pod?.status?.message ?? 'the Job was active for too long';
+  return failed({ ...seen, terminated: undefined }, 'DeadlineExceeded', `not done in its time: ${message}`);
+}
+
+function endOutcome(seen: Seen): JobOutcome {
+  const { job, pod, terminated, place } = seen;
+  const ended = endConditionOf(job);
   if (!ended && !(pod && isOver(pod))) {
+    const trouble = pod && podTrouble(pod);
     return { ...place, kind: 'Running', ...(trouble ? { trouble: { reason: trouble.reason, message: trouble.message } } : {}) };
   }
   if (terminated) {
     const how = terminated.signal ? `signal ${terminated.signal}` : `exit code ${terminated.exitCode}`;
-    return failed(place, terminated.reason ?? 'Error', `ended with ${how} and left no result`, terminated);
+    return failed(seen, terminated.reason ?? 'Error', `ended with ${how} and left no result`);
   }
   const message = ended?.message ? `the pod of the Job is gone: ${ended.message}` : 'the pod of the Job is gone';
-  return lost(place, job, { reason: 'PodLost', message }, at);
+  return lost(seen, { reason: 'PodLost', message });
 }
 
 /** Milliseconds between a lost Job and the one in its place, doubling from 10 s to 10 min. */
@@ -92,26 +119,28 @@ export function isFinished(job: Job): boolean {
   return ['Complete', 'Failed', 'FailureTarget', 'SuccessCriteriaMet'].some(type => conditionOf(job, type) !== undefined);
 }
 
-function failed(place: JobPlace, reason: string, message: string, terminated: Terminated | undefined): JobOutcome {
+function failed({ place, terminated }: Seen, reason: string, message: string): JobOutcome {
   const { platform } = place;
   const exitCode = terminated?.exitCode;
   return { ...place, kind: 'Failed', reason, error: new BuildError(message, { step: unknownStep, exitCode, log: [], platform }) };
 }
 
-function lost(place: JobPlace, job: Job, trouble: Trouble, at: number): JobOutcome {
-  const interruptions = interruptionsOf(job);
-  if (interruptions < maxInterruptions) return interrupted(place, job, trouble, at);
-  return failed(place, trouble.reason, `${trouble.message}; lost ${interruptions + 1} times in this attempt`, undefined);
+function lost(seen: Seen, trouble: Trouble): JobOutcome {
+  const interruptions = interruptionsOf(seen.job);
+  if (interruptions < maxInterruptions) return interrupted(seen, trouble);
+  return failed(seen, trouble.reason, `${trouble.message}; lost ${interruptions + 1} times in this attempt`);
 }
 
-function interrupted(place: JobPlace, job: Job, { reason, message }: Trouble, at: number): JobOutcome {
+function interrupted({ job, pod, terminated, place }: Seen, { reason, message }: Trouble): JobOutcome {
+  // A pod on a lost node never ends by itself, and so neither does its Job.
+  const times = [endConditionOf(job)?.lastTransitionTime, terminated?.finishedAt, pod?.metadata.deletionTimestamp];
+  const at = times.map(epochOf).find(ms => ms !== undefined) ?? 0;
   return { ...place, kind: 'Interrupted', reason, message, at, interruptions: interruptionsOf(job) };
 }
 
-/** When the Job ended, in epoch milliseconds; undefined while it has not. */
-function endOf(job: Job): number | undefined {
-  const ended = conditionOf(job, 'Failed') ?? conditionOf(job, 'FailureTarget') ?? conditionOf(job, 'Complete');
-  return epochOf(ended?.lastTransitionTime);
+/** Present from when the Job has ended, or its controller has decided that it will. */
+function endConditionOf(job: Job): JobCondition | undefined {
+  return conditionOf(job, 'Failed') ?? conditionOf(job, 'FailureTarget') ?? conditionOf(job, 'Complete');
 }
 
 function epochOf(time: string | undefined): number | undefined {

@@ -21,21 +21,41 @@ const youngMs = 30_000;
 /** Where a build is in its life. `definition` is undefined when there is none, and then nobody can supersede the build. */
 export function lifeStep(build: BuildView, definition: DefinitionView | undefined, now: number): LifeStep {
   const asked = build.requestedAt !== undefined && build.requestedAt !== build.handledRequest;
-  const changed = build.observedGeneration !== undefined && build.generation !== build.observedGeneration;
   if (build.deleting) return { kind: 'Nothing' };
-  if (build.phase === 'Succeeded') return asked ? { kind: 'Verify' } : { kind: 'Nothing' };
-  if (build.phase === 'Failed') return !build.canceled && (asked || changed) ? { kind: 'Begin' } : { kind: 'Nothing' };
-  if (build.canceled) return build.phase === 'Canceled' && build.reason === 'Canceled' ? { kind: 'Nothing' } : { kind: 'Cancel' };
+  switch (build.phase) {
+    case 'Succeeded':
+      return { kind: asked ? 'Verify' : 'Nothing' };
+    case 'Failed':
+      return { kind: !build.canceled && (asked || hasChanged(build)) ? 'Begin' : 'Nothing' };
+    case 'Canceled':
+      return afterCancel(build, definition, asked);
+    case 'Building':
+      return { kind: build.canceled ? 'Cancel' : 'Work' };
+    case 'Pending':
+    case undefined:
+      return build.canceled ? { kind: 'Cancel' } : whilePending(build, definition, { asked, now });
+  }
+}
+
+function hasChanged({ generation, observedGeneration }: BuildView): boolean {
+  return observedGeneration !== undefined && generation !== observedGeneration;
+}
+
+function afterCancel(build: BuildView, definition: DefinitionView | undefined, asked: boolean): LifeStep {
+  if (build.canceled) return { kind: build.reason === 'Canceled' ? 'Nothing' : 'Cancel' };
+  const wanted = build.reason !== 'Superseded' || definition?.latestBuild === build.name || asked;
+  return { kind: wanted ? 'Begin' : 'Nothing' };
+}
+
+function whilePending(
+  build: BuildView,
+  definition: DefinitionView | undefined,
+  { asked, now }: { asked: boolean; now: number },
+): LifeStep {
+  if (asked) return { kind: 'Work' };
   const by = wantedInstead(build, definition);
-  if (build.phase === 'Canceled') {
-    return build.reason === 'Superseded' && definition?.latestBuild !== build.name && !asked
-      ? { kind: 'Nothing' }
-      : { kind: 'Begin' };
-  }
-  if (by !== undefined && build.phase !== 'Building' && !asked) {
-    if (now - build.created >= youngMs) return { kind: 'Supersede', by };
-  }
-  const left = asked ? 0 : untilRetryMs(build, now);
+  if (by !== undefined && now - build.created >= youngMs) return { kind: 'Supersede', by };
+  const left = untilRetryMs(build, now);
   return left > 0 ? { kind: 'Wait', remainingMs: left } : { kind: 'Work' };
 }
 
@@ -52,7 +72,7 @@ function wantedInstead(build: BuildView, definition: DefinitionView | undefined)
 
 /** The time between attempts counts from the end of the last, so that a restart or a change elsewhere does not shorten it. */
 function untilRetryMs(build: BuildView, now: number): number {
-  if (build.phase !== 'Pending' || build.ended === undefined || build.attempts === 0) return 0;
+  if (build.ended === undefined || build.attempts === 0) return 0;
   return Math.max(0, build.ended + (retryDelayMs(build.attempts) ?? 0) - now);
 }
 
@@ -90,8 +110,9 @@ export function foundationStep(
   const missing = platforms.filter(p => !p.found);
   const step: FoundationStep = { kind: 'Wait', create: [], running: [], resting: [] };
   if (missing.length === 0) return { ...step, kind: 'Assemble' };
+  const failed = missing.map(p => p.outcome).find(outcome => outcome?.kind === 'Failed');
+  if (failed) return { ...step, kind: 'Fail', failed };
   for (const { platform, outcome } of missing) {
-    if (outcome?.kind === 'Failed') return { ...step, kind: 'Fail', failed: outcome };
     if (outcome?.kind === 'Running') step.running.push(outcome);
     else if (outcome?.kind === 'Interrupted') {
       const left = outcome.at + delayMs(outcome.interruptions) - now;

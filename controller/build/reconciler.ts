@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { conditionOf, timestamp } from '../api/conditions.ts';
-import { StallingError, WaitingError, messageOf } from '../api/errors.ts';
+import { WaitingError, messageOf } from '../api/errors.ts';
 import { imagebuilds } from '../api/image-build.ts';
 import type { ImageBuild, ImageBuildStatus } from '../api/image-build.ts';
 import { fieldManagers } from '../api/names.ts';
@@ -11,7 +11,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import { NotFoundError } from '../registry/errors.ts';
 import type { Registry } from '../registry/registry.ts';
 import { metrics } from '../telemetry/metrics.ts';
-import { BuildError } from './build-error.ts';
+import { Announcements, measure } from './announcements.ts';
 import { BuildInputs } from './build-inputs.ts';
 import { BuildJobs } from './build-jobs.ts';
 import type { ObservedJob } from './build-jobs.ts';
@@ -27,7 +27,7 @@ import { projectBuild } from './projection.ts';
 import type { BuildView } from './projection.ts';
 import type { Limits } from './slots.ts';
 import { statusAcknowledged, statusAfter } from './status.ts';
-import type { BuildEvent, Verdict } from './status.ts';
+import type { BuildEvent } from './status.ts';
 import { watchBuilds } from './watch.ts';
 import type { BuildStores } from './watch.ts';
 
@@ -63,6 +63,7 @@ export class BuildReconciler {
   readonly #queue: BuildQueue;
   readonly #jobs: BuildJobs;
   readonly #run: BuildRun;
+  readonly #said: Announcements;
   readonly #atWork = new Map<string, { uid: string; abort: AbortController }>();
   #enqueue: (key: string) => void = () => undefined;
 
@@ -71,6 +72,7 @@ export class BuildReconciler {
     const { client, stores, job } = options;
     this.#queue = new BuildQueue(stores.builds, options.limits);
     this.#jobs = new BuildJobs(client, job);
+    this.#said = new Announcements(options.events);
     this.#run = new BuildRun({
       ...options,
       inputs: new BuildInputs(client, job().namespace),
@@ -95,10 +97,8 @@ export class BuildReconciler {
         const working = this.#atWork.get(name);
         if (working && working.uid !== uid) working.abort.abort(new Error(why));
       },
-      left: name => {
-        if (!this.#atWork.has(name)) this.#queue.leave(name);
-        this.#wakeNext();
-      },
+      // The cache may be what still counted it.
+      left: () => this.#wakeNext(),
     });
   }
 
@@ -139,7 +139,7 @@ export class BuildReconciler {
           await this.#write(build, statusAcknowledged(build, this.#date()));
           return;
         }
-        this.#event(
+        this.#said.say(
           build,
           'Warning',
           'ImageGone',
@@ -191,7 +191,6 @@ export class BuildReconciler {
   }
 
   async #pass(asked: ImageBuild, context: ReconcileContext): Promise<Pass> {
-    const started = performance.now();
     let build = asked;
     let observed: readonly ObservedJob[] | undefined;
     let event: BuildEvent;
@@ -210,8 +209,8 @@ export class BuildReconciler {
     }
     const verdict = statusAfter(build, event, this.#date());
     const written = await this.#write(build, verdict.status);
-    this.#tell(asked, written, event, verdict);
-    measure(event, verdict, started);
+    this.#said.tell(asked, written, event, verdict);
+    measure(event, verdict, secondsSince(build, this.#o.now()));
     const holds = verdict.status.phase === 'Building';
     if (event.kind === 'Succeeded') context.log.info({ image: event.image.reference }, 'built');
     if (verdict.retryAfterMs !== undefined) return { holds, result: { requeueAfterMs: verdict.retryAfterMs } };
@@ -233,7 +232,7 @@ export class BuildReconciler {
     const { status, metadata } = build;
     if (status?.phase === 'Building') return build;
     if (status?.startTime === undefined) {
-      this.#event(build, 'Normal', 'BuildStarted', 'started');
+      this.#said.say(build, 'Normal', 'BuildStarted', 'started');
       metrics.buildQueueSeconds.observe(Math.max(0, this.#o.now() - Date.parse(metadata.creationTimestamp ?? '')) / 1000);
     }
     return this.#write(build, statusAfter(build, { kind: 'Started' }, this.#date()).status);
@@ -243,7 +242,7 @@ export class BuildReconciler {
     const { status } = statusAfter(build, event, this.#date());
     await this.#write(build, status);
     const ready = conditionOf(status.conditions, 'Ready');
-    if (ready) this.#event(build, 'Normal', ready.reason, ready.message);
+    if (ready) this.#said.say(build, 'Normal', ready.reason, ready.message);
   }
 
   /** Only what the registry says definitely counts as gone; its trouble is thrown. */
@@ -285,37 +284,12 @@ export class BuildReconciler {
     );
   }
 
-  /** One event for each transition; waiting for the same thing again is no news. */
-  #tell(before: ImageBuild, after: ImageBuild, event: BuildEvent, verdict: Verdict): void {
-    const ready = conditionOf(verdict.status.conditions, 'Ready');
-    const was = conditionOf(before.status?.conditions, 'Ready');
-    if (!ready) return;
-    if (event.kind === 'Succeeded') return this.#event(after, 'Normal', 'Succeeded', `pushed ${event.image.reference}`);
-    if (event.kind === 'Running') {
-      if (ready.reason !== 'Building' && ready.reason !== was?.reason) this.#event(after, 'Warning', ready.reason, ready.message);
-      return;
-    }
-    const waits = event.kind === 'Interrupted' || (event.kind === 'Thrown' && event.error instanceof WaitingError);
-    const news = ready.message !== was?.message && !(waits && ready.reason === was?.reason);
-    if (news) this.#event(after, 'Warning', ready.reason, ready.message);
-  }
-
-  #event({ apiVersion, kind, metadata }: ImageBuild, type: 'Normal' | 'Warning', reason: string, note: string): void {
-    const regarding = { apiVersion, kind, name: metadata.name, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
-    this.#o.events.record({ regarding, type, reason, action: 'Build', note });
-  }
-
   #date(): Date {
     return new Date(this.#o.now());
   }
 }
 
-/** A pass that only looks at Jobs is no attempt. */
-function measure(event: BuildEvent, { status }: Verdict, started: number): void {
-  if (event.kind === 'Running') return;
-  const builder = status.builder ?? 'Assemble';
-  const failed = event.kind === 'Thrown' && (event.error instanceof StallingError || event.error instanceof BuildError);
-  const result = event.kind === 'Succeeded' ? 'succeeded' : failed && status.phase === 'Failed' ? 'failed' : 'retried';
-  metrics.builds.inc({ result, builder });
-  metrics.buildSeconds.observe({ result, builder }, (performance.now() - started) / 1000);
+/** Since the attempt began, in whichever process. */
+function secondsSince({ status }: ImageBuild, now: number): number {
+  return status?.startTime === undefined ? 0 : Math.max(0, now - Date.parse(status.startTime)) / 1000;
 }

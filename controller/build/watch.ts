@@ -16,8 +16,8 @@ export interface BuildWatcher {
   enqueue: (name: string) => void;
   /** Whatever works on a build of that name, and is not of this uid, is to stop. */
   stop: (name: string, uid: string | undefined, why: string) => void;
-  /** A build may have left its slot. */
-  left: (name: string) => void;
+  /** A build is known to have left its slot. */
+  left: () => void;
 }
 
 /** Begins with all builds, the oldest first. Returns how to end it. */
@@ -40,7 +40,7 @@ export function watchBuilds({ builds, definitions, jobs, pods }: BuildStores, { 
         now.canceled !== before.canceled;
       if (asked) enqueue(name);
       if (now && now.foundations.length !== before?.foundations.length) wakeWaiting();
-      if (now?.phase !== 'Building') left(name);
+      if (before?.phase === 'Building' && now?.phase !== 'Building') left();
     }),
     definitions.onChange((name, now, before) => {
       if (now?.latestBuild === before?.latestBuild) return;

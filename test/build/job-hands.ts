@@ -115,9 +115,9 @@ function container(state: ContainerStatus['state']): ContainerStatus {
 
 /** The value of a flag that the Job's container is started with. */
 export function argumentsOf(job: Job): (flag: string) => string {
-  const { spec } = job.spec?.template as { spec: { containers: { args: string[] }[] } };
+  const template = job.spec?.template as { spec: { containers: { args: string[] }[] } } | undefined;
   return flag => {
     const start = `--${flag}=`;
-    return spec.containers[0]?.args.find(argument => argument.startsWith(start))?.slice(start.length) ?? '';
+    return template?.spec.containers[0]?.args.find(argument => argument.startsWith(start))?.slice(start.length) ?? '';
   };
 }

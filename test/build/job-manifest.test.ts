@@ -73,8 +73,9 @@ test('the Job says whose it is, and tries no second time by itself', () => {
     job.metadata.ownerReferences?.map(o => [o.kind, o.name, o.uid, o.controller]),
     [['ImageBuild', 'worker-0123456789', 'the-uid', true]],
   );
-  const { backoffLimit, podReplacementPolicy, activeDeadlineSeconds } = job.spec ?? {};
-  assert.deepEqual([backoffLimit, podReplacementPolicy], [0, 'Failed']);
+  assert.ok(job.spec);
+  const { backoffLimit, activeDeadlineSeconds } = job.spec;
+  assert.deepEqual([backoffLimit, job.spec['podReplacementPolicy']], [0, 'Failed']);
   assert.equal(activeDeadlineSeconds, 20 * 60 + 600, 'the timeout, and what a pod may take to start');
   assert.equal(podOf(buildOf()).automountServiceAccountToken, false);
 });

@@ -1,0 +1,46 @@
+/** What is told of builds beside their status: events and metrics. */
+import { conditionOf } from '../api/conditions.ts';
+import { StallingError, WaitingError } from '../api/errors.ts';
+import type { ImageBuild } from '../api/image-build.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import { BuildError } from './build-error.ts';
+import type { BuildEvent, Verdict } from './status.ts';
+
+export class Announcements {
+  readonly #events: Pick<EventRecorder, 'record'>;
+
+  constructor(events: Pick<EventRecorder, 'record'>) {
+    this.#events = events;
+  }
+
+  /** One event for each transition; waiting for the same thing again is no news. */
+  tell(before: ImageBuild, after: ImageBuild, event: BuildEvent, verdict: Verdict): void {
+    const ready = conditionOf(verdict.status.conditions, 'Ready');
+    const was = conditionOf(before.status?.conditions, 'Ready');
+    if (!ready) return;
+    if (event.kind === 'Succeeded') return this.say(after, 'Normal', 'Succeeded', `pushed ${event.image.reference}`);
+    if (event.kind === 'Running') {
+      if (ready.reason !== 'Building' && ready.reason !== was?.reason) this.say(after, 'Warning', ready.reason, ready.message);
+      return;
+    }
+    const waits = event.kind === 'Interrupted' || (event.kind === 'Thrown' && event.error instanceof WaitingError);
+    const news = ready.message !== was?.message && !(waits && ready.reason === was?.reason);
+    if (news) this.say(after, 'Warning', ready.reason, ready.message);
+  }
+
+  say({ apiVersion, kind, metadata }: ImageBuild, type: 'Normal' | 'Warning', reason: string, note: string): void {
+    const regarding = { apiVersion, kind, name: metadata.name, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
+    this.#events.record({ regarding, type, reason, action: 'Build', note });
+  }
+}
+
+/** Counts an attempt that came to an end; a pass that only looks at Jobs is none. `seconds` is how long it took. */
+export function measure(event: BuildEvent, { status }: Verdict, seconds: number): void {
+  if (event.kind === 'Running') return;
+  const builder = status.builder ?? 'Assemble';
+  const failed = event.kind === 'Thrown' && (event.error instanceof StallingError || event.error instanceof BuildError);
+  const result = event.kind === 'Succeeded' ? 'succeeded' : failed && status.phase === 'Failed' ? 'failed' : 'retried';
+  metrics.builds.inc({ result, builder });
+  metrics.buildSeconds.observe({ result, builder }, seconds);
+}
