@@ -18,6 +18,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import type { Store } from '../kube/store.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { figuresOf, showFigures } from './definition-figures.ts';
 import { ImageUses, type Users } from './image-uses.ts';
 import { prune, type ManifestStore } from './prune.ts';
 import { prunable, retentionOf, type Retention } from './retention.ts';
@@ -67,11 +68,14 @@ async function reconcile(o: RetentionDependencies, name: string, context: Reconc
   const definition = o.stores.definitions.get(name);
   if (!definition || definition.deleting) {
     metrics.buildsKept.remove({ definition: name });
+    showFigures(name, undefined);
     return {};
   }
   const { builds, definitions, nodes, pools } = o.stores;
+  const all = builds.list();
+  showFigures(name, figuresOf(definition, all));
   const cached = decide(o, definition, {
-    builds: builds.list(),
+    builds: all,
     definitions: definitions.list(),
     nodes: nodes.list(),
     pools: pools.list(),

@@ -95,6 +95,24 @@ export const metrics = {
     [],
     minutes,
   ),
+  latestBuildFailed: gauge('scantling_definition_latest_build_failed', '1 while the build of the present inputs has failed.', [
+    'definition',
+  ]),
+  buildUnfinishedSince: gauge(
+    'scantling_definition_build_unfinished_since_timestamp_seconds',
+    'When the build of the present inputs was asked for (Unix time), while it has not ended.',
+    ['definition'],
+  ),
+  definitionOutdated: gauge(
+    'scantling_definition_outdated',
+    '1 while the last good image is not built on the newest base that is known.',
+    ['definition'],
+  ),
+  definitionBaseSince: gauge(
+    'scantling_definition_base_since_timestamp_seconds',
+    'Age of the base: when the oldest build on the present base that is still there was asked for (Unix time).',
+    ['definition'],
+  ),
   buildsKept: gauge('scantling_builds_kept', 'ImageBuilds that the last look at their history kept.', ['definition']),
   buildsDeleted: counter('scantling_builds_deleted_total', 'ImageBuilds that were deleted because no history keeps them.'),
   manifestsPruned: counter(
