@@ -48,7 +48,7 @@ export class ControllerProcess {
         `--kubeconfig=${this.#o.kubeconfig}`,
         `--http-address=${this.#address}`,
         // There are no nodes that pods run on, unless who starts it says otherwise.
-        '--builders=process',
+        ...((this.#o.flags ?? []).some(flag => flag.startsWith('--builders=')) ? [] : ['--builders=process']),
         ...(insecure.length > 0 ? [`--insecure-registries=${insecure.join(',')}`] : []),
         ...(this.#o.flags ?? []),
       ],
