@@ -96,6 +96,7 @@ function cut(incoming: IncomingMessage, outgoing: ClientRequest, most: number): 
       incoming.socket.destroy();
     });
   });
+  incoming.resume();
 }
 
 function listen(server: Server, address: string): Promise<number> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createRegistry } from '../../controller/registry/client.ts';
+import { type RegistryOptions, createRegistry } from '../../controller/registry/client.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
 import type { DockerConfig } from '../../controller/registry/credentials.ts';
@@ -35,9 +35,16 @@ export async function pushImage(
 
 /** A client that waits only as long as it must between tries. */
 export function clientOf(...insecureHosts: string[]): Registry {
+  return clientWith({}, ...insecureHosts);
+}
+
+/** The same with other options. */
+export function clientWith(options: Partial<RegistryOptions>, ...insecureHosts: string[]): Registry {
   return createRegistry({
     insecureHosts: new Set(insecureHosts),
     userAgent: 'scantling-test',
     retry: { tries: 3, baseMs: 1, maxWaitMs: 2_000 },
+    uploadRetry: { tries: 3, baseMs: 1, maxWaitMs: 2_000 },
+    ...options,
   });
 }
