@@ -14,6 +14,8 @@ export interface BaseImageOptions {
   tag?: string;
   /** Default amd64 and arm64. */
   architectures?: readonly string[];
+  /** What makes it another image under the same tag. */
+  release?: string;
   /** Bytes of a further layer that no compression makes smaller, for a base of a real one's size (default none). */
   payloadBytes?: number;
   /** What differs from the default: a base without it is not bootable. */
@@ -48,6 +50,7 @@ export async function pushBaseImage(options: BaseImageOptions): Promise<BaseImag
           architecture,
           labels: options.labels ?? {},
           payload: options.payloadBytes ?? 0,
+          release: options.release ?? 'first',
         }),
       );
     const index = json({ schemaVersion: 2, mediaType: mediaTypes.index, manifests });
@@ -61,9 +64,16 @@ export async function pushBaseImage(options: BaseImageOptions): Promise<BaseImag
 
 async function pushPlatform(
   registry: Registry,
-  o: { repository: string; tag: string; architecture: string; labels: Readonly<Record<string, string>>; payload: number },
+  o: {
+    repository: string;
+    tag: string;
+    architecture: string;
+    labels: Readonly<Record<string, string>>;
+    payload: number;
+    release: string;
+  },
 ): Promise<Descriptor> {
-  const tars = [writeTar(rootFiles(o.architecture, o.tag)), ...(o.payload > 0 ? [writeTar([payload(o.payload)])] : [])];
+  const tars = [writeTar(rootFiles(o)), ...(o.payload > 0 ? [writeTar([payload(o.payload)])] : [])];
   const layers: Descriptor[] = [];
   for (const tar of tars)
     layers.push({ mediaType: mediaTypes.layer, digest: await registry.pushBlob(o.repository, tar), size: tar.length });
@@ -100,9 +110,12 @@ function payload(bytes: number): TarEntry {
   return { path: 'usr/share/payload', mode: 0o644, bytes: cipher.update(Buffer.alloc(bytes)) };
 }
 
-function rootFiles(architecture: string, version: string): TarEntry[] {
+function rootFiles({ architecture, tag: version, release }: { architecture: string; tag: string; release: string }): TarEntry[] {
   return [
-    file('usr/lib/os-release', `NAME="Base system"\nID=base\nVERSION_ID=${version}\nPRETTY_NAME="Base system ${version}"\n`),
+    file(
+      'usr/lib/os-release',
+      `NAME="Base system"\nID=base\nVERSION_ID=${version}\nPRETTY_NAME="Base system ${version}"\nBUILD_ID="${release}"\n`,
+    ),
     file('usr/lib/modules/6.12.0/vmlinuz', `a kernel for ${architecture}\n`),
     file('usr/lib/ostree/prepare-root.conf', '[composefs]\nenabled = yes\n'),
     file('usr/bin/hello', '#!/bin/sh\necho hello\n', 0o755),

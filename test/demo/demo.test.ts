@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { withoutPackages } from './build-steps.ts';
 import type { DemoReport } from './report.ts';
+
+const packages = withoutPackages() === undefined;
 
 function run(args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve, reject) => {
@@ -29,12 +32,20 @@ test('every statement of the demo holds, and one JSON document says so', async (
       ['one file changed', 1, 3, true],
       ['broken document', 0, 3, true],
       ['revert', 0, 3, true],
+      ['base image fixed', 1, 3, true],
+      ...(packages
+        ? [
+            ['package installed', 2, 3, true],
+            ['build failed', 1, 3, true],
+          ]
+        : []),
     ],
   );
-  const [first, second, , last] = report.steps;
+  const [first, second, , last, fixed] = report.steps;
   assert.equal(last?.imageDigest, first?.imageDigest);
   assert.notEqual(second?.imageDigest, first?.imageDigest);
-  assert.match(err, /All 46 statements were checked and hold/);
+  assert.notEqual(fixed?.imageDigest, last?.imageDigest);
+  assert.match(err, packages ? /All 73 statements were checked and hold/ : /All 59 statements .* hold[\s\S]*left out/);
 });
 
 test('a wrong flag is refused with the usage', async () => {

@@ -9,6 +9,7 @@ import { createWorkload, WorkloadWatch } from '../cluster/workloads.ts';
 import type { Narration } from './narration.ts';
 import type { StepReport } from './report.ts';
 import type { Stage } from './stage.ts';
+import { failBuild, fixBase, installPackage, setTools, withoutPackages } from './build-steps.ts';
 import { breakDocument, changeOneFile, firstCommit, revert } from './steps.ts';
 
 export interface PlayOptions {
@@ -65,7 +66,7 @@ export async function setStage({ nodes, narration, program }: PlayOptions): Prom
   }
 }
 
-/** Plays the four steps. Throws when something that must come does not. */
+/** Plays the steps; those with packages only where buildah and apt are. Throws when something that must come does not. */
 export async function play(stage: Stage, { report, narration }: PlayOptions): Promise<void> {
   const title = (text: string) => {
     narration.say();
@@ -84,7 +85,26 @@ export async function play(stage: Stage, { report, narration }: PlayOptions): Pr
   title('3. A broken document: refused, and nothing moves');
   report(await breakDocument(stage, second));
   title('4. The commit is reverted: nothing is built, and the nodes return to the first image');
-  report(await revert(stage, first));
+  const back = await revert(stage, first);
+  report(back);
+  await rest(stage);
+  title('5. A fix in the base image: it flows through by itself, without a commit');
+  const fixed = await fixBase(stage, back);
+  report(fixed);
+  const reason = withoutPackages();
+  if (reason !== undefined) {
+    title(`Steps 6 and 7 install packages, and are left out here: ${reason}`);
+    return;
+  }
+  const tools = await setTools(stage);
+  try {
+    title('6. A package: its foundation is built once, and a change of a file never runs the package manager again');
+    report(await installPackage(stage, tools, fixed));
+    title('7. A package that does not exist: the build says what failed, and the last image stays');
+    report(await failBuild(stage, tools, fixed));
+  } finally {
+    await tools.repository.stop();
+  }
   narration.end();
 }
 

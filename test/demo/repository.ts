@@ -8,7 +8,12 @@ export interface RepositoryOptions {
 }
 
 /** Paths in the repository. */
-export const paths = { definition: 'systems/worker.yaml', pool: 'systems/workers.yaml', greeting: 'systems/files/motd' } as const;
+export const paths = {
+  definition: 'systems/worker.yaml',
+  pool: 'systems/workers.yaml',
+  greeting: 'systems/files/motd',
+  tools: 'systems/tools.yaml',
+} as const;
 
 /** The message of the day of a version of the system: the one file that the second commit changes. */
 export function greeting(version: number): string {
@@ -34,6 +39,7 @@ metadata:
 spec:
   base:
     image: ${baseImage}
+    interval: 10s
   output:
     repository: ${output}
   files:
@@ -53,6 +59,42 @@ spec:
         ExecStart=/usr/bin/hello
   kernelArguments:
     - panic=10
+`;
+}
+
+export interface ToolsOptions {
+  baseImage: string;
+  output: string;
+  /** Of a flat apt repository, and the key it is signed with. */
+  repositoryUrl: string;
+  gpgKey: string;
+  packages: readonly string[];
+  /** Content of a file beside the packages. */
+  note: string;
+}
+
+/** A second definition, which no pool runs: one with a package. */
+export function toolsDefinition(o: ToolsOptions): string {
+  return `apiVersion: scantling.dev/v1alpha1
+kind: SystemDefinition
+metadata:
+  name: tools
+spec:
+  base:
+    image: ${o.baseImage}
+  output:
+    repository: ${o.output}
+  packages:
+    manager: apt
+    install: [${o.packages.join(', ')}]
+    repositories:
+      - name: local
+        url: ${o.repositoryUrl}
+        gpgKey: |
+${o.gpgKey.replace(/^/gm, '          ')}
+  files:
+    - path: /etc/note
+      content: note ${o.note}
 `;
 }
 

@@ -111,7 +111,7 @@ async function finish(
 }
 
 /** A killed controller may write once again what it does not know to be written; an agent's first report comes before its first update. */
-function checkWrites(step: Step, report: StepReport, disturbed: boolean): void {
+export function checkWrites(step: Step, report: StepReport, disturbed: boolean): void {
   const extra = { controller: disturbed ? 1 : 0, agent: step.name === 'first commit' ? 1 : 0 };
   const most = {
     controller: Math.max(...report.nodes.map(n => n.writes.controller)),
@@ -157,7 +157,7 @@ async function killMidway(step: Step, commit: string): Promise<void> {
   step.check('the controller was another process afterwards', environment.controller.pid !== pid && pid !== undefined);
 }
 
-function bootIDs({ environment }: Pick<Stage, 'environment'>): ReadonlyMap<string, string> {
+export function bootIDs({ environment }: Pick<Stage, 'environment'>): ReadonlyMap<string, string> {
   return new Map(environment.nodes.map(node => [node.name, node.bootID]));
 }
 
@@ -171,7 +171,7 @@ function positions({ fleet, environment }: Stage): object {
 }
 
 /** Why something does not come about: what every object says, and the end of the logs. */
-function explain(stage: Stage): string {
+export function explain(stage: Stage): string {
   const { environment, fleet } = stage;
   return `${fleet.describe()}\n--- the controller's log\n${environment.controller.tail(30)}`;
 }
