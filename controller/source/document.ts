@@ -86,30 +86,6 @@ export function decodeFile(file: string, bytes: Uint8Array, known: boolean): Dec
   }
 }
 
-/** The line of a field (`spec.files[0].mode`), or of the nearest field above it that is written; for errors that the API server finds. */
-export function lineOfField(bytes: Uint8Array, index: number, field: string): number | undefined {
-  const decoded = decodeUtf8(bytes);
-  if (decoded === undefined) return undefined;
-  const { documents, lines } = parseYaml(decoded);
-  const document = documents[index];
-  if (!document) return undefined;
-  const resolve = resolver(document);
-  let at = resolve(document.contents);
-  let offset = offsetOf(at);
-  for (const [, name, item, key] of field.matchAll(/([^.[\]]+)|\[(\d+)\]|\[([^\]]+)\]/g)) {
-    const pair = isMap(at) ? at.items.find(p => keyOf(p) === (name ?? key ?? item)) : undefined;
-    const next: unknown = pair ? pair.value : itemOf(at, item);
-    if (next === undefined) break;
-    offset = pair ? offsetOf(pair.key) : offsetOf(next);
-    at = resolve(next);
-  }
-  return offset < 0 ? undefined : lines.linePos(offset).line;
-}
-
-function itemOf(at: Node | undefined, item: string | undefined): unknown {
-  return item !== undefined && at && 'items' in at ? at.items[Number(item)] : undefined;
-}
-
 interface Place {
   file: string;
   index: number;
@@ -227,7 +203,7 @@ function documentOf(document: YamlDocument.Parsed, place: Place): SourceDocument
   };
 }
 
-function decodeUtf8(bytes: Uint8Array): string | undefined {
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {

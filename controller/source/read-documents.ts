@@ -1,6 +1,7 @@
 /** Reads what a revision declares: the documents under the path, decoded, and what each reads from the repository. */
 import { createBreather } from './breather.ts';
-import { type Failure, type SourceDocument, decodeFile, lineOfField } from './document.ts';
+import { type Failure, type SourceDocument, decodeFile } from './document.ts';
+import type { FieldLines } from './field-lines.ts';
 import { inputsDigest } from './inputs.ts';
 import { keyOf } from './prune.ts';
 import { type SourceTree, type TreeEntry, isLfsPointer } from './repository-tree.ts';
@@ -29,6 +30,7 @@ export interface ReadingOptions {
   known: ReadonlySet<string>;
   /** Tells repositories apart in the digests. */
   origin: string;
+  lines: FieldLines;
 }
 
 /** Throws what the tree throws for the commit as a whole; what is wrong with one document is a failure in the result. */
@@ -52,15 +54,20 @@ export async function readDocuments(tree: SourceTree, o: ReadingOptions): Promis
     await breathe();
     const read = await inputsDigest(one.document, tree, o.origin);
     if ('digest' in read) reading.declared.push({ ...one, digest: read.digest });
-    else reading.failures.push(...read.problems.map(p => failureAt(one, p.field, p.message)));
+    else reading.failures.push(...read.problems.map(p => failureAt(o.lines, one, p.field, p.message)));
   }
   return reading;
 }
 
 /** A failure of a document at the line of a field. */
-export function failureAt(o: { document: SourceDocument; bytes: Uint8Array }, field: string, message: string): Failure {
-  const line = lineOfField(o.bytes, o.document.index, field) ?? o.document.line;
-  return { file: o.document.file, line, message: field === '' ? message : `${field}: ${message}` };
+export function failureAt(
+  lines: FieldLines,
+  { document, bytes }: { document: SourceDocument; bytes: Uint8Array },
+  field: string,
+  message: string,
+): Failure {
+  const line = lines.lineOf(bytes, document.index, field) ?? document.line;
+  return { file: document.file, line, message: field === '' ? message : `${field}: ${message}` };
 }
 
 /** YAML files at any depth; hidden directories and files belong to tools, and a submodule matters only to a document that names it. */
@@ -80,13 +87,16 @@ function decodeOne(file: string, bytes: Uint8Array, known: boolean): ReturnType<
 /** Documents that declare the same object say different things of it; which one is meant cannot be known, so both are refused. */
 function withoutTwins<T extends { document: SourceDocument }>(all: readonly T[], failures: Failure[]): T[] {
   const places = new Map<string, SourceDocument[]>();
-  for (const { document } of all) places.set(keyOf(document), [...(places.get(keyOf(document)) ?? []), document]);
+  for (const { document } of all) {
+    const same = places.get(keyOf(document));
+    if (same) same.push(document);
+    else places.set(keyOf(document), [document]);
+  }
   return all.filter(({ document }) => {
-    const others = (places.get(keyOf(document)) ?? []).filter(d => d !== document);
-    if (others[0]) {
-      const where = `${others[0].file}:${others[0].line}`;
-      failures.push({ file: document.file, line: document.line, message: `${keyOf(document)} is declared again in ${where}` });
-    }
-    return others.length === 0;
+    const other = places.get(keyOf(document))?.find(d => d !== document);
+    if (!other) return true;
+    const message = `${keyOf(document)} is declared again in ${other.file}:${other.line}`;
+    failures.push({ file: document.file, line: document.line, message });
+    return false;
   });
 }

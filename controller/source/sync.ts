@@ -22,6 +22,7 @@ import {
 } from './owned-objects.ts';
 import { ownershipOf } from './ownership.ts';
 import { decidePrune, keyOf } from './prune.ts';
+import { FieldLines } from './field-lines.ts';
 import { type Declared, type Reading, failureAt, readDocuments } from './read-documents.ts';
 import type { SourceReason } from './reasons.ts';
 import type { SourceTree } from './repository-tree.ts';
@@ -71,10 +72,12 @@ export async function syncRevision(o: SyncOptions): Promise<SyncResult> {
   const { name } = o.source.metadata;
   const owned = new Map([...(await listOwned(o.client, name))].filter(([, stored]) => isWritten(stored)));
   const held = inventoryOf(owned);
+  const lines = new FieldLines();
   const reading = await readDocuments(o.tree, {
     path: o.source.spec.path,
     known: new Set(held.map(e => e.path)),
     origin: o.source.spec.url,
+    lines,
   });
   const failures = [...reading.failures];
   for (const other of o.claims.report(
@@ -94,7 +97,7 @@ export async function syncRevision(o: SyncOptions): Promise<SyncResult> {
   let written = 0;
   for (const kind of appliedKinds) {
     const ofKind = reading.declared.filter(d => d.document.kind === kind);
-    for (const [declared, applied] of await inParallel(ofKind, d => applyOne(o, d, owned.get(keyOf(d.document))))) {
+    for (const [declared, applied] of await inParallel(ofKind, d => applyOne({ ...o, lines }, d, owned.get(keyOf(d.document))))) {
       const { kind, name, file } = declared.document;
       if ('key' in applied) {
         standing.push({ kind, name, path: file });
@@ -137,7 +140,7 @@ function inventoryOf(owned: ReadonlyMap<string, Stored>): SystemSourceStatusInve
   }));
 }
 
-async function applyOne(o: SyncOptions, declared: Declared, ours: Stored | undefined): Promise<Applied> {
+async function applyOne(o: SyncOptions & { lines: FieldLines }, declared: Declared, ours: Stored | undefined): Promise<Applied> {
   const { document, digest } = declared;
   const source = o.source.metadata.name;
   const key = keyOf(document);
@@ -152,7 +155,7 @@ async function applyOne(o: SyncOptions, declared: Declared, ours: Stored | undef
   });
   if (ownership.verdict !== 'ours') {
     const by = ownership.verdict === 'claimed' ? ownership.by : [];
-    return { failures: [failureAt(declared, '', ownership.message)], by };
+    return { failures: [failureAt(o.lines, declared, '', ownership.message)], by };
   }
   const desired = desiredObject(document, { source, revision: o.revision, digest, stored, rewound: o.rewound });
   try {
@@ -164,7 +167,7 @@ async function applyOne(o: SyncOptions, declared: Declared, ours: Stored | undef
     return { key, written: true };
   } catch (error) {
     if (!isInvalid(error)) throw error;
-    return { failures: invalidFailures(declared, error), by: [] };
+    return { failures: invalidFailures(o.lines, declared, error), by: [] };
   }
 }
 
@@ -181,11 +184,11 @@ async function undoForeign(o: SyncOptions, desired: Desired, stored: Stored): Pr
 }
 
 /** What the API server refuses (CEL rules, label syntax), at the lines of the fields it names. */
-function invalidFailures(declared: Declared, error: unknown): Failure[] {
+function invalidFailures(lines: FieldLines, declared: Declared, error: unknown): Failure[] {
   const causes = error instanceof ApiError ? error.causes : [];
-  if (causes.length === 0) return [failureAt(declared, '', error instanceof Error ? error.message : String(error))];
+  if (causes.length === 0) return [failureAt(lines, declared, '', error instanceof Error ? error.message : String(error))];
   return causes.map(({ field, message }) =>
-    failureAt(declared, field === '<nil>' ? '' : (field ?? ''), plain(message ?? 'is invalid')),
+    failureAt(lines, declared, field === '<nil>' ? '' : (field ?? ''), plain(message ?? 'is invalid')),
   );
 }
 

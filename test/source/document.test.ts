@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { decodeFile, lineOfField } from '../../controller/source/document.ts';
+import { decodeFile } from '../../controller/source/document.ts';
+import { FieldLines } from '../../controller/source/field-lines.ts';
+import { parseYaml } from '../../controller/source/yaml-document.ts';
 
 const good = `apiVersion: scantling.dev/v1alpha1
 kind: SystemDefinition
@@ -205,7 +207,7 @@ describe('decodeFile', () => {
   });
 });
 
-describe('lineOfField', () => {
+describe('the line of a field', () => {
   const text = Buffer.from(`${good}  files:\n  - path: /etc/a\n    from: a\n    content: x\n  units:\n  - { name: a.service }\n`);
   for (const [field, line] of [
     ['spec.files[0].from', 11],
@@ -217,6 +219,25 @@ describe('lineOfField', () => {
     ['<nil>', 1],
     ['', 1],
   ] as const) {
-    it(`finds ${field || 'the document'}`, () => assert.equal(lineOfField(text, 0, field), line));
+    it(`finds ${field || 'the document'}`, () => assert.equal(new FieldLines().lineOf(text, 0, field), line));
   }
+
+  it('parses a file once for all that is wrong in it, and keeps but a few files', () => {
+    let parses = 0;
+    const lines = new FieldLines(content => {
+      parses++;
+      return parseYaml(content);
+    });
+    const documents = Array.from({ length: 2_000 }, (_, i) => `spec:\n  files:\n  - from: f${i}\n`);
+    const many = Buffer.from(documents.join('---\n'));
+    for (let i = 0; i < documents.length; i++) assert.equal(lines.lineOf(many, i, 'spec.files[0].from'), 4 * i + 3);
+    assert.equal(parses, 1);
+    const others = [Buffer.from(text), Buffer.from(text), Buffer.from(text)];
+    for (const other of others) lines.lineOf(other, 0, 'spec');
+    lines.lineOf(others[2] ?? text, 0, 'spec');
+    lines.lineOf(others[1] ?? text, 0, 'spec');
+    assert.equal(parses, 4);
+    lines.lineOf(many, 0, 'spec');
+    assert.equal(parses, 5);
+  });
 });
