@@ -3,7 +3,7 @@ import type { ContainerStatus, Job, Pod } from '../api/core.ts';
 import { StallingError, TransientError } from '../api/errors.ts';
 import { interruptionsAnnotation, platformAnnotation } from '../api/names.ts';
 import { BuildError } from './build-error.ts';
-import { hasStarted, isOver, podTrouble } from './pod-trouble.ts';
+import { hasStarted, isOver, outOfMemory, podTrouble } from './pod-trouble.ts';
 import { errorOf, parseTermination } from './termination.ts';
 
 /** Where something happened: for messages and for status.failure. */
@@ -67,6 +67,12 @@ function saidOutcome(seen: Seen): JobOutcome | undefined {
   if (!said) return undefined;
   if ('result' in said) return { ...place, kind: 'Built', ...said.result };
   const error = errorOf(said.failure, place.platform);
+  // The kernel ends the greediest process, which is a step's; the worker lives on, and knows only that the step ended.
+  if (terminated?.reason === 'OOMKilled' && !(error instanceof StallingError)) {
+    const { step, log } = said.failure;
+    const failure = error instanceof BuildError ? error : { step, log, platform: place.platform };
+    return { ...place, kind: 'Failed', reason: terminated.reason, error: new BuildError(outOfMemory, failure) };
+  }
   if (error instanceof TransientError) return interrupted(seen, { reason: error.reason, message: error.message });
   return { ...place, kind: 'Failed', error };
 }
@@ -134,7 +140,9 @@ function lost(seen: Seen, trouble: Trouble): JobOutcome {
 function interrupted({ job, pod, terminated, place }: Seen, { reason, message }: Trouble): JobOutcome {
   // A pod on a lost node never ends by itself, and so neither does its Job.
   const times = [endConditionOf(job)?.lastTransitionTime, terminated?.finishedAt, pod?.metadata.deletionTimestamp];
-  const at = times.map(epochOf).find(ms => ms !== undefined) ?? 0;
+  const at = times.map(epochOf).find(ms => ms !== undefined);
+  // Its controller is about to say when.
+  if (at === undefined) return { ...place, kind: 'Running', trouble: { reason, message } };
   return { ...place, kind: 'Interrupted', reason, message, at, interruptions: interruptionsOf(job) };
 }
 

@@ -16,6 +16,8 @@ export interface PodTrouble {
   fault: 'build' | 'cluster';
 }
 
+export const outOfMemory = 'the build needed more memory than it may have: it was killed; raise build.resources.limits.memory';
+
 /** Waiting reasons of a container that are no trouble: it is on its way. */
 const underWay = new Set(['ContainerCreating', 'PodInitializing']);
 
@@ -61,8 +63,7 @@ function endedBy(pod: Pod, container: ContainerStatus | undefined): PodTrouble |
   const { status } = pod;
   const terminated = container?.state?.terminated;
   if (terminated?.reason === 'OOMKilled') {
-    const message = 'the build needed more memory than it may have: it was killed; raise build.resources.limits.memory';
-    return { reason: 'OOMKilled', message, waits: false, fault: 'build' };
+    return { reason: 'OOMKilled', message: outOfMemory, waits: false, fault: 'build' };
   }
   if (status?.reason === 'Evicted') {
     const message = sentence(status.message, 'the pod was evicted from its node');

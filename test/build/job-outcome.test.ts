@@ -84,6 +84,19 @@ const cases: Record<string, Case> = {
     pod: podOf({ phase: 'Failed', containerStatuses: terminated({ exitCode: 137, reason: 'OOMKilled' }) }),
     is: 'Failed OOMKilled: the build needed more memory than it may have: it was killed; raise build.resources.limits.memory',
   },
+  'out of memory in a step, which the worker outlives': {
+    job: jobOf(failed),
+    pod: podOf({
+      phase: 'Failed',
+      containerStatuses: terminated({
+        reason: 'OOMKilled',
+        message: encodeTermination({
+          failure: { kind: 'step', step: '2/2: RUN x', exitCode: 137, message: 'exit code 137', log: [] },
+        }),
+      }),
+    }),
+    is: 'Failed OOMKilled: the build needed more memory than it may have: it was killed; raise build.resources.limits.memory',
+  },
   'evicted for the want of its node': {
     job: jobOf(failed),
     pod: podOf({ phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' }),
@@ -117,6 +130,7 @@ const cases: Record<string, Case> = {
     is: 'Interrupted NodeLost: Taint manager: deleting due to NoExecute taint',
   },
   preempted: {
+    job: jobOf(failed),
     pod: podOf({
       phase: 'Failed',
       conditions: [{ type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: 'm' }],
@@ -124,14 +138,17 @@ const cases: Record<string, Case> = {
     is: 'Interrupted Preempted: m',
   },
   'its node shut down': {
+    job: jobOf(failed),
     pod: podOf({ phase: 'Failed', reason: 'Terminated', message: 'Pod was terminated in response to imminent node shutdown.' }),
     is: 'Interrupted Terminated: Pod was terminated in response to imminent node shutdown.',
   },
   'a result that only the runtime lost': {
+    job: jobOf(failed),
     pod: podOf({ phase: 'Failed', containerStatuses: terminated({ exitCode: 137, reason: 'ContainerStatusUnknown' }) }),
     is: 'Interrupted NodeLost: the pod was lost with its node node-1',
   },
   'a container that the runtime could not start': {
+    job: jobOf(failed),
     pod: podOf({
       phase: 'Failed',
       containerStatuses: terminated({ exitCode: 128, reason: 'StartError', message: 'no such file' }),
@@ -164,6 +181,10 @@ const cases: Record<string, Case> = {
   'an end by a signal': {
     pod: podOf({ phase: 'Failed', containerStatuses: terminated({ exitCode: 139, signal: 11, reason: 'Error' }) }),
     is: 'Failed Error: ended with signal 11 and left no result',
+  },
+  'evicted a moment ago': {
+    pod: podOf({ phase: 'Failed', reason: 'Evicted', message: 'low on memory' }),
+    is: 'Running Evicted',
   },
   'a registry that did not answer': {
     job: jobOf(failed),
