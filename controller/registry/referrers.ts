@@ -7,7 +7,7 @@ import type { Manifests } from './manifests.ts';
 import { mediaTypes } from './media-types.ts';
 import type { Descriptor } from './media-types.ts';
 import type { Place } from './places.ts';
-import { bytesOf, entriesOf, merged, nextPage, referrersTag, withEntry, withoutEntries } from './referrers-index.ts';
+import { bytesOf, entriesOf, merged, nextPage, referrerOf, referrersTag, withEntry, withoutEntries } from './referrers-index.ts';
 import type { IndexDocument } from './referrers-index.ts';
 import { TryAgain, withRetries } from './retry.ts';
 import type { Retrying } from './retry.ts';
@@ -57,7 +57,9 @@ export class Referrers {
   async list(place: Place, digest: string, artifactType?: string): Promise<Descriptor[]> {
     const [served, tagged] = await Promise.all([this.#served(place, digest, artifactType), this.#tagged(place, digest)]);
     const all = merged(served ?? [], tagged?.entries ?? []);
-    return artifactType === undefined ? all : all.filter(entry => entry.artifactType === artifactType);
+    if (artifactType === undefined) return all;
+    const typed = await Promise.all(all.map(entry => this.#typed(place, entry)));
+    return typed.flatMap(entry => (entry?.artifactType === artifactType ? [entry] : []));
   }
 
   /**
@@ -175,6 +177,18 @@ export class Referrers {
     return found;
   }
 
+  /** The entry with its own artifact type: some registries list none, or that of the empty configuration. Undefined when its manifest is gone. */
+  async #typed(place: Place, entry: Descriptor): Promise<Descriptor | undefined> {
+    if (entry.artifactType !== undefined && entry.artifactType !== mediaTypes.empty) return entry;
+    try {
+      const manifest = await this.#retried(() => this.#o.manifests.read(place, entry.digest, entry.size));
+      return { ...entry, artifactType: referrerOf(manifest.json, entry)?.entry.artifactType ?? mediaTypes.empty };
+    } catch (error) {
+      if (error instanceof NotFoundError) return undefined;
+      throw error;
+    }
+  }
+
   async #page(
     place: Place,
     target: string,
@@ -196,7 +210,14 @@ export class Referrers {
     const bytes = await readBody(answer, what, { limitBytes: maxManifestBytes });
     const entries = contentType(answer) === mediaTypes.index ? entriesOf(parseManifest(bytes, what, false)) : undefined;
     if (!entries) throw new TryAgain('RegistryUnavailable', `${what}: the registry did not answer with an index`);
-    return { entries, next: nextPage([answer.headers['link']].flat().join(', ')) };
+    const applied = [answer.headers['oci-filters-applied']].flat().join(',').split(',');
+    const wanted = new URL(target, place.origin).searchParams.get('artifactType');
+    // A registry that has looked at the types knows them better than its list may say.
+    const filtered = wanted !== null && applied.some(filter => filter.trim() === 'artifactType');
+    return {
+      entries: filtered ? entries.map(entry => ({ ...entry, artifactType: wanted })) : entries,
+      next: nextPage([answer.headers['link']].flat().join(', ')),
+    };
   }
 
   /** The index behind the referrers tag, undefined when there is none. */

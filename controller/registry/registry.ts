@@ -59,7 +59,7 @@ export interface Registry {
   ): Promise<string>;
   /**
    * What refers to a manifest, by the referrers API and the referrers tag. An empty list means that there is none; a failed look-up throws.
-   * Registries differ in the artifact type that they list, so who must miss nothing gives none and reads the manifests.
+   * Where a list does not say the artifact type of an entry, its manifest is read.
    */
   referrers(repository: string, digest: string, auth?: DockerConfig, o?: { artifactType?: string }): Promise<Descriptor[]>;
   /**
