@@ -9,6 +9,7 @@ import { until } from '../kube/until.ts';
 import { inPhase, startBuildCluster } from './build-cluster.ts';
 import type { BuildCluster } from './build-cluster.ts';
 import { contextOf } from './build-fixture.ts';
+import { JobHands } from './job-hands.ts';
 
 const finish = (definition: string): ReturnType<typeof contextOf> =>
   contextOf({ definition, layers: [{ 'etc/name': definition }] });
@@ -36,8 +37,11 @@ function killedAfter(
 
 describe('a build whose controller ends', () => {
   let cluster: BuildCluster;
+  let hands: JobHands;
   before(async () => {
-    cluster = await startBuildCluster();
+    cluster = await startBuildCluster({ controllers: ['job-controller', 'garbage-collector-controller'] });
+    hands = new JobHands(cluster);
+    await hands.addNode('amd64');
   });
   after(() => cluster.stop());
 
@@ -67,6 +71,44 @@ describe('a build whose controller ends', () => {
       assert.equal(build.status?.attempts, 1);
       await second.stop();
       assert.ok(calls < 100);
+    }
+  });
+
+  test('a controller killed after any call, while a Job builds: one Job is made, and what it built is used', async () => {
+    let ended = false;
+    for (let calls = 0; !ended; calls += 2) {
+      const context = contextOf({ definition: `job-${calls}`, layers: [{ 'etc/a': 'b' }], containerfile: `RUN echo ${calls}\n` });
+      const name = await cluster.ask(context, { platforms: ['linux/amd64'] });
+      let killed = false;
+      const first = await cluster.start({
+        wrap: killedAfter(calls, () => {
+          killed = true;
+        }),
+      });
+      const done = new Set<string>();
+      const goOn = async (): Promise<void> => {
+        for (const job of await hands.jobsOf(name)) {
+          const pod = await hands.podOf(job);
+          if (!pod || done.has(job.metadata.uid ?? '')) continue;
+          done.add(job.metadata.uid ?? '');
+          await hands.succeed({ job, pod });
+        }
+      };
+      await until('killed or done', async () => {
+        await goOn();
+        return killed || inPhase('Succeeded')((await cluster.find(name))!);
+      });
+      await first.kill();
+      ended = !killed;
+      const second = await cluster.start();
+      await until('done', async () => {
+        await goOn();
+        return inPhase('Succeeded')((await cluster.find(name))!);
+      });
+      const { attempts, foundations } = (await cluster.find(name))?.status ?? {};
+      assert.deepEqual([attempts, foundations?.length, done.size], [1, 1, 1], `killed after ${calls} calls`);
+      await second.stop();
+      assert.ok(calls < 150);
     }
   });
 
