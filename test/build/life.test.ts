@@ -69,7 +69,7 @@ describe('the life of a build', () => {
     const first = await hands.next(name);
     await hands.run(first.pod);
     await hands.set(first.pod, { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' });
-    const lost = await cluster.becomes(name, 'Evicted', because('Evicted'));
+    const lost = await cluster.becomes(name, 'Evicted', b => because('Evicted')(b) && inPhase('Pending')(b));
     assert.deepEqual([lost.status?.phase, lost.status?.attempts, lost.status?.attemptsLeft], ['Pending', 0, 3]);
     const { reason, job, pod, platform } = lost.status?.failure ?? {};
     assert.deepEqual([reason, job, pod, platform], ['Evicted', first.job.metadata.name, first.pod.metadata.name, 'linux/amd64']);
