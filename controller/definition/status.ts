@@ -130,6 +130,9 @@ export interface News {
   note: string;
 }
 
+/** Told already, when the build was asked for, and by the ImageBuild itself. */
+const toldByBuild: readonly (string | undefined)[] = ['BuildPending', 'Building'] satisfies DefinitionReason[];
+
 /** What is news for events: another Ready reason, another image, and what is newly said of the images it is made of. */
 export function newsOf(before: SystemDefinitionStatus | undefined, after: SystemDefinitionStatus): News[] {
   const [was, is] = [conditionOf(before?.conditions, 'Ready'), conditionOf(after.conditions, 'Ready')];
@@ -140,7 +143,7 @@ export function newsOf(before: SystemDefinitionStatus | undefined, after: System
     if (!now || same) return [];
     return [{ type: type === 'BaseUpdateAvailable' ? 'Normal' : 'Warning', reason: now.reason, note: now.message }];
   });
-  return [...(moved ? [readyNews(after)] : []), ...of];
+  return [...(moved && !toldByBuild.includes(is?.reason) ? [readyNews(after)] : []), ...of];
 }
 
 /** A warning when a person must act or something is tried again. */
