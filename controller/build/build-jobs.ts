@@ -1,10 +1,10 @@
 /** The Jobs of builds, in the API: found by label, made, read and taken away. It remembers nothing. */
 import { jobs, pods } from '../api/core.ts';
 import type { Job, Pod } from '../api/core.ts';
-import { TransientError } from '../api/errors.ts';
+import { StallingError, TransientError, messageOf } from '../api/errors.ts';
 import { buildAnnotation, buildLabel, foundationLabel } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
-import { ApiError, isAlreadyExists, isNotFound } from '../kube/errors.ts';
+import { ApiError, isAlreadyExists, isInvalid, isNotFound } from '../kube/errors.ts';
 import { builderContainer, jobManifest, keyLabel } from './job-manifest.ts';
 import type { JobRequest, JobSettings } from './job-manifest.ts';
 import { isFinished } from './job-outcome.ts';
@@ -57,13 +57,15 @@ export class BuildJobs {
 
   /**
    * Makes the Job unless it is there.
-   * @throws TransientError `JobExists` while a Job of that name is another build's, which is told to go.
+   * @throws StallingError `JobRefused` for resources or labels that are none; TransientError `JobExists` while a Job of that name is another build's, which is told to go.
    */
   async create(request: JobRequest): Promise<Job> {
     const manifest = jobManifest(request, this.#settings());
     try {
       return await this.#client.create(jobs, manifest);
     } catch (error) {
+      const refused = isInvalid(error) || (error instanceof ApiError && error.status === 400);
+      if (refused) throw new StallingError('JobRefused', `its Job is refused: ${messageOf(error)}`, { cause: error });
       if (!isAlreadyExists(error)) throw error;
       const { name } = manifest.metadata;
       const there = await this.#client.get(jobs, name, this.namespace);

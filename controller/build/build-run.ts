@@ -22,6 +22,9 @@ import { waitedFor } from './waited-for.ts';
 
 type Running = Extract<JobOutcome, { kind: 'Running' }>;
 
+/** What a pod needs to start may go, and come, without a change of the pod. */
+const startCheckMs = 30_000;
+
 /** Where a pass has come to, for the status: everything but what was thrown. */
 export type RunResult = Extract<BuildEvent, { kind: 'Running' | 'Succeeded' | 'Thrown' | 'Interrupted' }>;
 
@@ -30,6 +33,7 @@ export class BuildRun {
   readonly #inputs: BuildInputs;
   readonly #jobs: BuildJobs;
   readonly #foundations: Foundations;
+  readonly #now: () => number;
   readonly #copier: BlobCopier;
 
   constructor(services: FoundationServices) {
@@ -37,6 +41,7 @@ export class BuildRun {
     this.#inputs = services.inputs;
     this.#jobs = services.jobs;
     this.#foundations = new Foundations(services);
+    this.#now = services.now;
     this.#copier = new BlobCopier(services.registry);
   }
 
@@ -48,11 +53,14 @@ export class BuildRun {
   /** What its Jobs are at, when all that is to be said is that they run: for that nobody need ask a registry. */
   async look(build: ImageBuild, observed: readonly ObservedJob[]): Promise<RunResult | undefined> {
     const current = await this.#current(build, observed);
-    const outcomes = current.map(({ job, pods }) => jobOutcome(job, pods, waitedFor(build)));
+    const outcomes = current.map(({ job, pods }) => jobOutcome(job, pods, waitedFor(build), this.#now()));
     const running = outcomes.filter((outcome): outcome is Running => outcome.kind === 'Running');
     const named = build.status?.jobs ?? [];
     const all = named.length > 0 && named.every(({ name }) => running.some(({ job }) => job === name));
     if (!all || running.length < outcomes.length) return undefined;
+    // The kubelet lets a pod wait for a Secret that is gone by now, and does not say so in its status.
+    if (running.some(({ starting, trouble, pod }) => starting && !trouble && pod !== undefined))
+      await this.#inputs.check(build.spec);
     return runningEvent(build, running, { jobs: jobsOf(this.#jobs.namespace, running) });
   }
 
@@ -148,15 +156,16 @@ function checkDefinition({ spec }: ImageBuild, plan: Plan): void {
 /** In its condition the first Job that does not run as it should, or all that do. */
 function runningEvent(build: ImageBuild, running: readonly Running[], findings: Findings): RunResult {
   const attempt = (build.status?.attempts ?? 0) + 1;
+  const check = running.some(({ starting }) => starting) ? { checkMs: startCheckMs } : {};
   const stuck = running.find(({ trouble }) => trouble);
   if (stuck?.trouble) {
     const { reason, message } = stuck.trouble;
     const where = `attempt ${attempt}, ${stuck.platform}: pod ${stuck.pod ?? 'none yet'} of Job ${stuck.job}`;
-    return { kind: 'Running', reason, message: `${where}: ${message}`, findings };
+    return { kind: 'Running', reason, message: `${where}: ${message}`, findings, ...check };
   }
   const names = running.map(({ platform, job }) => `${job} for ${platform}`).join(', ');
   const message = `attempt ${attempt} is running: Job ${names || 'none yet'}`;
-  return { kind: 'Running', reason: 'Building', message, findings };
+  return { kind: 'Running', reason: 'Building', message, findings, ...check };
 }
 
 function jobsOf(namespace: string, running: readonly Running[]): NonNullable<Findings['jobs']> {

@@ -8,10 +8,7 @@ import type { Registry } from '../registry/registry.ts';
 import { baseInfo } from './base.ts';
 import type { BaseLayer, BasePlatform } from './base.ts';
 import { foundationTagOf } from './foundation-key.ts';
-
-/** On the manifest of a foundation: its key, which is also the mark that it is complete, and the findings of lint. */
-export const keyAnnotation = 'dev.scantling.foundation';
-export const lintAnnotation = 'dev.scantling.lint';
+import { keyAnnotation, lintAnnotation } from './foundation-mark.ts';
 
 export interface FoundationQuery {
   /** 64 hex digits. */

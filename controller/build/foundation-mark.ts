@@ -4,8 +4,8 @@ import type { Registry } from '../registry/registry.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { Json } from './canonical-json.ts';
 
-const keyAnnotation = 'dev.scantling.foundation';
-const lintAnnotation = 'dev.scantling.lint';
+export const keyAnnotation = 'dev.scantling.foundation';
+export const lintAnnotation = 'dev.scantling.lint';
 
 export interface FoundationMark {
   key: string;

@@ -123,7 +123,7 @@ export class Foundations {
   #outcomeOf({ build, observed }: FoundationWork, { platform }: Wanted): JobOutcome | undefined {
     const name = jobName(build.metadata.name, platform.platform, (build.status?.attempts ?? 0) + 1);
     const mine = observed.find(({ job }) => job.metadata.name === name);
-    return mine && jobOutcome(mine.job, mine.pods, waitedFor(build));
+    return mine && jobOutcome(mine.job, mine.pods, waitedFor(build), this.#o.now());
   }
 
   /** The digest is all that is believed of what a Job says. */
@@ -243,7 +243,7 @@ export class Foundations {
         attempt,
         interruptions: lost ? lost.interruptions + 1 : 0,
       });
-      made.push({ kind: 'Running', platform, job: job.metadata.name });
+      made.push({ kind: 'Running', platform, job: job.metadata.name, starting: true });
     }
     return made;
   }

@@ -14,8 +14,9 @@ export interface JobPlace {
 }
 
 export type JobOutcome = JobPlace &
+  /** `trouble` is why the pod does not run, when it does not; `starting` until its container has begun. */
   (
-    | { kind: 'Running'; /** Why the pod does not run, when it does not. */ trouble?: Trouble }
+    | { kind: 'Running'; trouble?: Trouble; starting?: boolean }
     | { kind: 'Built'; digest: string; warnings: string[] }
     /** It used up an attempt (BuildError), or none can do better (StallingError). `reason` is Kubernetes' own, where it has one. */
     | { kind: 'Failed'; error: BuildError | StallingError; reason?: string }
@@ -30,14 +31,16 @@ interface Trouble {
 
 /** After so many Jobs of one attempt were lost, the next loss counts as a failure: a build may be what brings its nodes down. */
 export const maxInterruptions = 5;
+/** The Job controller takes moments to make a pod. */
+const podMissingMs = 30_000;
 /** What stands for the step while nobody knows which it was. */
 export const unknownStep = 'Containerfile';
 
 /**
  * What a Job has come to. `pods` are those of the Job. `waitedFor` is what the build last said its pod waits for: when the Job's time is over
- * the Job controller deletes the pod, and with it what kept it from running.
+ * the Job controller deletes the pod, and with it what kept it from running. `now` is epoch ms.
  */
-export function jobOutcome(job: Job, pods: readonly Pod[], waitedFor: Trouble | undefined): JobOutcome {
+export function jobOutcome(job: Job, pods: readonly Pod[], waitedFor: Trouble | undefined, now: number): JobOutcome {
   const pod = newest(pods);
   const seen: Seen = {
     job,
@@ -50,7 +53,7 @@ export function jobOutcome(job: Job, pods: readonly Pod[], waitedFor: Trouble | 
     },
   };
   // What the worker says goes before what Kubernetes makes of it; it is there even when the pod was told to go a moment later.
-  return saidOutcome(seen) ?? troubleOutcome(seen) ?? lateOutcome(seen, waitedFor) ?? endOutcome(seen);
+  return saidOutcome(seen) ?? troubleOutcome(seen) ?? lateOutcome(seen, waitedFor) ?? endOutcome(seen, now);
 }
 
 /** A Job with its newest pod, and how the container in it ended. */
@@ -94,12 +97,17 @@ function lateOutcome(seen: Seen, waitedFor: Trouble | undefined): JobOutcome | u
   return failed({ ...seen, terminated: undefined }, 'DeadlineExceeded', `not done in its time: ${message}`);
 }
 
-function endOutcome(seen: Seen): JobOutcome {
+function endOutcome(seen: Seen, now: number): JobOutcome {
   const { job, pod, terminated, place } = seen;
   const ended = endConditionOf(job);
   if (!ended && !(pod && isOver(pod))) {
-    const trouble = pod && podTrouble(pod);
-    return { ...place, kind: 'Running', ...(trouble ? { trouble: { reason: trouble.reason, message: trouble.message } } : {}) };
+    const trouble = pod ? podTrouble(pod) : podMissing(job, now);
+    return {
+      ...place,
+      kind: 'Running',
+      ...(trouble ? { trouble: { reason: trouble.reason, message: trouble.message } } : {}),
+      ...(pod && hasStarted(pod) ? {} : { starting: true }),
+    };
   }
   if (terminated) {
     const how = terminated.signal ? `signal ${terminated.signal}` : `exit code ${terminated.exitCode}`;
@@ -123,6 +131,14 @@ export function interruptionsOf(job: Job): number {
 /** True when the Job has come to its end, or its controller has decided so. */
 export function isFinished(job: Job): boolean {
   return ['Complete', 'Failed', 'FailureTarget', 'SuccessCriteriaMet'].some(type => conditionOf(job, type) !== undefined);
+}
+
+/** A quota, an admission policy or a missing ServiceAccount keeps the Job controller from making the pod, and only events of the Job say so. */
+function podMissing({ metadata }: Job, now: number): Trouble | undefined {
+  const since = epochOf(metadata.creationTimestamp);
+  if (since === undefined || now - since < podMissingMs) return undefined;
+  const { namespace, name } = metadata;
+  return { reason: 'PodMissing', message: `none has been made; why, "kubectl -n ${namespace} describe job ${name}" says` };
 }
 
 function failed({ place, terminated }: Seen, reason: string, message: string): JobOutcome {

@@ -26,6 +26,10 @@ export const buildReasons = {
   Canceled: 'A person ended the build with the annotation scantling.dev/cancel; without it the build runs again.',
   Superseded:
     'The definition had a newer build before this one began; it goes on when the definition wants it again. No failure.',
+  JobRefused:
+    "The API server refuses the build's Job for what build.resources, nodeSelector or tolerations say; the message has its words.",
+  PodMissing:
+    "The build's Job has had no pod for half a minute: a quota, a policy or a missing ServiceAccount, as the events of the Job say.",
   JobExists: 'A Job of the wanted name belongs to something else.',
   Unschedulable: "No node can take the build's pod; the message has the scheduler's words. It waits, and uses up no attempt.",
   ErrImagePull: "The node cannot pull the builder's image; it tries again. Uses up no attempt.",

@@ -18,8 +18,8 @@ export type BuildEvent = { findings?: Findings } & (
   /** A person asked to forget the attempts of before, or what had been built is gone. */
   | { kind: 'Begun' }
   | { kind: 'Started' }
-  /** Jobs are at work, or would be if they could. */
-  | { kind: 'Running'; reason: string; message: string }
+  /** Jobs are at work, or would be if they could; to be looked at again after `checkMs` though nothing changes. */
+  | { kind: 'Running'; reason: string; message: string; checkMs?: number }
   | { kind: 'Succeeded'; image: BuiltImage }
   /** `place` and `reason`: of a Job that failed, and what Kubernetes calls it. `busy`: other Jobs of the build are at work all the same. */
   | { kind: 'Thrown'; error: unknown; place?: JobPlace; reason?: string; busy?: boolean }
@@ -60,7 +60,10 @@ export function statusAfter(build: ImageBuild, event: BuildEvent, now: Date): Ve
       return make(progressing('Building', message), change, ['completionTime']);
     }
     case 'Running':
-      return make(progressing(event.reason, event.message), { phase: 'Building' });
+      return {
+        ...make(progressing(event.reason, event.message), { phase: 'Building' }),
+        ...(event.checkMs === undefined ? {} : { retryAfterMs: event.checkMs }),
+      };
     case 'Succeeded': {
       const { reference, digest, version, platforms } = event.image;
       const message = `pushed ${reference} for ${platforms.map(p => p.platform).join(', ')}`;

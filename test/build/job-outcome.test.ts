@@ -10,6 +10,7 @@ import { encodeTermination } from '../../controller/build/termination.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
 
 const ended = '2026-01-02T03:04:05Z';
+const now = Date.parse(ended) + 60_000;
 
 function jobOf(conditions: { type: string; reason?: string; message?: string }[] = [], interruptions = 0): Job {
   return {
@@ -55,6 +56,10 @@ interface Case {
 
 const cases: Record<string, Case> = {
   'no pod yet': { is: 'Running' },
+  'no pod for long': {
+    job: { ...jobOf(), metadata: { ...jobOf().metadata, namespace: 'n', creationTimestamp: ended } },
+    is: 'Running PodMissing',
+  },
   'a pod nobody has looked at': { pod: podOf({ phase: 'Pending' }), is: 'Running' },
   'a container on its way': { pod: waiting('ContainerCreating'), is: 'Running' },
   'a container that runs': {
@@ -202,7 +207,7 @@ const cases: Record<string, Case> = {
 
 for (const [name, { job = jobOf(), pod, waitedFor, is }] of Object.entries(cases)) {
   test(`of a Job with ${name}`, () => {
-    const outcome = jobOutcome(job, pod ? [pod] : [], waitedFor);
+    const outcome = jobOutcome(job, pod ? [pod] : [], waitedFor, now);
     assert.equal(said(outcome), is);
     assert.deepEqual([outcome.platform, outcome.job, outcome.pod], ['linux/amd64', job.metadata.name, pod?.metadata.name]);
   });
@@ -215,7 +220,7 @@ test('what the worker says goes before what became of its pod', () => {
     reason: 'Evicted',
     containerStatuses: terminated({ exitCode: 0, message: encodeTermination({ result }) }),
   };
-  const outcome = jobOutcome(jobOf(failed), [podOf(status)], undefined);
+  const outcome = jobOutcome(jobOf(failed), [podOf(status)], undefined, now);
   assert.deepEqual(outcome, { platform: 'linux/amd64', job: 'worker-0123456789-amd64-1', pod: 'p', kind: 'Built', ...result });
 });
 
@@ -229,7 +234,7 @@ test('a failed step is taken as it was said', () => {
     log: ['a'],
   };
   const status: Pod['status'] = { phase: 'Failed', containerStatuses: terminated({ message: encodeTermination({ failure }) }) };
-  const outcome = jobOutcome(jobOf(failed), [podOf(status)], undefined);
+  const outcome = jobOutcome(jobOf(failed), [podOf(status)], undefined, now);
   assert.ok(outcome.kind === 'Failed' && outcome.error instanceof BuildError);
   const { step, stepNumber, exitCode, log, platform } = outcome.error;
   assert.deepEqual(
@@ -241,13 +246,13 @@ test('a failed step is taken as it was said', () => {
 test('a build that is lost again and again fails in the end, and each Job comes later than the one before', () => {
   const pod = podOf({ phase: 'Failed', reason: 'Evicted', message: 'low on memory' });
   for (let lost = 0; lost < maxInterruptions; lost++) {
-    const outcome = jobOutcome(jobOf(failed, lost), [pod], undefined);
+    const outcome = jobOutcome(jobOf(failed, lost), [pod], undefined, now);
     assert.ok(outcome.kind === 'Interrupted');
     assert.deepEqual([outcome.interruptions, outcome.at], [lost, Date.parse(ended)]);
     assert.ok(interruptionDelayMs(lost) <= interruptionDelayMs(lost + 1));
   }
   assert.match(
-    said(jobOutcome(jobOf(failed, maxInterruptions), [pod], undefined)),
+    said(jobOutcome(jobOf(failed, maxInterruptions), [pod], undefined, now)),
     /^Failed Evicted: low on memory; lost 6 times/,
   );
   assert.equal(interruptionDelayMs(1000), 600_000);
@@ -255,8 +260,8 @@ test('a build that is lost again and again fails in the end, and each Job comes 
 
 test('of several pods the newest counts', () => {
   const old = podOf({ phase: 'Failed', reason: 'Evicted' });
-  const now = podOf({ phase: 'Running' }, { name: 'q', creationTimestamp: '2026-01-02T00:00:00Z' });
-  assert.equal(said(jobOutcome(jobOf(), [old, now], undefined)), 'Running');
+  const young = podOf({ phase: 'Running' }, { name: 'q', creationTimestamp: '2026-01-02T00:00:00Z' });
+  assert.equal(said(jobOutcome(jobOf(), [old, young], undefined, now)), 'Running');
 });
 
 test('words are one line, and a reason is one that a condition can hold', () => {

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { conditionOf } from '../../controller/api/conditions.ts';
+import { secrets } from '../../controller/api/core.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
-import { requestedAt } from '../../controller/api/names.ts';
+import { defaultNamespace, requestedAt } from '../../controller/api/names.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { until } from '../kube/until.ts';
 import { because, inPhase, readyMessage, startBuildCluster } from './build-cluster.ts';
@@ -111,6 +112,35 @@ describe('the life of a build', () => {
     await cluster.becomes(name, 'running', because('Building'));
     await hands.succeed({ job, pod });
     await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    await running.stop();
+  });
+
+  test('a Secret that goes while its pod starts is said, and a Job that nobody can make is refused', async () => {
+    const running = await cluster.start();
+    const write = (): Promise<unknown> =>
+      cluster.admin.apply(
+        secrets,
+        { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'token', namespace: defaultNamespace }, data: { a: 'eHg=' } },
+        { fieldManager: 'test' },
+      );
+    await write();
+    const execution = { secrets: [{ id: 'token', secretRef: { name: 'token', key: 'a' } }] };
+    const name = await cluster.ask(steps('mounted'), { ...amd64, execution });
+    const { job, pod } = await hands.next(name);
+    await cluster.admin.delete(secrets, 'token', { namespace: defaultNamespace });
+    await hands.wait(pod, 'ContainerCreating', '');
+    running.controller.enqueue(name);
+    const waiting = await cluster.becomes(name, 'SecretNotFound', because('SecretNotFound'));
+    assert.equal(waiting.status?.phase, 'Building');
+    await write();
+    running.controller.enqueue(name);
+    await cluster.becomes(name, 'running', because('Building'));
+    await hands.succeed({ job, pod });
+    await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    const refused = await cluster.ask(steps('refused'), { ...amd64, execution: { resources: { limits: { memory: 'lots' } } } });
+    const failed = await cluster.becomes(refused, 'Failed', inPhase('Failed'));
+    assert.ok(because('JobRefused')(failed), JSON.stringify(failed.status));
+    assert.match(readyMessage(failed), /quantities|memory/);
     await running.stop();
   });
 
