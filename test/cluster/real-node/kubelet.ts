@@ -35,7 +35,7 @@ async function configuration({ directory, outside, containerdSocket }: KubeletOp
     // Any Linux, also one in a machine of someone else's.
     cgroupDriver: 'cgroupfs',
     cgroupRoot: outside.cgroup,
-    cgroupsPerQOS: false,
+    cgroupsPerQOS: true,
     enforceNodeAllocatable: [],
     failCgroupV1: false,
     failSwapOn: false,
