@@ -3,6 +3,7 @@ import type { Buildah } from './buildah.ts';
 import type { BuildahFiles } from './buildah-files.ts';
 import { LintOutput } from './container-lint.ts';
 import type { Lint } from './foundation-task.ts';
+import { isolation } from './isolation.ts';
 
 /** What buildah prints when an image has no such program in its PATH (Go, os/exec). */
 const noBootc = /exec: "bootc": executable file not found/;
@@ -21,7 +22,7 @@ export async function lintFoundation(
   const access = ['--signature-policy', files.policyFile];
   const container = await buildah.ask(lintStep, ['from', ...access, '--pull=never', '--quiet', image]);
   const output = new LintOutput();
-  const run = ['run', '--isolation', 'chroot', container, '--', 'bootc', 'container', 'lint'];
+  const run = ['run', ...isolation, container, '--', 'bootc', 'container', 'lint'];
   const failure = await buildah.run(lintStep, run, masked => output.line(masked()));
   const findings = output.findings();
   if (failure && findings.length === 0 && failure.log.some(line => noBootc.test(line))) return [];

@@ -22,6 +22,7 @@ import type { BuildahFiles } from './buildah-files.ts';
 import { pullBuildContext, pullPlan } from './context.ts';
 import type { Foundation } from './context.ts';
 import { lintFoundation } from './foundation-lint.ts';
+import { isolation } from './isolation.ts';
 import { markFoundation } from './foundation-mark.ts';
 import type { FoundationAccess, FoundationResult, FoundationTask } from './foundation-task.ts';
 import { createMask, secretsIn, secretsOf } from './mask.ts';
@@ -191,7 +192,7 @@ class FoundationBuild {
   async #build(buildah: Buildah, files: BuildahFiles, { foundation, base, secrets }: Inputs): Promise<void> {
     const values = { ...foundation.args, SCANTLING_BASE: base };
     for (const [id, value] of secrets) await writeFile(join(files.secretsDirectory, id), value, { mode: 0o600, flag: 'wx' });
-    const how = ['--isolation', 'chroot', '--format', 'oci', '--layers=false', '--timestamp', '0', '--identity-label=false'];
+    const how = [...isolation, '--format', 'oci', '--layers=false', '--timestamp', '0', '--identity-label=false'];
     const failure = await buildah.run('Containerfile', [
       'build',
       ...access(files),

@@ -98,6 +98,13 @@ describe('the steps of a foundation', { skip: withoutBuildah() }, () => {
     await assert.rejects(build({ containerfile: withTools(absent) }), { name: 'TransientError', reason: 'ImageNotFound' });
   });
 
+  test('a step cannot leave its root, below which nothing of the builder is', async () => {
+    const { digest } = await build({ containerfile: 'RUN cat /proc/self/status > /etc/status\n' });
+    const capabilities = /^CapBnd:\s+([0-9a-f]+)$/m.exec((await added(digest)).get('etc/status') ?? '')?.[1];
+    // CAP_SYS_CHROOT is bit 18 (capabilities(7)).
+    assert.equal((BigInt(`0x${capabilities ?? 'none'}`) >> 18n) & 1n, 0n);
+  });
+
   test('a failure in a build of several stages names the stage too', async () => {
     const containerfile = 'RUN echo one\nFROM base\nRUN echo two && exit 5\n';
     await assert.rejects(build({ containerfile }), (error: unknown) => {
