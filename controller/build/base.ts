@@ -119,7 +119,7 @@ async function readPlatform(
   auth: DockerConfig | undefined,
 ): Promise<BasePlatform> {
   const { repository, image, manifest } = of;
-  const json = manifest.json as { config?: Descriptor; layers?: Descriptor[]; annotations?: Record<string, string> };
+  const json = manifest.json as { config?: Descriptor; layers?: Descriptor[]; annotations?: Record<string, string> | null };
   const layersOf = Array.isArray(json.layers) && json.layers.every(isLayer) ? json.layers : undefined;
   if (!isRecord(json.config) || !isDigest(json.config.digest) || !layersOf)
     throw unsupported(image, `${manifest.digest} is no image manifest`);
@@ -128,7 +128,8 @@ async function readPlatform(
   const platform = platformOf(config, of.declared);
   if (typeof platform !== 'object') throw unsupported(image, `${manifest.digest} ${platform}`);
   const labels = config.config?.Labels ?? {};
-  const { annotations = {} } = json;
+  // Some tools write null where they have none.
+  const annotations = json.annotations ?? {};
   const layers = layersOf.map(layer => ({ ...layer, repository }));
   return {
     ...platform,

@@ -21,7 +21,7 @@ describe('baseInfo', () => {
   });
 
   /** Pushes an image of one platform without layers. */
-  async function push(config: string): Promise<string> {
+  async function push(config: string, more: object = {}): Promise<string> {
     const repository = `${server.host}/odd`;
     const bytes = Buffer.from(config);
     const digest = await registry.pushBlob(repository, bytes);
@@ -30,6 +30,7 @@ describe('baseInfo', () => {
       mediaType: mediaTypes.manifest,
       config: { mediaType: mediaTypes.config, digest, size: bytes.length },
       layers: [],
+      ...more,
     };
     const pushed = await registry.pushManifest(repository, {
       mediaType: mediaTypes.manifest,
@@ -37,6 +38,11 @@ describe('baseInfo', () => {
     });
     return `${repository}@${pushed}`;
   }
+
+  it('takes a manifest whose annotations are null', async () => {
+    const image = await push(JSON.stringify({ ...bootable, os: 'linux', architecture: 'amd64' }), { annotations: null });
+    assert.deepEqual((await baseInfo(registry, image)).platforms[0]?.annotations, {});
+  });
 
   const bootable = { config: { Labels: { 'containers.bootc': '1' } } };
   const refused: Record<string, [config: string, message: RegExp]> = {
