@@ -21,3 +21,10 @@ test('the images of other stages, of COPY and of mounts are found once each', ()
     `r.example/c@${digest}`,
   ]);
 });
+
+test('a Containerfile made to be slow to read is read in a moment', () => {
+  assert.deepEqual(stageImages('from='.repeat(400_000)), []);
+  assert.deepEqual(stageImages(`FROM ${'--a '.repeat(400_000)}`), []);
+  assert.deepEqual(stageImages('FROM '.repeat(400_000)), []);
+  assert.deepEqual(stageImages('\nFROM x'.repeat(200_000)), []);
+});
