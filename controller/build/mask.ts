@@ -5,6 +5,8 @@ const masked = '[masked]';
 /** Shapes of secrets that no one told us of: user info in URLs, authorization headers, key=value with a telling key. */
 const shapes: readonly [RegExp, string][] = [
   [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi, `$1${masked}@`],
+  // Signed addresses of storage, which registries redirect to: whoever has one may read until it expires.
+  [/([?&](?:x-(?:amz|goog)-[a-z-]+|signature|sig|se|skoid|policy|key-pair-id|hmac)=)[^\s&"'<>]+/gi, `$1${masked}`],
   [/\b(authorization\s*[:=]\s*)(?:(basic|bearer|token)\s+)?\S+/gi, `$1$2 ${masked}`],
   [/\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}/gi, `$1${masked}`],
   [

@@ -81,6 +81,8 @@ test('known secrets, and what looks like one, are masked', () => {
     'GITHUB_TOKEN=ghp_1234567890',
     'db_password: "geheim99"',
     'api-key=geheim99',
+    'Error: Get "https://store.example/b?X-Amz-Credential=geheim99%2Fx&X-Amz-Signature=geheim99": dial tcp: refused',
+    'https://blob.example/c?sv=2024&se=2026&sig=geheim99%3D',
   ];
   const out = lines.map(mask).join('\n');
   for (const secret of [
