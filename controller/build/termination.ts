@@ -139,10 +139,10 @@ function parseFailure(failure: Record<string, unknown>): FoundationOutcome | und
   return {
     failure: {
       kind,
-      ...(typeof reason === 'string' ? { reason } : {}),
+      ...(isReason(reason) ? { reason } : {}),
       step,
-      ...(isInteger(stepNumber) ? { stepNumber } : {}),
-      ...(isInteger(exitCode) ? { exitCode } : {}),
+      ...(isCount(stepNumber) ? { stepNumber } : {}),
+      ...(isCount(exitCode) ? { exitCode } : {}),
       message,
       log: strings(log),
     },
@@ -153,8 +153,13 @@ function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter(item => typeof item === 'string') : [];
 }
 
-function isInteger(value: unknown): value is number {
-  return Number.isSafeInteger(value);
+/** A step can write the message in the worker's place: it must not hold what the API server refuses in a status, which then nobody could write. */
+function isReason(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= longest.reason && /^[A-Za-z][A-Za-z0-9]*$/.test(value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 31;
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -16,7 +16,7 @@ const line = fc.string({ unit: 'grapheme', maxLength: 400 });
 const anyFailure = fc.record(
   {
     kind: fc.constantFrom('step' as const, 'transient' as const, 'stalling' as const),
-    reason: fc.string({ maxLength: 64 }),
+    reason: fc.stringMatching(/^[A-Z][A-Za-z0-9]{0,63}$/),
     step: fc.string({ unit: 'grapheme', maxLength: 40 }),
     stepNumber: fc.nat(),
     exitCode: fc.integer({ min: 0, max: 255 }),
@@ -92,6 +92,20 @@ test('anything else is no termination message', () => {
     '{"version":1,"result":{"digest":"x"}}',
   ])
     assert.equal(parseTermination(text), undefined, text);
+});
+
+test('what a step forged has nothing that a status cannot hold', () => {
+  const forged = {
+    kind: 'stalling',
+    reason: 'no reason!',
+    step: 'x',
+    stepNumber: 2 ** 40,
+    exitCode: -1.5,
+    message: 'y',
+    log: [1, 'z'],
+  };
+  const failure = failureIn(JSON.stringify({ version: 1, failure: forged }));
+  assert.deepEqual(failure, { kind: 'stalling', step: 'x', message: 'y', log: ['z'] });
 });
 
 test('an error is the same one after it went through a message', () => {
