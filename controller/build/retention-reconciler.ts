@@ -14,6 +14,7 @@ import { systemdefinitions, type SystemDefinitionStatusHistory } from '../api/sy
 import { systempools } from '../api/system-pool.ts';
 import type { Client } from '../kube/client.ts';
 import type { Reconcile, ReconcileContext, Result } from '../kube/controller.ts';
+import { isConflict } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Store } from '../kube/store.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
@@ -56,6 +57,8 @@ const syncPollMs = 200;
 /** Most entries that status.history can hold. */
 const historyLimit = 256;
 const pageSize = 250;
+/** What was read from the API server counts as the present for so long. */
+const freshMs = 2_000;
 
 export function createRetentionReconciler(dependencies: RetentionDependencies): { reconcile: Reconcile } {
   return { reconcile: (name, context) => reconcile(dependencies, name, context) };
@@ -95,15 +98,24 @@ function decide({ now }: RetentionDependencies, definition: RetainingDefinition,
   return { ...retentionOf(own, definition.keep, { latest: definition.latestBuild, uses, now: now() }), uses };
 }
 
+/** What the API server had a moment ago. */
+interface Look extends Retention {
+  readonly at: number;
+  readonly builds: readonly RetainedBuild[];
+  readonly uses: ImageUses;
+}
+
 /** The deletion of the builds of one definition that nobody needs. */
 class Removal {
   readonly #o: RetentionDependencies;
   readonly #definition: RetainingDefinition;
-  readonly #doomed: ReadonlySet<string>;
+  /** uids, oldest first. */
+  readonly #doomed: readonly string[];
   readonly #context: ReconcileContext;
   /** Repositories that did not let something be deleted; not asked again in this pass. */
   readonly #closed = new Map<string, unknown>();
-  readonly #removed: { build: string; manifests: number }[] = [];
+  readonly #removed = new Map<string, { build: string; manifests: number }>();
+  #look: Look | undefined;
   #unsupported: string | undefined;
 
   constructor(
@@ -114,67 +126,79 @@ class Removal {
   ) {
     this.#o = o;
     this.#definition = definition;
-    this.#doomed = new Set(doomed.map(b => b.uid));
+    this.#doomed = doomed.map(b => b.uid);
     this.#context = context;
   }
 
   /** What is left, and the first error; the builds that it is about are among what is left. Undefined when the definition is gone. */
   async run(): Promise<{ kept: Retention['kept']; error: unknown } | undefined> {
-    const users = await this.#readUsers();
-    const definition = users.definitions.find(d => d.uid === this.#definition.uid);
-    if (!definition || definition.deleting) return undefined;
-    const { kept, doomed, uses } = decide(this.#o, definition, users);
-    let left = users.builds;
+    const failed: Retention['kept'] = [];
     let error: unknown;
-    for (const build of doomed) {
+    for (const uid of this.#doomed) {
       this.#context.signal.throwIfAborted();
-      // What the stores do not know to be superfluous has to wait for them.
-      if (!this.#doomed.has(build.uid)) continue;
+      const look = await this.#lookAgain();
+      if (!look) return undefined;
+      const build = look.doomed.find(b => b.uid === uid);
+      if (!build) continue;
       try {
-        await this.#remove(build, { others: left.filter(b => b !== build), uses });
-        left = left.filter(b => b !== build);
+        await this.#remove(build, look);
       } catch (thrown) {
-        error ??= thrown;
-        kept.push({ build, why: `could not be removed: ${messageOf(thrown)}` });
+        // Of a conflict there is nothing to say: somebody wrote to it just now, and it is looked at again.
+        if (error === undefined || isConflict(error)) error = thrown;
+        failed.push({ build, why: `could not be removed: ${messageOf(thrown)}` });
       }
     }
     this.#report(error);
+    const kept = [...(this.#look?.kept ?? []), ...failed];
     return { kept: kept.toSorted((a, b) => b.build.ended - a.build.ended), error };
   }
 
-  async #remove(build: RetainedBuild, of: { others: RetainedBuild[]; uses: ImageUses }): Promise<void> {
+  /** Decides anew from what the API server has at this moment. Undefined when the definition is gone. */
+  async #lookAgain(): Promise<Look | undefined> {
+    const at = this.#o.now();
+    if (this.#look && at - this.#look.at < freshMs) return this.#look;
+    const users = await this.#readUsers();
+    const definition = users.definitions.find(d => d.uid === this.#definition.uid);
+    if (!definition || definition.deleting) return undefined;
+    this.#look = { ...decide(this.#o, definition, users), builds: users.builds, at };
+    return this.#look;
+  }
+
+  async #remove(build: RetainedBuild, look: Look): Promise<void> {
     const { name, uid, resourceVersion } = build;
-    const pruned = this.#definition.keep.prune === 'Images' ? await this.#prune(build, of) : undefined;
+    const pruned = this.#definition.keep.prune === 'Images' ? await this.#prune(build, look) : undefined;
     await this.#o.client.delete(imagebuilds, name, { uid, resourceVersion });
     metrics.buildsDeleted.inc({});
     const manifests = pruned?.deleted ?? 0;
-    this.#removed.push({ build: name, manifests });
+    this.#removed.set(uid, { build: name, manifests });
     this.#unsupported ??= pruned?.unsupported;
     this.#context.log.info({ build: name, manifests }, 'deleted a build that is not needed any more');
   }
 
   /** One event for all that went in this pass, and one for what hinders it. */
   #report(error: unknown): void {
-    const count = this.#removed.length;
+    const removed = [...this.#removed.values()];
+    const count = removed.length;
     if (count > 0) {
-      const manifests = this.#removed.reduce((sum, r) => sum + r.manifests, 0);
-      const names = this.#removed.slice(0, 5).map(r => r.build);
+      const manifests = removed.reduce((sum, r) => sum + r.manifests, 0);
+      const names = removed.slice(0, 5).map(r => r.build);
       const which = `${names.join(', ')}${count > names.length ? ` and ${count - names.length} more` : ''}`;
       const images = manifests > 0 ? `, and ${manifests} manifests in the registry` : '';
       this.#say('Normal', 'BuildsPruned', `deleted ImageBuild ${which}${images}`);
     }
     if (this.#unsupported !== undefined)
       this.#say('Warning', 'DeletionUnsupported', `${this.#unsupported}; the images of deleted builds stay there`);
-    if (error !== undefined) this.#say('Warning', 'PruneFailed', messageOf(error));
+    if (error !== undefined && !isConflict(error)) this.#say('Warning', 'PruneFailed', messageOf(error));
   }
 
-  async #prune(build: RetainedBuild, { others, uses }: { others: RetainedBuild[]; uses: ImageUses }): ReturnType<typeof prune> {
+  async #prune(build: RetainedBuild, { builds, uses }: Look): ReturnType<typeof prune> {
     const closed = this.#closed.get(build.repository);
     if (closed !== undefined) throw closed;
     const { repository, secret } = this.#definition;
     try {
       // A Secret may have another name since the build; a repository that is not the definition's any more goes with the build's own.
       const auth = await this.#o.readCredentials(build.repository === repository ? secret : build.secret);
+      const others = builds.filter(b => b.uid !== build.uid && !this.#removed.has(b.uid));
       return await prune(this.#o.registry, prunable(build, others, uses), auth);
     } catch (error) {
       this.#closed.set(build.repository, error);
