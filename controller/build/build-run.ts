@@ -90,7 +90,8 @@ export class BuildRun {
       ({ findings } = result);
       if (result.kind !== 'Ready') return this.#unready(build, result);
       ({ onto } = result);
-      if (findings.builder === 'Process') measure('foundation', started);
+      const seconds = secondsOf(findings, { started, observed, now: this.#now() });
+      if (seconds !== undefined) metrics.buildStepSeconds.observe({ step: 'foundation' }, seconds);
     }
     signal.throwIfAborted();
     const started = performance.now();
@@ -195,6 +196,16 @@ function lastStep(log: readonly string[]): { step: string; stepNumber: number } 
   return undefined;
 }
 
-function measure(step: 'foundation' | 'assemble', started: number): void {
+/** How long the foundations took: beside the controller in this pass, in Jobs since the last was made; undefined when there was nothing to make. */
+function secondsOf(
+  { builder }: Findings,
+  { started, observed, now }: { started: number; observed: readonly ObservedJob[]; now: number },
+): number | undefined {
+  if (builder === 'Process') return (performance.now() - started) / 1000;
+  const made = observed.map(({ job }) => Date.parse(job.metadata.creationTimestamp ?? '')).filter(ms => !Number.isNaN(ms));
+  return builder === 'Job' && made.length > 0 ? Math.max(0, now - Math.max(...made)) / 1000 : undefined;
+}
+
+function measure(step: 'assemble', started: number): void {
   metrics.buildStepSeconds.observe({ step }, (performance.now() - started) / 1000);
 }
