@@ -101,8 +101,11 @@ const lossReasons: Readonly<Record<string, string>> = {
 function lost(pod: Pod): PodTrouble {
   const by = disrupted(pod);
   const reason = lossReasons[by?.reason ?? ''] ?? 'NodeLost';
-  const where = pod.spec?.nodeName === undefined ? '' : ` ${pod.spec.nodeName}`;
-  const message = sentence(by?.message ?? pod.status?.message, `the pod was lost with its node${where}`);
+  const node = pod.spec?.nodeName === undefined ? '' : ` ${pod.spec.nodeName}`;
+  const words = sentence(by?.message ?? pod.status?.message, '');
+  // The taint manager and the garbage collector of pods do not say which node it was.
+  const withNode = `the pod was lost with its node${node}${words && `: ${words}`}`;
+  const message = reason === 'NodeLost' || words === '' ? withNode : words;
   return { reason, message, waits: false, fault: 'cluster' };
 }
 

@@ -132,7 +132,7 @@ const cases: Record<string, Case> = {
       },
       { deletionTimestamp: ended },
     ),
-    is: 'Interrupted NodeLost: Taint manager: deleting due to NoExecute taint',
+    is: 'Interrupted NodeLost: the pod was lost with its node node-1: Taint manager: deleting due to NoExecute taint',
   },
   preempted: {
     job: jobOf(failed),
