@@ -35,10 +35,10 @@ export class Pace {
   }
 
   /**
-   * Waits for a turn. The caller must call what it gets when its request, with the answer's body, is over.
+   * Waits for a turn for the request that `what` names. The caller must call what it gets when its request, with the answer's body, is over.
    * @throws TryAgain with retryAfterMs when the host wants a longer pause than `maxWaitMs`.
    */
-  async enter(name: string, o: { stream: boolean; maxWaitMs: number }): Promise<() => void> {
+  async enter(name: string, o: { stream: boolean; maxWaitMs: number; what: string }): Promise<() => void> {
     const host = this.#host(name);
     for (;;) {
       const leave = await this.#slot(host, o.stream);
@@ -47,7 +47,8 @@ export class Pace {
       leave();
       if (pauseMs > o.maxWaitMs) {
         const seconds = Math.ceil(pauseMs / 1000);
-        throw new TryAgain('RegistryUnavailable', `${name} wants no request for ${seconds} s more`, { retryAfterMs: pauseMs });
+        const message = `${name} wants no request for ${seconds} s more: ${o.what}`;
+        throw new TryAgain('RegistryUnavailable', message, { retryAfterMs: pauseMs });
       }
       // Spread, so that those who waited do not all come in the same millisecond.
       await this.#sleep(pauseMs + this.#random() * Math.min(1_000, pauseMs / 4));

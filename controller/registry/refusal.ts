@@ -47,8 +47,9 @@ export function refusalOf(status: number, words: string, redirected: boolean): R
   if (status === 413 || status === 507) return { reason: 'RegistryQuotaExceeded', passing: false };
   if (status === 408 || status === 425 || status === 429 || status >= 500 || redirected)
     return { reason: 'RegistryUnavailable', passing: true };
-  // Registries have no code for it: Harbor, Quay and GitLab say DENIED, and the reason in words.
-  const full = /\bquota\b|storage limit|insufficient storage|no space left/i.test(words);
+  // Registries have no code for it: Harbor ("adding 1 GiB of storage resource, which ... will exceed the configured upper limit of ..."), Quay and
+  // GitLab say DENIED, and the reason in words.
+  const full = /\bquota\b|storage limit|storage resource\b.*\bexceed|insufficient storage|no space left/i.test(words);
   if (full) return { reason: 'RegistryQuotaExceeded', passing: false };
   if (status === 401 || status === 403) return { reason: 'RegistryAccessDenied', passing: false };
   return { reason: 'RegistryRefused', passing: false };

@@ -172,7 +172,8 @@ export class Authenticator {
     place: Place,
     o: { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string },
   ): Promise<Answer> {
-    const leave = await this.#pace.enter(url.host, { stream: false, maxWaitMs: this.#maxWaitMs });
+    const what = `a token for ${place.name}`;
+    const leave = await this.#pace.enter(url.host, { stream: false, maxWaitMs: this.#maxWaitMs, what });
     try {
       const response = await this.#connections.dispatcherFor(url, place.reach.certificatesFor(url, place)).request({
         origin: url.origin,
@@ -192,7 +193,7 @@ export class Authenticator {
       const retryAfter = response.headers['retry-after'];
       return { status: response.statusCode, text: Buffer.concat(chunks).toString('utf8'), retryAfter: [retryAfter].flat()[0] };
     } catch (error) {
-      throw new TryAgain('RegistryUnavailable', `token server ${url.host}: ${messageOf(error)}`, { cause: error });
+      throw new TryAgain('RegistryUnavailable', `token server ${url.host}: ${what}: ${messageOf(error)}`, { cause: error });
     } finally {
       leave();
     }
@@ -203,7 +204,9 @@ export class Authenticator {
     if (answer.status === 429 || answer.status >= 500) {
       const paced = answer.status === 429 || (answer.status === 503 && asked !== undefined);
       const retryAfterMs = paced ? this.#pace.pause(server, asked) : asked;
-      throw new TryAgain('RegistryUnavailable', `token server ${server} answers ${answer.status}`, { retryAfterMs });
+      throw new TryAgain('RegistryUnavailable', `token server ${server} of ${demand.place.name} answers ${answer.status}`, {
+        retryAfterMs,
+      });
     }
     if (answer.status !== 200) {
       const { credentials, host } = demand.place;
@@ -218,7 +221,7 @@ export class Authenticator {
     const value = body['token'] ?? body['access_token'];
     // The value goes into a header.
     if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
-      throw new TryAgain('RegistryUnavailable', `token server ${server} answers without a token`);
+      throw new TryAgain('RegistryUnavailable', `token server ${server} of ${demand.place.name} answers without a token`);
     }
     const life = typeof body['expires_in'] === 'number' && body['expires_in'] > 0 ? body['expires_in'] : defaultLifeSeconds;
     return { value, expiresAt: this.#now() + life * 1000 };

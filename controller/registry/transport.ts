@@ -41,6 +41,8 @@ export interface Answer {
   body: Dispatcher.ResponseData['body'];
   /** True when another host than the registry gave the answer: its 404 says nothing of the registry's content. */
   redirected: boolean;
+  /** Registry and call, for messages. */
+  what: string;
   /** What the registry said for a status of 400 and more, whose body is read already. */
   words: string;
 }
@@ -94,7 +96,7 @@ export class RegistryTransport {
       if (authorization === undefined) throw denied(call, 401, '');
       // A stream is spent: the whole step starts again, now with the authorization known.
       if (call.body !== undefined && !(call.body instanceof Uint8Array))
-        throw new TryAgain('RegistryUnavailable', `${place.host} asked for authorization late`);
+        throw new TryAgain('RegistryUnavailable', `${place.host} asked for authorization late: ${describe(call)}`);
       answer = await this.#exchange(url, call, authorization);
     }
     return this.#follow(url, call, authorization, answer);
@@ -111,7 +113,7 @@ export class RegistryTransport {
       await dump(answer);
       const location = answer.headers.location;
       if (hops === maxRedirects || location === undefined || !URL.canParse(location, url.href)) {
-        throw new TryAgain('RegistryUnavailable', `${call.place.host} redirects without end or to nowhere`);
+        throw new TryAgain('RegistryUnavailable', `${call.place.host} redirects ${describe(call)} without end or to nowhere`);
       }
       const next = new URL(location, url.href);
       refuseClearText(next, call.place);
@@ -149,7 +151,8 @@ export class RegistryTransport {
   async #exchange(url: URL, call: Call, authorization: string | undefined): Promise<Answer> {
     const { place } = call;
     const maxWaitMs = call.maxWaitMs ?? this.#o.maxWaitMs;
-    const leave = await this.#pace.enter(url.host, { stream: call.stream ?? false, maxWaitMs });
+    const what = describe(call);
+    const leave = await this.#pace.enter(url.host, { stream: call.stream ?? false, maxWaitMs, what });
     const labels = { host: place.host, method: call.method };
     try {
       const response = await this.#connections.dispatcherFor(url, place.reach.certificatesFor(url, place)).request({
@@ -167,12 +170,13 @@ export class RegistryTransport {
       });
       metrics.registryRequests.inc({ ...labels, code: String(response.statusCode) });
       response.body.once('close', leave);
-      return { status: response.statusCode, headers: response.headers, body: response.body, redirected: false, words: '' };
+      const { statusCode: status, headers, body } = response;
+      return { status, headers, body, redirected: false, what: `${place.host}: ${what}`, words: '' };
     } catch (error) {
       leave();
       metrics.registryRequests.inc({ ...labels, code: 'error' });
       if (error instanceof TryAgain || error instanceof TransientError) throw error;
-      throw new TryAgain('RegistryUnavailable', `${place.host}: ${describe(call)}: ${messageOf(error)}`, { cause: error });
+      throw new TryAgain('RegistryUnavailable', `${place.host}: ${what}: ${messageOf(error)}`, { cause: error });
     }
   }
 
@@ -191,7 +195,7 @@ export async function dump(answer: Answer): Promise<void> {
   try {
     await answer.body.dump();
   } catch (error) {
-    throw new TryAgain('RegistryUnavailable', messageOf(error), { cause: error });
+    throw new TryAgain('RegistryUnavailable', `${answer.what}: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -210,11 +214,11 @@ async function said(answer: Answer): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function refuseClearText(url: URL, { host, reach }: Place): void {
+function refuseClearText(url: URL, { host, repository, reach }: Place): void {
   if (url.protocol === 'https:' || reach.allowsPlain(url)) return;
   throw new TransientError(
     'RegistryRefused',
-    `${host} sends to ${url.protocol}//${url.host}, which is not https and not listed as insecure`,
+    `${host} sends to ${url.protocol}//${url.host}, which is not https and not listed as insecure (${repository})`,
   );
 }
 

@@ -46,15 +46,15 @@ test('text that is no JSON is refused without quoting it', () => {
   assert.equal(parseDockerConfig('[]').auths.size, 0);
 });
 
+/** Credentials by the names of their users. */
+function usersOf(auths: Record<string, string>) {
+  const entries = Object.entries(auths).map(([key, username]) => [key, { username, password: 'p' }]);
+  return parseDockerConfig(JSON.stringify({ auths: Object.fromEntries(entries) }));
+}
+
 test('of two Secrets the longest match counts, and the first where both have the same key', () => {
-  const config = (auths: Record<string, string>) =>
-    parseDockerConfig(
-      JSON.stringify({
-        auths: Object.fromEntries(Object.entries(auths).map(([key, username]) => [key, { username, password: 'p' }])),
-      }),
-    );
-  const pull = config({ 'r.example': 'pull', 'r.example/a': 'pull-a' });
-  const push = config({ 'r.example': 'push', 'r.example/a/b': 'push-ab', 'other.example': 'push' });
+  const pull = usersOf({ 'r.example': 'pull', 'r.example/a': 'pull-a' });
+  const push = usersOf({ 'r.example': 'push', 'r.example/a/b': 'push-ab', 'other.example': 'push' });
   const of = (repository: string) => credentialsFor(mergeCredentials(pull, push), repository)?.username;
   assert.deepEqual(['r.example/x', 'r.example/a/x', 'r.example/a/b/x', 'other.example/x', 'no.example/x'].map(of), [
     'pull',

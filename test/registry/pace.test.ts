@@ -26,7 +26,7 @@ function clock() {
 }
 
 const told = (error: unknown): boolean => error instanceof TransientError && (error.retryAfterMs ?? 0) > 100_000;
-const turn = { stream: false, maxWaitMs: 5_000 };
+const turn = { stream: false, maxWaitMs: 5_000, what: 'GET a/b' };
 
 describe('the pace of a host', () => {
   test('bounds requests at once, streams apart, and loses no turn', async () => {

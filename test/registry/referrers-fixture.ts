@@ -1,3 +1,4 @@
+import type { DockerConfig } from '../../controller/registry/credentials.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
@@ -11,9 +12,9 @@ export async function attach(
   repository: string,
   subject: string,
   note: string,
-  type = artifactType,
+  { type = artifactType, auth }: { type?: string; auth?: DockerConfig | undefined } = {},
 ): Promise<string> {
-  await client.pushBlob(repository, empty);
+  await client.pushBlob(repository, empty, auth);
   const descriptor = { mediaType: mediaTypes.empty, digest: sha256(empty), size: empty.length };
   const manifest = {
     schemaVersion: 2,
@@ -25,7 +26,7 @@ export async function attach(
     annotations: { note },
   };
   const bytes = new TextEncoder().encode(JSON.stringify(manifest));
-  return client.pushManifest(repository, { mediaType: mediaTypes.manifest, bytes });
+  return client.pushManifest(repository, { mediaType: mediaTypes.manifest, bytes }, auth);
 }
 
 /** A page of a list of referrers, named by what their digests are of. */

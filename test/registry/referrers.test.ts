@@ -35,7 +35,7 @@ for (const kind of ['distribution', 'referrers'] as const) {
       const { repository, digest } = await image();
       assert.deepEqual(await client.referrers(repository, digest), []);
       const one = await attach(client, repository, digest, 'one');
-      const two = await attach(client, repository, digest, 'two', 'application/vnd.example.other');
+      const two = await attach(client, repository, digest, 'two', { type: 'application/vnd.example.other' });
       const found = await client.referrers(repository, digest);
       assert.deepEqual(new Set(found.map(entry => entry.digest)), new Set([one, two]));
       const [first] = await client.referrers(repository, digest, undefined, { artifactType });
