@@ -1,33 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { plan } from '../../controller/rollout/plan.ts';
-import { image, minute, platformOf } from './machine.ts';
-import { Fleet, type FleetOptions } from './model.ts';
-
-/** Lets every agent act and every reboot end, then makes a pass; until `done`, or nothing moves. */
-function run(fleet: Fleet, done: (fleet: Fleet) => boolean = () => false, rounds = 400): void {
-  let quiet = 0;
-  for (let i = 0; i < rounds && quiet < 3; i++) {
-    quiet = fleet.pass() === 0 ? quiet + 1 : 0;
-    if (done(fleet)) return;
-    fleet.now += 5_000;
-    for (const m of fleet.machines) {
-      if (m.down || m.nodeTarget) quiet = m.down ? 0 : quiet;
-      fleet.boot(m);
-      fleet.agent(m);
-    }
-  }
-}
-
-/** A fleet that runs image 1. */
-function running(options: FleetOptions): Fleet {
-  const fleet = new Fleet(options);
-  run(fleet);
-  assert.equal(fleet.updated(), fleet.machines.length);
-  fleet.writes.length = 0;
-  fleet.target = image(2);
-  return fleet;
-}
+import { image, minute } from './machine.ts';
+import { Fleet } from './model.ts';
+import { run, running } from './rounds.ts';
 
 const summary = (fleet: Fleet) => plan(fleet.state()).summary;
 const cordoned = (fleet: Fleet): string[] => fleet.machines.filter(m => m.node.cordon).map(m => m.node.name);
@@ -231,25 +207,6 @@ describe('plan', () => {
     fleet.uncordonByPerson(fleet.at(0));
     fleet.pass();
     assert.equal(fleet.at(0).node.unschedulable, true);
-  });
-
-  it('goes on with the others where a write for one node is refused, and never beyond the budget', () => {
-    for (const refuses of ['target', 'cordon', 'approve', 'uncordon'] as const) {
-      const fleet = running({ nodes: 5, maxUnavailable: 2, canary: 0 });
-      fleet.at(2).refuses = refuses;
-      run(fleet);
-      const others = fleet.machines.filter(m => m !== fleet.at(2));
-      for (const m of others) {
-        assert.equal(m.host.booted, platformOf(image(2)), `${refuses}: ${m.node.name}`);
-        assert.equal(m.node.unschedulable, false, `${refuses}: ${m.node.name}`);
-      }
-      assert.equal(fleet.at(2).host.booted, platformOf(image(refuses === 'uncordon' ? 2 : 1)), refuses);
-      if (refuses === 'cordon') assert.equal(fleet.at(2).pods, 2, 'what cannot be cordoned is not drained');
-      delete fleet.at(2).refuses;
-      run(fleet);
-      assert.equal(fleet.updated(), 5, refuses);
-      assert.deepEqual(cordoned(fleet), []);
-    }
   });
 
   it('moves no node that another pool selects too, and says so', () => {

@@ -9,8 +9,8 @@ import { createRegistry } from '../../controller/registry/client.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
 import { metrics } from '../../controller/telemetry/metrics.ts';
 import { startRegistry } from '../cluster/registry.ts';
-import { Cluster, until } from './cluster.ts';
-import { image } from './machine.ts';
+import { type Cluster, until } from './cluster.ts';
+import { PoolScene } from './pool-scene.ts';
 
 const fieldManager = 'test';
 
@@ -21,37 +21,15 @@ async function errorsOf(controller: string): Promise<number> {
 }
 
 describe('SystemPool on a real API server', () => {
+  let scene: PoolScene;
   let cluster: Cluster;
   before(async () => {
-    cluster = await Cluster.start();
+    scene = await PoolScene.start();
+    cluster = scene.cluster;
   });
-  after(() => cluster.stop());
-  afterEach(async () => {
-    cluster.proxy.clear();
-    cluster.proxy.resumeWatches();
-    cluster.idle.clear();
-    cluster.aheadMs = 0;
-    await cluster.stopController();
-    for (const { metadata } of (await cluster.admin.list(systempools)).items) {
-      await cluster.admin.mergePatch(systempools, metadata.name, { metadata: { finalizers: null } }, { fieldManager });
-      await cluster.admin.delete(systempools, metadata.name);
-    }
-    for (const { metadata } of (await cluster.admin.list(nodetargets)).items) {
-      await cluster.admin.mergePatch(nodetargets, metadata.name, { metadata: { finalizers: null } }, { fieldManager });
-      await cluster.admin.delete(nodetargets, metadata.name);
-    }
-    for (const { metadata } of (await cluster.admin.list(nodes)).items) await cluster.admin.delete(nodes, metadata.name);
-    for (const { metadata } of (await cluster.admin.list(pods)).items)
-      await cluster.admin.delete(pods, metadata.name, { namespace: 'default' });
-  });
-
-  async function fleet(pool: string, size: number, o: { rollout?: object; drain?: object } = {}): Promise<string[]> {
-    const names = Array.from({ length: size }, (_, i) => `${pool}-${i}`);
-    for (const name of names) await cluster.createNode(name, pool);
-    await cluster.publish(pool, 1);
-    await cluster.createPool(pool, { system: { definitionRef: { name: pool } }, ...o });
-    return names;
-  }
+  after(() => scene.stop());
+  afterEach(() => scene.clear());
+  const fleet = (...of: Parameters<PoolScene['fleet']>) => scene.fleet(...of);
 
   const blocked = async (pool: string) => {
     const taken = (await cluster.admin.list(nodes)).items
@@ -174,73 +152,6 @@ describe('SystemPool on a real API server', () => {
     await until(async () => assert.equal((await cluster.node('lost-1')).spec?.unschedulable, undefined));
   });
 
-  /** A node that has its go-ahead, and whose agent has not acted on it. */
-  async function approved(pool: string): Promise<void> {
-    await fleet(pool, 1, { rollout: { canary: 0 } });
-    await cluster.startController();
-    await cluster.updated(pool, await cluster.publish(pool, 1));
-    cluster.idle.add(`${pool}-0`);
-    await cluster.publish(pool, 2);
-    await until(async () => assert.equal((await cluster.target(`${pool}-0`)).spec.image, image(2).image));
-    await cluster.stage(`${pool}-0`);
-    await until(async () => assert.equal((await cluster.target(`${pool}-0`)).spec.state, 'Booted'));
-  }
-
-  it('keeps the cordon of a node that reboots when its pool is deleted in the foreground', async () => {
-    await approved('foreground');
-    await cluster.admin.delete(systempools, 'foreground', { propagationPolicy: 'Foreground' });
-    // As the garbage collector does, which waits for nobody.
-    await cluster.admin.delete(nodetargets, 'foreground-0');
-    await until(async () => assert.match((await cluster.ready('foreground')).message, /foreground-0 finishing a reboot/));
-    const node = await cluster.node('foreground-0');
-    assert.equal(node.spec?.unschedulable, true);
-    assert.ok(node.metadata.annotations?.[cordonAnnotation]);
-    cluster.idle.clear();
-    await cluster.wake('foreground-0');
-    await until(() => assert.rejects(cluster.target('foreground-0'), isNotFound));
-    await until(async () => assert.deepEqual((await cluster.pool('foreground')).metadata.finalizers, ['foregroundDeletion']));
-    assert.equal((await cluster.node('foreground-0')).spec?.unschedulable, undefined);
-  });
-
-  it('takes the go-ahead of a machine away from another one that is registered under its name', async () => {
-    await approved('again');
-    const before = await cluster.target('again-0');
-    await cluster.admin.delete(nodes, 'again-0');
-    await cluster.createNode('again-0', 'again');
-    await until(async () => {
-      const target = await cluster.target('again-0');
-      assert.notEqual(target.metadata.uid, before.metadata.uid);
-      assert.equal(target.spec.state, 'Staged');
-      assert.equal(target.spec.approval, undefined);
-    });
-    cluster.idle.clear();
-    await cluster.wake('again-0');
-    await cluster.updated('again', image(2));
-  });
-
-  it('keeps the budget and ends while conflicts, errors, a lagging cache and restarts get in its way', async () => {
-    const names = await fleet('rough', 6, { rollout: { maxUnavailable: 2 } });
-    await cluster.startController();
-    await cluster.updated('rough', await cluster.publish('rough', 1));
-    for (const name of names) await cluster.createPod(`busy-${name}`, name);
-    cluster.mostAway = 0;
-    cluster.proxy.fail({ verb: 'patch', resource: 'nodes' }, { status: 409, times: 2 });
-    cluster.proxy.fail({ verb: 'patch', resource: 'nodetargets' }, { status: 500, times: 3 });
-    cluster.proxy.hangWatches({ resource: 'nodes' });
-    const target = await cluster.publish('rough', 2);
-    await until(() => assert.ok(cluster.mostAway >= 1));
-    cluster.proxy.resumeWatches();
-    cluster.proxy.cutWatches();
-    for (let i = 0; i < 3; i++) {
-      const from = cluster.proxy.record.length;
-      await until(() => assert.ok(cluster.writes(from).length > i));
-      await cluster.stopController();
-      await cluster.startController();
-    }
-    await cluster.updated('rough', target);
-    assert.ok(cluster.mostAway <= 2, `${cluster.mostAway} nodes were away at once`);
-  });
-
   it('moves no node that two pools select, and both say so', async () => {
     await fleet('one', 2);
     await cluster.createPool('two', { system: { definitionRef: { name: 'one' } }, pool: 'one' });
@@ -346,44 +257,6 @@ describe('SystemPool on a real API server', () => {
     await until(async () => assert.equal((await cluster.ready('tagged')).reason, 'ImageNotFound'));
     assert.match((await cluster.ready('tagged')).message, /none:1 not found; push it/);
     assert.equal((await cluster.pool('tagged')).status?.target?.image, `${server.host}/os@${third}`);
-  });
-
-  it('says what the API server does not let it write, and goes on when it does', async () => {
-    await fleet('barred', 1);
-    const fault = cluster.proxy.fail({ verb: 'create', resource: 'nodetargets' }, { status: 403 });
-    await cluster.startController();
-    await until(async () => assert.equal((await cluster.ready('barred')).reason, 'Forbidden'));
-    assert.notEqual((await cluster.ready('barred')).message, '');
-    fault.remove();
-    await cluster.updated('barred', await cluster.publish('barred', 1));
-  });
-
-  it('goes on with the other nodes while a write for one of them is refused', async () => {
-    await fleet('partly', 3, { rollout: { maxUnavailable: 2, canary: 0 } });
-    await cluster.startController();
-    await cluster.updated('partly', await cluster.publish('partly', 1));
-    cluster.mostAway = 0;
-    const fault = cluster.proxy.fail({ verb: 'patch', resource: 'nodes', name: 'partly-1' }, { status: 403 });
-    const target = await cluster.publish('partly', 2);
-    await until(async () => {
-      for (const name of ['partly-0', 'partly-2']) {
-        assert.equal((await cluster.target(name)).status?.host?.booted?.digest, target.digests[1]);
-        assert.equal((await cluster.node(name)).spec?.unschedulable, undefined);
-      }
-      const { reason, message } = await cluster.ready('partly');
-      assert.equal(reason, 'Forbidden');
-      assert.match(message, /^partly-1: .*; 2 of 3 nodes run/);
-    });
-    assert.equal((await cluster.target('partly-1')).spec.state, 'Staged');
-    fault.remove();
-    await cluster.updated('partly', target);
-    assert.ok(cluster.mostAway <= 2, `${cluster.mostAway} nodes were away at once`);
-    await cluster.stopController();
-    const refusals = (await cluster.admin.list(events)).items.filter(e => e.regarding.name === 'partly' && e.type === 'Warning');
-    assert.deepEqual(
-      refusals.map(e => e.reason),
-      ['Forbidden'],
-    );
   });
 
   it('starts nothing while suspended, and echoes requestedAt otherwise', async () => {
