@@ -20,10 +20,11 @@ export function isAskedAgain(build: ImageBuild): boolean {
 
 /** `revision` is that of the definition, for the message. */
 export function outcomeOf(build: ImageBuild, revision: string | undefined): Outcome {
-  const { phase, image } = build.status ?? {};
+  const { phase } = build.status ?? {};
   const of = revision === undefined ? '' : ` of ${revision}`;
-  if (image && imageOf(build) !== undefined) {
-    const message = `built image ${image.version ?? image.digest}${of}`;
+  if (imageOf(build) !== undefined) {
+    // By the build's name: the image's version stays the same when only the base has changed.
+    const message = `ImageBuild ${build.metadata.name}${of} succeeded`;
     return { kind: 'Ready', reason: 'Succeeded' satisfies DefinitionReason, message };
   }
   return (
@@ -40,7 +41,8 @@ function endOf(build: ImageBuild, of: string): Outcome | undefined {
   const { name, annotations } = build.metadata;
   const { phase, attempts = 0 } = build.status ?? {};
   if (phase === 'Failed' && !isAskedAgain(build) && !isChanged(build)) {
-    const message = `ImageBuild ${name} failed after ${attempts} attempts, ${failureOf(build) ?? 'see its status'}; change the definition, or set the annotation ${requestedAt} to try again`;
+    const after = attempts > 0 ? ` after ${attempts} attempts` : '';
+    const message = `ImageBuild ${name} failed${after}, ${failureOf(build) ?? 'see its status'}; change the definition, or set the annotation ${requestedAt} to try again`;
     return { kind: 'Failed', error: new StallingError('BuildFailed' satisfies DefinitionReason, message) };
   }
   if (phase === 'Canceled' && annotations?.[cancelAnnotation] !== undefined) {
@@ -67,5 +69,8 @@ function progressOf(build: ImageBuild, of: string): string {
 }
 
 function failureOf({ status }: ImageBuild): string | undefined {
-  return status?.failure && `step ${status.failure.step}: ${status.failure.message}`;
+  if (!status?.failure) return undefined;
+  const { step, message } = status.failure;
+  // "inputs" is no step of the definition: nothing was begun.
+  return step === 'inputs' ? message : `step ${step}: ${message}`;
 }

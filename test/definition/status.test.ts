@@ -94,6 +94,22 @@ test('a build without an image is no success', () => {
   assert.equal(outcomeOf(presentOf({ phase: 'Succeeded' }).build, undefined).kind, 'Progressing');
 });
 
+test('what is said of a build names it: its version is the same on another base; one that was never begun has no attempts', () => {
+  const image = {
+    digest: digest('2'),
+    version: 'worker-5b7f0c1e9d',
+    platforms: [{ platform: 'linux/amd64', digest: digest('2') }],
+  };
+  const good = outcomeOf(presentOf({ phase: 'Succeeded', image }).build, 'main@sha1:3f1c');
+  assert.deepEqual(good, { kind: 'Ready', reason: 'Succeeded', message: 'ImageBuild worker-2 of main@sha1:3f1c succeeded' });
+  const failure = { step: 'inputs', message: 'builder Job is not allowed' };
+  const refused = outcomeOf(presentOf({ phase: 'Failed', failure }).build, undefined);
+  assert.match(
+    refused.kind === 'Failed' ? String(refused.error) : '',
+    /ImageBuild worker-2 failed, builder Job is not allowed; change/,
+  );
+});
+
 test('equal digests are named once, and an image without a source has no revision', () => {
   const image = { digest: digest('2'), platforms: [{ platform: 'linux/amd64', digest: digest('2') }] };
   const status = followingStatus(definitionOf(good), presentOf({ phase: 'Succeeded', image }), now);
