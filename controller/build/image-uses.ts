@@ -57,7 +57,11 @@ export class ImageUses {
   of(build: Pick<RetainedBuild, 'images' | 'repository'>): string | undefined {
     const uses = build.images.flatMap(digest => this.#digests.get(digest) ?? []);
     const first = uses.toSorted(compare)[0];
-    if (first) return `${kinds[first.kind]} ${first.name}${first.others || uses.length > 1 ? ' and others' : ''}`;
+    if (first) {
+      // One user has several of a build's images: the index and those of its platforms.
+      const others = uses.some(use => use.others || compare(use, first) !== 0);
+      return `${kinds[first.kind]} ${first.name}${others ? ' and others' : ''}`;
+    }
     if (build.images.length === 0 || this.#unresolved.length === 0) return undefined;
     const path = pathOf(build.repository);
     const asked = this.#unresolved.find(u => u.path === path);

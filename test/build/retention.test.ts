@@ -86,7 +86,7 @@ test('an image that anybody uses is kept, by whichever of its digests', () => {
       { pools: [{ ...pool, unresolved: 'alias.example:5000/edge:stable' }] },
       'pool edge asks for alias.example:5000/edge:stable, whose digest is not known yet',
     ],
-    [{ definitions: [definition('edge', { images: ['index-old'] })] }, 'image of edge'],
+    [{ definitions: [definition('edge', { images: ['index-old', 'amd64-old'] })] }, 'image of edge'],
     [{ definitions: [definition('kiosk', { base: 'index-old' })] }, 'base of kiosk'],
     [{ definitions: [definition('kiosk', { availableBase: 'index-old' })] }, 'base of kiosk'],
     [{ builds: [build('k', { definition: 'kiosk', base: 'index-old', settled: false })] }, 'base of kiosk'],
