@@ -52,6 +52,7 @@ class Show {
   readonly #signal: AbortSignal;
   #said = '';
   #refused = false;
+  #noPod = false;
   #failure: unknown;
 
   constructor(invocation: Invocation, api: { transport: Transport; client: Client }) {
@@ -90,6 +91,7 @@ class Show {
     const { builder } = build.status ?? {};
     if (this.#refused || builder === 'Process' || builder === 'Assemble') return;
     const newest = new Map((await this.#pods(build)).map(pod => [platformOf(pod), pod]));
+    if (newest.size === 0 && builder === undefined && build.status?.phase === 'Building') this.#sayNoPod();
     const several = newest.size > 1 || (build.status?.jobs ?? []).length > 1;
     for (const pod of newest.values()) {
       const { uid = '', name, namespace = '' } = pod.metadata;
@@ -146,13 +148,24 @@ class Show {
     this.#said = text;
   }
 
+  /** Which builder a build has is known only when there is a pod or it has ended. */
+  #sayNoPod(): void {
+    if (this.#noPod) return;
+    this.#noPod = true;
+    this.#say(
+      'there is no pod of it to read; a build beside the controller has none, and only what failed is kept of its output',
+    );
+  }
+
   /** The kept tail of what failed, unless its pod was shown. */
   #sayEnd({ status }: ImageBuild): void {
     const { failure } = status ?? {};
     if (!failure || (failure.pod !== undefined && this.#names.has(failure.pod))) return;
     const { log = [], platform, stepNumber, step, exitCode } = failure;
-    const where = [platform, stepNumber === undefined ? undefined : `step ${stepNumber}`].filter(Boolean).join(', ');
-    const code = exitCode === undefined ? '' : ` (exit code ${exitCode})`;
+    // buildah counts its steps itself, as in "3/3: RUN ..."; what else a step is called has no number in it.
+    const number = stepNumber === undefined || /^(\[\d+\/\d+\] )?(STEP )?\d+\//.test(step) ? undefined : `step ${stepNumber}`;
+    const where = [platform, number].filter(Boolean).join(', ');
+    const code = exitCode === undefined || failure.message.includes(`exit code ${exitCode}`) ? '' : ` (exit code ${exitCode})`;
     this.#say(`the last failure${where ? `, ${where}` : ''}: ${step}: ${failure.message}${code}`);
     for (const line of log) this.#o.stdout.write(`${line}\n`);
     if (log.length === 0) this.#say('no output of it was kept');

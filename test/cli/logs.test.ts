@@ -175,6 +175,7 @@ describe('scantling logs', () => {
     assert.equal(await shown.code, 0);
     assert.equal(shown.out(), 'Error: no match\nbye\n');
     assert.match(shown.said(), /the last failure, linux\/amd64, step 3: RUN dnf install nothing: no match \(exit code 1\)/);
+    assert.doesNotMatch(shown.said(), /no pod/);
     const unknown = start(['office-ffffffffff']);
     assert.equal(await unknown.code, 1);
     assert.match(
