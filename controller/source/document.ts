@@ -108,6 +108,10 @@ function decodeDocument(document: YamlDocument.Parsed, place: Place): DecodedFil
   const root = document.contents;
   if (!isMap(root)) return done();
   const [version, kind] = [scalar(root.get('apiVersion', true)), scalar(root.get('kind', true))];
+  if (version === undefined && typeof kind === 'string' && Object.hasOwn(specSchemas, kind)) {
+    problems.push({ offset: offsetOf(root), message: `apiVersion is missing; a ${kind} has ${apiVersion}` });
+    return done();
+  }
   if (typeof version !== 'string' || !version.startsWith(`${group}/`)) return done();
   const report = (problem: Problem): void => void problems.push(problem);
   // Among them tags that nobody knows; in documents of others they may mean something.

@@ -42,6 +42,11 @@ describe('decodeFile', () => {
     assert.deepEqual(decode('apiVersion: apps/v1\nkind: SystemDefinition\n', true), { names: [], failures: [], refused: 0 });
   });
 
+  it('misses the apiVersion of a kind of ours', () => {
+    const failures = ['systems/edge.yaml:10: apiVersion is missing; a SystemPool has scantling.dev/v1alpha1'];
+    assert.deepEqual(decode(`${good}---\nkind: SystemPool\n`), { names: ['SystemDefinition/edge'], failures, refused: 1 });
+  });
+
   it('takes a file that held ours for broken when it cannot be read any more', () => {
     assert.deepEqual(decode('{{ not yaml', false).refused, 0);
     assert.deepEqual(decode('{{ not yaml', true).refused, 1);
