@@ -48,6 +48,8 @@ export const buildReasons = {
   ConfigMapNotFound: "The ConfigMap of build.caBundleRef, or its key, is missing in the operator's namespace.",
   SecretNotFound: "A Secret that the build needs is missing in the operator's namespace; no pod is started before it is there.",
   InvalidSecret: 'A Secret that the build needs lacks a key, or holds no registry credentials.',
+  NoContext: 'The image names no context: it was not built by Scantling (of scantling context).',
+  ImageNotFound: 'The image, or the context that it names, is not in its registry (of scantling context).',
   CacheNotSynced: 'Not all objects are listed yet; looked at again at once (log).',
   BuildsPruned: 'Builds that history does not keep were deleted (event of the definition).',
   PruneFailed: 'Builds that history does not keep could not be deleted, and stay until they can be (event of the definition).',
