@@ -117,6 +117,8 @@ test('what other builds name stays in the registry, under whichever name of its 
 
 const phase = fc.constantFrom('Succeeded', 'Failed', 'Canceled', 'Building', undefined);
 const digest = fc.integer({ min: 0, max: 12 }).map(n => `sha256:${n}`);
+// Never that of an image.
+const context = fc.integer({ min: 0, max: 12 }).map(n => `sha256:context-${n}`);
 const digests = fc.uniqueArray(digest, { maxLength: 3 });
 const builds = fc.uniqueArray(
   fc.record({
@@ -126,7 +128,7 @@ const builds = fc.uniqueArray(
     settled: fc.boolean(),
     created: fc.integer({ min: 0, max: 1000 }).map(h => h * hour),
     ended: fc.integer({ min: 0, max: 1010 }).map(h => h * hour),
-    context: digest,
+    context,
     base: digest,
     images: digests,
     foundations: digests.map(all => all.map(d => `r/edge@${d}`)),
