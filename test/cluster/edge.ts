@@ -40,12 +40,16 @@ spec:
     maxUnavailable: 1
 `;
 
-/** Makes the repository `systems` with its first commit, and the SystemSource that follows it. */
-export async function createEdge({ git, base, registry, admin }: Environment): Promise<GitRepository> {
+/** Makes the repository `systems` with its first commit, and the SystemSource that follows its directory edge. `examples` are files beside that. */
+export async function createEdge(
+  { git, base, registry, admin }: Environment,
+  examples: Readonly<Record<string, string>>,
+): Promise<GitRepository> {
   const repository = await git.createRepository('systems');
   const files = {
     'edge/system.yaml': document(base.image, `${registry.host}/systems/edge`),
     'edge/motd': 'Welcome to the edge.\n',
+    ...examples,
   };
   await repository.commit(files, 'Define the edge', { date: Math.floor(Date.now() / 1_000) });
   const source: Apply<SystemSource> = {

@@ -5,6 +5,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { setTools, withoutPackages, type Tools } from '../demo/build-steps.ts';
+import { toolsDefinition } from '../demo/repository.ts';
 import { createEdge, poolLabel } from './edge.ts';
 import { startEnvironment, type Environment } from './environment.ts';
 import { programFor } from './program.ts';
@@ -17,6 +19,8 @@ const usage = `Usage: npm run cluster [-- FLAGS]
 const root = join(import.meta.dirname, '../..');
 const directory = join(root, '.scantling');
 const file = join(directory, 'cluster.json');
+/** In the repository, beside what the source follows. */
+const example = 'examples/tools.yaml';
 
 function readArguments(): { nodes: number; source: boolean } {
   try {
@@ -49,9 +53,11 @@ interface Places {
   nodes: string[];
   controllerLog: string;
   controllerUrl: string;
+  /** A definition in the repository that installs a package from a repository of this cluster; null where no package can be installed. */
+  packageExample: string | null;
 }
 
-function placesOf(environment: Environment, gitUrl: string): Places {
+function placesOf(environment: Environment, gitUrl: string, tools: Tools | undefined): Places {
   return {
     kubeconfig: environment.controlPlane.adminKubeconfig,
     gitUrl,
@@ -61,6 +67,7 @@ function placesOf(environment: Environment, gitUrl: string): Places {
     nodes: environment.nodes.map(n => n.name),
     controllerLog: environment.controller.logFile,
     controllerUrl: environment.controller.url,
+    packageExample: tools ? example : null,
   };
 }
 
@@ -87,7 +94,15 @@ Then change edge/motd, commit, push, and watch the nodes follow:
 
 echo 'Welcome to the edge, again.' > edge/motd && git commit -a -m 'Greet again' && git push
 kubectl get nt -w
+${
+  places.packageExample === null
+    ? ''
+    : `
+${places.packageExample} installs a package, and is not applied yet:
 
+kubectl apply -f ${places.packageExample} && kubectl get sysdef,ib -w
+`
+}
 The README goes on from here.
 `;
 }
@@ -104,11 +119,13 @@ async function main(): Promise<void> {
     program: await programFor({ source }),
     progress: line => process.stderr.write(`${line}\n`),
   });
+  let tools: Tools | undefined;
   try {
     // The pods of a single node have nowhere to go, so that a budget for them would block every drain.
     await createWorkload(environment.admin, { name: 'web', replicas: nodes + 1, minAvailable: nodes > 1 ? nodes : 0 });
-    const repository = await createEdge(environment);
-    const places = placesOf(environment, repository.url);
+    if (withoutPackages() === undefined) tools = await setTools({ environment });
+    const repository = await createEdge(environment, tools ? { [example]: toolsDefinition(tools.options) } : {});
+    const places = placesOf(environment, repository.url, tools);
     mkdirSync(directory, { recursive: true });
     writeFileSync(file, `${JSON.stringify(places, null, 2)}\n`);
     process.stdout.write(whatToTry(places));
@@ -116,6 +133,7 @@ async function main(): Promise<void> {
     process.stderr.write('stopping\n');
   } finally {
     rmSync(file, { force: true });
+    await tools?.repository.stop();
     await environment.stop();
   }
 }

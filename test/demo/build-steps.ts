@@ -51,7 +51,7 @@ export interface Tools {
 }
 
 /** A base with a package manager, and a repository with one package in it. */
-export async function setTools({ environment }: Stage): Promise<Tools> {
+export async function setTools({ environment }: Pick<Stage, 'environment'>): Promise<Tools> {
   const { host } = environment.registry;
   const repository = await startAptRepository(
     [{ name: 'greeter', version: '1.0', files: { 'usr/bin/greet': '#!/bin/sh\necho "Welcome aboard."\n' } }],
