@@ -15,7 +15,7 @@ import { formatReference, parseReference, repositoryOf } from './reference.ts';
 import { referrerOf } from './referrers-index.ts';
 import { Referrers, settleMs } from './referrers.ts';
 import type { CopiedBlob, Registry } from './registry.ts';
-import { retryPolicy, uploadRetryPolicy, withRetries } from './retry.ts';
+import { TryAgain, retryPolicy, uploadRetryPolicy, withRetries } from './retry.ts';
 import type { RetryPolicy, Retrying } from './retry.ts';
 import { RegistryTransport } from './transport.ts';
 import { Uploads, pieceBytes } from './uploads.ts';
@@ -229,13 +229,20 @@ class Client implements Registry {
     }
   }
 
+  /** One try of a deletion, which counts only when the manifest is gone. */
   async #remove(place: Place, digest: string, attempt: number): Promise<void> {
     try {
       await this.#manifests.remove(place, digest);
     } catch (error) {
       // The try before may have done it without its answer arriving.
-      if (!(error instanceof NotFoundError) || attempt === 1) throw error;
+      if (error instanceof NotFoundError && attempt > 1) return;
+      throw error;
     }
+    const there = await this.#manifests.resolve(place, digest).catch((error: unknown) => {
+      if (error instanceof NotFoundError) return undefined;
+      throw error;
+    });
+    if (there) throw new TryAgain('RegistryUnavailable', `${place.name}@${digest} is still there after its deletion`);
   }
 
   async #place(repository: string, auth: DockerConfig | undefined): Promise<Place> {

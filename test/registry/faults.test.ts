@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { StallingError, TransientError } from '../../controller/api/errors.ts';
 import { parseDockerConfig } from '../../controller/registry/credentials.ts';
 import type { DockerConfig } from '../../controller/registry/credentials.ts';
@@ -78,6 +78,11 @@ for (const [kind, auth] of [
     const layer = randomBytes(1_000);
     before(async () => {
       server = await startRegistry({ kind, auth });
+      config = parseDockerConfig(JSON.stringify({ auths: { [server.host]: registryCredentials } }));
+    });
+    after(() => server.stop());
+    // One for each fault: what a client has learnt about a registry changes what it asks.
+    beforeEach(() => {
       // Waits are over at once; a call that hangs is given up soon.
       client = clientWith(
         {
@@ -87,12 +92,8 @@ for (const [kind, auth] of [
         },
         server.host,
       );
-      config = parseDockerConfig(JSON.stringify({ auths: { [server.host]: registryCredentials } }));
     });
-    after(async () => {
-      await client.close();
-      await server.stop();
-    });
+    afterEach(() => client.close());
 
     const blobs: Scenario = {
       name: 'a push and a copy of a blob',
