@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
 import { TransientError, messageOf } from '../api/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { connectionWords } from './connection-error.ts';
 import { Connections } from './connections.ts';
 import type { ProxySettings } from './proxy.ts';
 import { Pace } from './pace.ts';
@@ -176,7 +177,7 @@ export class RegistryTransport {
       leave();
       metrics.registryRequests.inc({ ...labels, code: 'error' });
       if (error instanceof TryAgain || error instanceof TransientError) throw error;
-      throw new TryAgain('RegistryUnavailable', `${place.host}: ${what}: ${messageOf(error)}`, { cause: error });
+      throw new TryAgain('RegistryUnavailable', `${place.host}: ${what}: ${connectionWords(error)}`, { cause: error });
     }
   }
 

@@ -100,6 +100,9 @@ describe('a registry that wants client certificates', () => {
 
 test('an authority for all hosts, and one in the text itself', async () => {
   const server = await startRegistry({ tls: certificate });
+  const none = clientWith({});
+  await assert.rejects(none.resolve(`${server.host}/a:v1`), /name its authority in registries\.yaml/);
+  await none.close();
   const inText = configured({ prefix: server.host, ca: servers.certificate });
   for (const client of [clientWith({ ca: servers.certificate }), clientWith({ configuration: () => inText })]) {
     await pushImage(client, `${server.host}/a`, 'v1');
