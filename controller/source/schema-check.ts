@@ -1,6 +1,7 @@
 /** Checks a YAML document against the schema of its kind (pure), so that what is wrong can be named by its line. CEL rules are the API server's. */
 import { type Node, type Pair, isAlias, isMap, isPair, isScalar, isSeq } from 'yaml';
 import type { Schema } from '../api/schemas.ts';
+import { mismatch } from './pattern-words.ts';
 
 export interface Problem {
   /** Where in the text. */
@@ -107,7 +108,7 @@ function checkString(text: string, schema: Schema, report: (message: string) => 
     return report(length === 0 ? 'must not be empty' : `must have at least ${schema.minLength} characters, has ${length}`);
   }
   atMost(length, schema.maxLength, 'characters', report);
-  if (schema.pattern && !new RegExp(schema.pattern, 'u').test(text)) report(`${quoted(text)} does not match ${schema.pattern}`);
+  if (schema.pattern && !new RegExp(schema.pattern, 'u').test(text)) report(mismatch(quoted(text), schema.pattern));
 }
 
 function atMost(count: number, most: number | undefined, what: string, report: (message: string) => void): void {

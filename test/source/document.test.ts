@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { specSchemas } from '../../controller/api/schemas.ts';
 import { decodeFile } from '../../controller/source/document.ts';
 import { FieldLines } from '../../controller/source/field-lines.ts';
+import { knownPatterns } from '../../controller/source/pattern-words.ts';
 import { parseYaml } from '../../controller/source/yaml-document.ts';
 
 const good = `apiVersion: scantling.dev/v1alpha1
@@ -86,8 +88,17 @@ describe('decodeFile', () => {
     ],
     pattern: [
       good.replace('name: edge', 'name: Edge'),
-      '4: metadata.name: "Edge" does not match ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+      '4: metadata.name: "Edge" is not a name of lower-case letters, digits, "-" and "."',
     ],
+    'pattern of a unit': [
+      withSpec('units: [{ name: hello }]'),
+      '9: spec.units[0].name: "hello" is not the name of a unit with its type, as sshd.service',
+    ],
+    'pattern of an argument': [
+      withSpec('kernelArguments: [console=ttyS0 quiet]'),
+      '9: spec.kernelArguments[0]: "console=ttyS0 quiet" is not one argument without spaces; give each an entry of its own',
+    ],
+    'pattern without words': [withSpec('trees: [{ from: a, to: etc }]'), '9: spec.trees[0].to: "etc" does not match ^/'],
     required: [good.replace(/ {2}output.*\n/, ''), '7: spec: required field "output" is missing'],
     'required name': [good.replace('name: edge', 'annotations: {}'), '4: metadata: required field "name" is missing'],
     'required spec': [good.replace(/spec:[^]*/, ''), '1: required field "spec" is missing'],
@@ -245,4 +256,11 @@ describe('the line of a field', () => {
     lines.lineOf(many, 0, 'spec');
     assert.equal(parses, 5);
   });
+});
+
+it('has words for patterns that are there', () => {
+  const present = JSON.stringify(specSchemas);
+  // The name's is of Kubernetes.
+  const gone = knownPatterns.filter(pattern => !present.includes(JSON.stringify(pattern)) && !pattern.includes('(\\.[a-z0-9](['));
+  assert.deepEqual(gone, []);
 });
