@@ -190,6 +190,10 @@ export interface ImageBuildStatusFoundation {
    * As repository@digest.
    */
   reference: string;
+  /**
+   * Built by this build or one that it was copied from, so that builds of other repositories may take it; otherwise it was found under its tag.
+   */
+  built?: boolean;
 }
 export interface ImageBuildStatusImage {
   /**

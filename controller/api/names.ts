@@ -21,6 +21,7 @@ export const foundationLabel = 'scantling.dev/foundation';
 /** On a Job and its pod: the ImageBuild's name and the platform; on a Job: how many Jobs of its attempt were lost before it (annotations). */
 export const buildAnnotation = 'scantling.dev/image-build';
 export const platformAnnotation = 'scantling.dev/platform';
+export const generationAnnotation = 'scantling.dev/generation';
 export const interruptionsAnnotation = 'scantling.dev/interruptions';
 /** On an ImageBuild: any value ends it; taken away, it may run again. */
 export const cancelAnnotation = 'scantling.dev/cancel';

@@ -7,7 +7,7 @@ import type { Client } from '../kube/client.ts';
 import { ApiError, isAlreadyExists, isInvalid, isNotFound } from '../kube/errors.ts';
 import { builderContainer, jobManifest, keyLabel } from './job-manifest.ts';
 import type { JobRequest, JobSettings } from './job-manifest.ts';
-import { isFinished } from './job-outcome.ts';
+import { isComplete, isFinished } from './job-outcome.ts';
 import type { JobPlace } from './job-outcome.ts';
 import { createMask } from './mask.ts';
 
@@ -45,14 +45,18 @@ export class BuildJobs {
       .map(job => ({ job, pods: their.items.filter(pod => belongsTo(pod, job)) }));
   }
 
-  /** The name of another build whose Job makes the same foundation at this moment. */
-  async otherBuilder(key: string, uid: string): Promise<string | undefined> {
+  /**
+   * The name of another build whose Job makes the same foundation at this moment, or has made it while that build, which is `atWork`, has not said so
+   * yet.
+   */
+  async otherBuilder(key: string, uid: string, atWork: (build: string) => boolean): Promise<string | undefined> {
     const labelSelector = `${foundationLabel}=${keyLabel(key)}`;
     const { items } = await this.#client.list(jobs, { namespace: this.namespace, labelSelector });
-    const other = items.find(
-      job => job.metadata.labels?.[buildLabel] !== uid && job.metadata.deletionTimestamp === undefined && !isFinished(job),
+    const others = items.filter(
+      ({ metadata }) => metadata.labels?.[buildLabel] !== uid && metadata.deletionTimestamp === undefined,
     );
-    return other && (other.metadata.annotations?.[buildAnnotation] ?? other.metadata.name);
+    const other = others.find(job => !isFinished(job) || (isComplete(job) && atWork(buildOf(job))));
+    return other && buildOf(other);
   }
 
   /**
@@ -84,6 +88,11 @@ export class BuildJobs {
     }
   }
 
+  /** Those of a build that are at work beside one that failed, which stays: it has the log. */
+  async removeBeside(observed: readonly ObservedJob[], failed: string | undefined): Promise<void> {
+    await this.remove(observed.flatMap(({ job }) => (job.metadata.name === failed || isFinished(job) ? [] : [job])));
+  }
+
   /** The same of what is only known from a cache. */
   async removeViews(doomed: readonly { name: string; uid: string }[]): Promise<void> {
     for (const { name, uid } of doomed) await this.#client.delete(jobs, name, { namespace: this.namespace, uid });
@@ -105,6 +114,10 @@ export class BuildJobs {
       throw error;
     }
   }
+}
+
+function buildOf({ metadata }: Job): string {
+  return metadata.annotations?.[buildAnnotation] ?? metadata.name;
 }
 
 function belongsTo(pod: Pod, job: Job): boolean {

@@ -13,7 +13,7 @@ import { pullPlan } from './context.ts';
 import type { Plan } from './context.ts';
 import { Foundations } from './foundations.ts';
 import type { FoundationServices } from './foundations.ts';
-import { isFinished, jobOutcome, unknownStep } from './job-outcome.ts';
+import { generationOf, isFinished, jobOutcome, unknownStep } from './job-outcome.ts';
 import type { JobOutcome, JobPlace } from './job-outcome.ts';
 import { builderVersion, imageTag } from './name.ts';
 import { publishImage } from './publish.ts';
@@ -55,6 +55,10 @@ export class BuildRun {
     const current = await this.#current(build, observed);
     const outcomes = current.map(({ job, pods }) => jobOutcome(job, pods, waitedFor(build), this.#now()));
     const running = outcomes.filter((outcome): outcome is Running => outcome.kind === 'Running');
+    // What has not begun is made again as the definition wants it now; its going wakes the build.
+    const outdated = current.filter(({ job }) => (generationOf(job) ?? build.metadata.generation) !== build.metadata.generation);
+    const waiting = new Set(running.flatMap(({ starting, job }) => (starting ? [job] : [])));
+    await this.#jobs.remove(outdated.flatMap(({ job }) => (waiting.has(job.metadata.name) ? [job] : [])));
     const named = build.status?.jobs ?? [];
     const all = named.length > 0 && named.every(({ name }) => running.some(({ job }) => job === name));
     if (!all || running.length < outcomes.length) return undefined;
@@ -88,7 +92,7 @@ export class BuildRun {
       const work = { build, plan: { ...plan, foundation }, base: onto, auth: auth.both, observed, signal };
       const result = await this.#foundations.advance(work);
       ({ findings } = result);
-      if (result.kind !== 'Ready') return this.#unready(build, result);
+      if (result.kind !== 'Ready') return this.#unready(build, result, observed);
       ({ onto } = result);
       const seconds = secondsOf(findings, { started, observed, now: this.#now() });
       if (seconds !== undefined) metrics.buildStepSeconds.observe({ step: 'foundation' }, seconds);
@@ -113,6 +117,7 @@ export class BuildRun {
   async #unready(
     build: ImageBuild,
     result: Exclude<Awaited<ReturnType<Foundations['advance']>>, { kind: 'Ready' }>,
+    observed: readonly ObservedJob[],
   ): Promise<RunResult> {
     const { findings } = result;
     switch (result.kind) {
@@ -128,7 +133,10 @@ export class BuildRun {
         const { platform, job, pod, error, reason } = result.failed;
         const place: JobPlace = { platform, job, ...(pod === undefined ? {} : { pod }) };
         const full = error instanceof BuildError ? withLog(error, await this.#jobs.log(place)) : error;
-        return { kind: 'Thrown', error: full, place, ...(reason === undefined ? {} : { reason }), findings };
+        const of = observed.find(each => each.job.metadata.name === job);
+        const generation = of && generationOf(of.job);
+        const said = { ...(reason === undefined ? {} : { reason }), ...(generation === undefined ? {} : { generation }) };
+        return { kind: 'Thrown', error: full, place, ...said, findings };
       }
     }
   }

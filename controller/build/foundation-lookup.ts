@@ -24,34 +24,46 @@ export interface Foundation {
   key: string;
   /** `repository@digest`, in the output repository. */
   reference: string;
+  /** By a build of this cluster, of these very steps; not only found under its tag, which whoever may push to the repository may push. */
+  built: boolean;
   /** What finish layers go on. */
   onto: BasePlatform;
   /** Findings of lint. */
   warnings: string[];
 }
 
+/** As the status of a build has it. */
+export interface KnownFoundation {
+  reference: string;
+  built?: boolean;
+}
+
 /**
- * The foundation if it exists; what is in another repository is copied. `known` are references from status, the build's own before others'.
- * An error of a registry is no "not found", but for one of another host, which a build does not depend on.
+ * The foundation if it exists; what is in another repository is copied, but only if it was built: who may push to one repository must not decide
+ * what others are made of. `known` is what statuses say, the build's own before others'. An error of a registry is no "not found", but for one of another host, which a build does not depend on.
  */
 export async function findFoundation(
   registry: Registry,
   query: FoundationQuery,
-  known: readonly string[],
+  known: readonly KnownFoundation[],
 ): Promise<Foundation | undefined> {
-  const own = known.filter(reference => repositoryOf(parseReference(reference)) === query.repository);
-  for (const reference of own) {
+  const own = known.filter(({ reference }) => repositoryOf(parseReference(reference)) === query.repository);
+  for (const { reference, built = false } of own.toSorted((a, b) => Number(b.built ?? false) - Number(a.built ?? false))) {
     const found = await readFoundation(registry, query, reference);
-    if (found) return found;
+    if (found) return { ...found, built };
   }
-  for (const reference of new Set(known.filter(r => !own.includes(r)))) {
+  const others = known.filter(other => !own.includes(other) && other.built === true);
+  for (const reference of new Set(others.map(other => other.reference))) {
     const found = await copied(registry, query, reference);
     if (found) return found;
   }
   return readFoundation(registry, query, `${query.repository}:${foundationTagOf(query.key)}`);
 }
 
-/** The foundation under that name; undefined when there is none, or when it is not marked as the complete one of this key. */
+/**
+ * The foundation under that name; undefined when there is none, or when it is not marked as the complete one of this key, or not on the layers of
+ * its base. Who built it is not known from that.
+ */
 export async function readFoundation(
   registry: Registry,
   { key, base, repository, auth }: FoundationQuery,
@@ -68,11 +80,17 @@ export async function readFoundation(
   }
   const name = `${repository}@${digest}`;
   const [built] = (await baseInfo(registry, name, auth)).platforms;
-  if (!built) return undefined;
+  if (!built || !isOnBase(built, base)) return undefined;
   const { platform, os, architecture, variant } = base;
   const { [keyAnnotation]: _key, [lintAnnotation]: lint, ...annotations } = built.annotations;
   const onto = { ...withOriginalLayers(built, base), platform, os, architecture, annotations };
-  return { key, reference: name, onto: variant === undefined ? onto : { ...onto, variant }, warnings: warningsOf(lint) };
+  return {
+    key,
+    reference: name,
+    built: false,
+    onto: variant === undefined ? onto : { ...onto, variant },
+    warnings: warningsOf(lint),
+  };
 }
 
 /** By mount where the registry can; the digest stays. */
@@ -87,7 +105,8 @@ async function copied(registry: Registry, query: FoundationQuery, reference: str
     );
     const { mediaType, bytes } = manifest;
     const digest = await registry.pushManifest(repository, { mediaType, bytes, tag: foundationTagOf(key) }, auth);
-    return await readFoundation(registry, query, `${repository}@${digest}`);
+    const found = await readFoundation(registry, query, `${repository}@${digest}`);
+    return found && { ...found, built: true };
   } catch (error) {
     // What the build's own credentials may not read is not there for it; and no build fails because of another registry.
     const denied = error instanceof TransientError && error.reason === 'RegistryAccessDenied';
@@ -97,21 +116,27 @@ async function copied(registry: Registry, query: FoundationQuery, reference: str
   }
 }
 
-/**
- * buildah may compress the base's layers anew on its push. Where the foundation starts with the base's very content (equal diff ids), the image
- * names the base's own blobs, so that nodes that have them do not pull them again.
- */
-export function withOriginalLayers(foundation: BasePlatform, base: BasePlatform): BasePlatform {
+/** It starts with the base's very content (equal diff ids), and has one layer for each of its own. */
+function isOnBase(foundation: BasePlatform, base: BasePlatform): boolean {
   const [ours, theirs] = [diffIds(foundation), diffIds(base)];
-  const prefix = theirs.length === base.layers.length && theirs.every((id, i) => id === ours[i]);
-  if (!prefix || ours.length !== foundation.layers.length) return foundation;
+  return (
+    theirs.length === base.layers.length && theirs.every((id, i) => id === ours[i]) && ours.length === foundation.layers.length
+  );
+}
+
+/**
+ * buildah may compress the base's layers anew on its push. The image names the base's own blobs of the same content, so that nodes that have them do
+ * not pull them again.
+ */
+function withOriginalLayers(foundation: BasePlatform, base: BasePlatform): BasePlatform {
   const layers: BaseLayer[] = [...base.layers, ...foundation.layers.slice(base.layers.length)];
   return { ...foundation, layers };
 }
 
 function diffIds(platform: BasePlatform): unknown[] {
-  const { rootfs } = platform.config as { rootfs?: { diff_ids?: unknown[] } };
-  return rootfs?.diff_ids ?? [];
+  const { rootfs } = platform.config as { rootfs?: { diff_ids?: unknown } | null };
+  const ids = rootfs?.diff_ids;
+  return Array.isArray(ids) ? ids : [];
 }
 
 function annotationsOf(manifest: unknown): Record<string, string> {

@@ -11,10 +11,10 @@ import type { BuildJobs, ObservedJob } from './build-jobs.ts';
 import type { Plan } from './context.ts';
 import { foundationKey, foundationTagOf } from './foundation-key.ts';
 import { findFoundation, readFoundation } from './foundation-lookup.ts';
-import type { Foundation, FoundationQuery } from './foundation-lookup.ts';
+import type { Foundation, FoundationQuery, KnownFoundation } from './foundation-lookup.ts';
 import type { FoundationBuilder, FoundationTask } from './foundation-task.ts';
 import { jobName } from './job-name.ts';
-import { interruptionDelayMs, jobOutcome } from './job-outcome.ts';
+import { interruptionDelayMs, jobOutcome, vainOutcome } from './job-outcome.ts';
 import { waitedFor } from './waited-for.ts';
 import type { JobOutcome } from './job-outcome.ts';
 import { foundationStep } from './next-step.ts';
@@ -34,8 +34,10 @@ export interface FoundationServices {
   hasImage: boolean;
   /** Of the nodes of the cluster. */
   architectures: () => readonly string[];
-  /** References in the status of any build, for a foundation's key. */
-  known: (key: string) => readonly string[];
+  /** What the status of any build says of a foundation's key. */
+  known: (key: string) => readonly KnownFoundation[];
+  /** Whether the build of that name is in its phase Building. */
+  atWork: (build: string) => boolean;
   /** Keys of foundations that a pass of some build works on, with the build's name. */
   claims: Map<string, string>;
   now: () => number;
@@ -128,28 +130,28 @@ export class Foundations {
 
   /** The digest is all that is believed of what a Job says. */
   async #take(work: FoundationWork, wanted: Wanted, built: Extract<JobOutcome, { kind: 'Built' }>): Promise<void> {
-    const { kind: _kind, digest, warnings, ...place } = built;
+    const { digest, warnings } = built;
     const reference = `${work.build.spec.output.repository}@${digest}`;
     const found = await readFoundation(this.#o.registry, queryOf(work, wanted), reference);
     if (found) {
-      wanted.found = { ...found, warnings: found.warnings.length > 0 ? found.warnings : warnings };
+      wanted.found = { ...found, built: true, warnings: found.warnings.length > 0 ? found.warnings : warnings };
       return;
     }
-    const message = `the Job says that it pushed ${reference}, which is not there`;
-    const at = this.#o.now() - interruptionDelayMs(0);
-    wanted.outcome = { ...place, kind: 'Interrupted', reason: 'FoundationNotFound', message, at, interruptions: 0 };
+    const said = work.observed.find(({ job }) => job.metadata.name === built.job);
+    const message = `the Job says that it pushed ${reference}, which is not there or is no foundation of this build`;
+    if (said) wanted.outcome = vainOutcome(said.job, said.pods, message);
   }
 
   async #find(work: FoundationWork, wanted: Wanted): Promise<void> {
-    const { registry, known, builders, jobs } = this.#o;
+    const { registry, known, builders, jobs, atWork } = this.#o;
     const { build } = work;
     const { key } = wanted;
     const query = queryOf(work, wanted);
-    const own = (build.status?.foundations ?? []).filter(f => f.key === key).map(f => f.reference);
+    const own = (build.status?.foundations ?? []).filter(f => f.key === key);
     const found = await findFoundation(registry, query, [...own, ...known(key)]);
     if (found) wanted.found = found;
     if (found || !builders.includes('Job')) return;
-    const other = await jobs.otherBuilder(key, build.metadata.uid ?? '');
+    const other = await jobs.otherBuilder(key, build.metadata.uid ?? '', atWork);
     // Between the two looks another's Job may have come to its end, and what it pushed is not to be built again.
     const late = other === undefined ? await findFoundation(registry, query, []) : undefined;
     if (other !== undefined) wanted.other = other;
@@ -194,7 +196,7 @@ export class Foundations {
     const found = await readFoundation(registry, queryOf(work, wanted), `${repository}@${digest}`);
     if (!found)
       throw new TransientError('FoundationNotFound', `the foundation ${repository}@${digest} was pushed and is not there`);
-    wanted.found = { ...found, warnings: found.warnings.length > 0 ? found.warnings : warnings };
+    wanted.found = { ...found, built: true, warnings: found.warnings.length > 0 ? found.warnings : warnings };
   }
 
   async #jobs(work: FoundationWork, wanted: readonly Wanted[]): Promise<FoundationsResult> {
@@ -257,7 +259,12 @@ export class Foundations {
     const warnings = [...new Set(found.flatMap(f => f.warnings))].slice(0, 64).map(line => line.slice(0, 1024).toWellFormed());
     return {
       builder,
-      foundations: found.map(({ platform, key, reference }) => ({ platform, key, reference })),
+      foundations: found.map(({ platform, key, reference, built }) => ({
+        platform,
+        key,
+        reference,
+        ...(built ? { built } : {}),
+      })),
       ...(warnings.length > 0 ? { warnings } : {}),
       ...(running.length > 0 ? { jobs: this.#named(this.#o.jobs.namespace, running) } : {}),
     };
@@ -269,11 +276,8 @@ export class Foundations {
 }
 
 function foundationBuilding(other: string): WaitingError {
-  return new WaitingError(
-    'FoundationBuilding',
-    `its foundation is being built for ${other}, and is used when it is there`,
-    otherBuildMs,
-  );
+  const message = `its foundation is being built for ${other}, and is used when it is there`;
+  return new WaitingError('FoundationBuilding', message, otherBuildMs);
 }
 
 function queryOf({ build, auth }: FoundationWork, { key, platform }: Wanted): FoundationQuery {

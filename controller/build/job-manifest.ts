@@ -5,7 +5,14 @@
 import type { Job } from '../api/core.ts';
 import { parseDuration } from '../api/duration.ts';
 import type { ImageBuild, ImageBuildSpec } from '../api/image-build.ts';
-import { buildAnnotation, buildLabel, foundationLabel, interruptionsAnnotation, platformAnnotation } from '../api/names.ts';
+import {
+  buildAnnotation,
+  buildLabel,
+  foundationLabel,
+  generationAnnotation,
+  interruptionsAnnotation,
+  platformAnnotation,
+} from '../api/names.ts';
 import { foundationTagOf } from './foundation-key.ts';
 import { jobName } from './job-name.ts';
 import { containerSecurity, podSecurity } from './job-security.ts';
@@ -86,7 +93,11 @@ export function jobManifest(request: JobRequest, settings: JobSettings): Job {
       name: jobName(metadata.name, platform, attempt),
       namespace: settings.namespace,
       labels,
-      annotations: { ...annotations, [interruptionsAnnotation]: String(interruptions) },
+      annotations: {
+        ...annotations,
+        [generationAnnotation]: String(metadata.generation ?? 0),
+        [interruptionsAnnotation]: String(interruptions),
+      },
       ownerReferences: [{ apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true }],
     },
     spec: {

@@ -1,7 +1,7 @@
 /** What a Job with its pod has come to: pure. */
 import type { ContainerStatus, Job, Pod } from '../api/core.ts';
 import { StallingError, TransientError } from '../api/errors.ts';
-import { interruptionsAnnotation, platformAnnotation } from '../api/names.ts';
+import { generationAnnotation, interruptionsAnnotation, platformAnnotation } from '../api/names.ts';
 import { BuildError } from './build-error.ts';
 import { hasStarted, isOver, outOfMemory, podTrouble } from './pod-trouble.ts';
 import { errorOf, parseTermination } from './termination.ts';
@@ -41,17 +41,7 @@ export const unknownStep = 'Containerfile';
  * the Job controller deletes the pod, and with it what kept it from running. `now` is epoch ms.
  */
 export function jobOutcome(job: Job, pods: readonly Pod[], waitedFor: Trouble | undefined, now: number): JobOutcome {
-  const pod = newest(pods);
-  const seen: Seen = {
-    job,
-    pod,
-    terminated: pod?.status?.containerStatuses?.[0]?.state?.terminated,
-    place: {
-      platform: job.metadata.annotations?.[platformAnnotation] ?? '',
-      job: job.metadata.name,
-      ...(pod ? { pod: pod.metadata.name } : {}),
-    },
-  };
+  const seen = seenOf(job, pods);
   // What the worker says goes before what Kubernetes makes of it; it is there even when the pod was told to go a moment later.
   return saidOutcome(seen) ?? troubleOutcome(seen) ?? lateOutcome(seen, waitedFor) ?? endOutcome(seen, now);
 }
@@ -62,6 +52,25 @@ interface Seen {
   pod: Pod | undefined;
   terminated: Terminated | undefined;
   place: JobPlace;
+}
+
+function seenOf(job: Job, pods: readonly Pod[]): Seen {
+  const pod = newest(pods);
+  return {
+    job,
+    pod,
+    terminated: pod?.status?.containerStatuses?.[0]?.state?.terminated,
+    place: {
+      platform: job.metadata.annotations?.[platformAnnotation] ?? '',
+      job: job.metadata.name,
+      ...(pod ? { pod: pod.metadata.name } : {}),
+    },
+  };
+}
+
+/** Of a Job whose result is not where it says: it counts as lost, and so neither comes at once nor for ever. */
+export function vainOutcome(job: Job, pods: readonly Pod[], message: string): JobOutcome {
+  return lost(seenOf(job, pods), { reason: 'FoundationNotFound', message });
 }
 
 function saidOutcome(seen: Seen): JobOutcome | undefined {
@@ -128,9 +137,20 @@ export function interruptionsOf(job: Job): number {
   return Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
+/** Of the ImageBuild that the Job was made for; undefined where nobody knows. */
+export function generationOf(job: Job): number | undefined {
+  const generation = Number(job.metadata.annotations?.[generationAnnotation]);
+  return Number.isSafeInteger(generation) && generation > 0 ? generation : undefined;
+}
+
 /** True when the Job has come to its end, or its controller has decided so. */
 export function isFinished(job: Job): boolean {
   return ['Complete', 'Failed', 'FailureTarget', 'SuccessCriteriaMet'].some(type => conditionOf(job, type) !== undefined);
+}
+
+/** True when its pod has done what it was to do. */
+export function isComplete(job: Job): boolean {
+  return ['Complete', 'SuccessCriteriaMet'].some(type => conditionOf(job, type) !== undefined);
 }
 
 /** A quota, an admission policy or a missing ServiceAccount keeps the Job controller from making the pod, and only events of the Job say so. */

@@ -79,11 +79,8 @@ export class BuildReconciler {
       jobs: this.#jobs,
       hasImage: job().image !== '',
       architectures: () => stores.nodes.list().map(node => node.architecture),
-      known: key =>
-        stores.builds
-          .byIndex('foundation', key)
-          .flatMap(b => b.foundations.filter(f => f.key === key))
-          .map(f => f.reference),
+      known: key => stores.builds.byIndex('foundation', key).flatMap(b => b.foundations.filter(f => f.key === key)),
+      atWork: build => stores.builds.get(build)?.phase === 'Building',
       claims: new Map(),
     });
   }
@@ -208,6 +205,9 @@ export class BuildReconciler {
       event = { kind: 'Thrown', error, busy: unfinished };
     }
     const verdict = statusAfter(build, event, this.#date());
+    // What is at work for nothing would hold no slot from here on.
+    if (event.kind === 'Thrown' && verdict.status.phase !== 'Building')
+      await this.#jobs.removeBeside(observed ?? [], event.place?.job);
     const written = await this.#write(build, verdict.status);
     this.#said.tell(asked, written, event, verdict);
     measure(event, verdict, secondsSince(build, this.#o.now()));

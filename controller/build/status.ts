@@ -21,8 +21,11 @@ export type BuildEvent = { findings?: Findings } & (
   /** Jobs are at work, or would be if they could; to be looked at again after `checkMs` though nothing changes. */
   | { kind: 'Running'; reason: string; message: string; checkMs?: number }
   | { kind: 'Succeeded'; image: BuiltImage }
-  /** `place` and `reason`: of a Job that failed, and what Kubernetes calls it. `busy`: other Jobs of the build are at work all the same. */
-  | { kind: 'Thrown'; error: unknown; place?: JobPlace; reason?: string; busy?: boolean }
+  /**
+   * `place`, `reason` and `generation`: of a Job that failed, what Kubernetes calls it, and the generation of the build that it was made for.
+   * `busy`: other Jobs of the build are at work all the same.
+   */
+  | { kind: 'Thrown'; error: unknown; place?: JobPlace; reason?: string; generation?: number; busy?: boolean }
   /** A Job was lost and another comes after `retryAfterMs`. */
   | { kind: 'Interrupted'; error: TransientError; place: JobPlace; retryAfterMs: number; busy: boolean }
   | { kind: 'Canceled' }
@@ -102,7 +105,7 @@ export function statusAcknowledged(build: ImageBuild, now: Date): ImageBuildStat
 function stepFailed(
   build: ImageBuild,
   before: ImageBuildStatus,
-  { error, place, reason }: { error: BuildError; place?: JobPlace; reason?: string },
+  { error, place, reason, generation }: { error: BuildError; place?: JobPlace; reason?: string; generation?: number },
   now: Date,
 ): Verdict {
   const attempts = (before.attempts ?? 0) + 1;
@@ -121,10 +124,10 @@ function stepFailed(
   };
   const change = { attempts, failure, completionTime: timestamp(now) };
   const make = (phase: 'Failed' | 'Pending', thrown: Error): ImageBuildStatus =>
-    next(build, before, now, { outcome: { kind: 'Failed', error: thrown }, change: { ...change, phase }, drop: [] });
+    next(build, before, now, { outcome: { kind: 'Failed', error: thrown }, change: { ...change, phase }, drop: [], generation });
   if (delay === undefined) {
     const stalled = new StallingError('BuildFailed', message, { cause: error });
-    return { status: make('Failed', stalled), rethrow: stalled };
+    return ended(build, make('Failed', stalled), stalled);
   }
   const again = new TransientError('BuildFailed', `${message}; again in ${formatDuration(delay)}`, { cause: error });
   return { status: make('Pending', again), retryAfterMs: delay };
@@ -134,10 +137,10 @@ function stepFailed(
 function attemptFailed(
   build: ImageBuild,
   before: ImageBuildStatus,
-  event: { error: unknown; place?: JobPlace; reason?: string; busy?: boolean },
+  event: { error: unknown; place?: JobPlace; reason?: string; generation?: number; busy?: boolean },
   now: Date,
 ): Verdict {
-  const { error, place, reason, busy = false } = event;
+  const { error, place, reason, generation, busy = false } = event;
   const outcome: Outcome = { kind: 'Failed', error };
   if (!(error instanceof StallingError)) {
     const phase = busy ? ('Building' as const) : ('Pending' as const);
@@ -145,7 +148,12 @@ function attemptFailed(
   }
   const failure = { step: 'inputs', message: cut(messageOf(error), 4096), ...placeOf(place, reason) };
   const change = { phase: 'Failed' as const, failure, completionTime: timestamp(now) };
-  return { status: next(build, before, now, { outcome, change, drop: [] }), rethrow: error };
+  return ended(build, next(build, before, now, { outcome, change, drop: [], generation }), error);
+}
+
+/** The end, unless how it is to be done was changed since what failed began: that is another attempt's to show. */
+function ended({ metadata }: ImageBuild, status: ImageBuildStatus, error: StallingError): Verdict {
+  return status.observedGeneration === metadata.generation ? { status, rethrow: error } : { status, retryAfterMs: 1 };
 }
 
 /** A lost Job uses up no attempt; what was lost is said all the same. */
@@ -174,10 +182,16 @@ function next(
   build: ImageBuild,
   before: ImageBuildStatus,
   now: Date,
-  to: { outcome: Outcome; change: ImageBuildStatus; drop: readonly (keyof ImageBuildStatus)[] },
+  to: {
+    outcome: Outcome;
+    change: ImageBuildStatus;
+    drop: readonly (keyof ImageBuildStatus)[];
+    /** What it is about, when that is not the present one. */
+    generation?: number | undefined;
+  },
 ): ImageBuildStatus {
-  const { generation, annotations } = build.metadata;
-  const handled = annotations?.[requestedAt];
+  const generation = to.generation ?? build.metadata.generation;
+  const handled = build.metadata.annotations?.[requestedAt];
   const status: ImageBuildStatus = {
     ...before,
     ...to.change,

@@ -46,6 +46,7 @@ export async function runOnce(
     hasImage: false,
     architectures: () => [],
     known: () => [],
+    atWork: () => false,
     claims: new Map(),
     now: Date.now,
   });
