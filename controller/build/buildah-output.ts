@@ -4,6 +4,8 @@ import { BuildError } from './build-error.ts';
 const maxLines = 40;
 const maxLineLength = 1024;
 const maxStepLength = 1024;
+/** Of a step, in a message. */
+const maxWordsLength = 256;
 /** Of a line whose end has not come; a secret that is longer than this cannot be found in it. */
 const maxPartialLength = 64 * 1024;
 
@@ -56,11 +58,12 @@ export class BuildahOutput {
     this.end();
     const log = this.lastLines();
     // buildah's last line: `Error: building at STEP "RUN ...": exit status 3`, or a reason of its own.
-    const reason = /^Error: (?:building at STEP .*": )?(.*)$/.exec(log.at(-1) ?? '')?.[1];
+    const reason = /^Error: (?:building at STEP .*": )?(.*)$/.exec(this.#lastLine())?.[1];
     const stepExitCode = /^exit status (\d+)$/.exec(reason ?? '')?.[1];
     const exitCode = stepExitCode === undefined ? (ended.exitCode ?? undefined) : Number(stepExitCode);
     const how = exitCode === undefined ? ended.how : `exit code ${exitCode}`;
-    const message = stepExitCode !== undefined || exitCode === undefined || !reason ? how : `${how}: ${reason}`;
+    const words = stepExitCode === undefined ? reason && cut(reason, maxLineLength) : lastWords(log);
+    const message = exitCode === undefined || !words ? how : `${how}: ${words}`;
     return new BuildError(message, {
       step: this.#step,
       stepNumber: this.#stepNumber,
@@ -68,6 +71,12 @@ export class BuildahOutput {
       log,
       platform: this.#o.platform,
     });
+  }
+
+  /** Masked, and not cut: it may quote a step of any length before it comes to the point. */
+  #lastLine(): string {
+    const lines = this.#lines.slice(-maxLines).map(line => this.#o.mask(plain(line)));
+    return lines.findLast(line => line !== '') ?? '';
   }
 
   #line(raw: string): void {
@@ -83,6 +92,14 @@ export class BuildahOutput {
     this.#lines.push(raw);
     if (this.#lines.length > 4 * maxLines) this.#lines = this.#lines.slice(-2 * maxLines);
   }
+}
+
+/** What a step said last, mostly why it failed, without what buildah adds to it. Undefined when it said nothing. */
+function lastWords(log: readonly string[]): string | undefined {
+  const added =
+    /^(?:Error: building at STEP "|subprocess exited with status \d+$|error running subprocess: |exit status \d+$|time=")/;
+  const line = log.findLast(text => text.trim() !== '' && !added.test(text));
+  return line === undefined ? undefined : cut(line.trim(), maxWordsLength);
 }
 
 /** `STEP 2/3: RUN ...`; in a build of several stages `[1/2] STEP 2/3: RUN ...`. */

@@ -29,7 +29,7 @@ test('the step, its exit code and its last lines are found, however the output i
       const error = output.failure({ exitCode: 125, how: 'unknown' });
       assert.equal(error.step, '3/3: RUN echo before;     echo multi && exit 7');
       assert.equal(error.exitCode, 7);
-      assert.equal(error.message, 'exit code 7');
+      assert.equal(error.message, 'exit code 7: multi');
       assert.deepEqual(error.log.slice(0, 2), ['before', 'multi']);
       assert.equal(error.log.length, 5);
     }),
@@ -42,6 +42,27 @@ test('an end before the first step is told with the exit code of buildah itself'
   const error = output.failure({ exitCode: 125, how: 'unknown' });
   assert.deepEqual([error.step, error.exitCode, error.log.length], ['Containerfile', 125, 1]);
   assert.equal(error.message, 'exit code 125: parsing main Dockerfile: unknown instruction: RUNN');
+});
+
+test('a step that said nothing is told with its exit code alone, one that said much with its last line, cut', () => {
+  for (const [said, words] of [
+    ['', ''],
+    ['one\n\n  E: Unable to locate package nosuch\n \n', ': E: Unable to locate package nosuch'],
+    [`${'y'.repeat(500)}\n`, `: ${'y'.repeat(255)}…`],
+  ]) {
+    const output = new BuildahOutput({ step: 'Containerfile', mask: asIs });
+    const added = 'subprocess exited with status 3\nError: building at STEP "RUN x": exit status 3\n';
+    output.push(bytes(`STEP 2/2: RUN x\n${said}${added}`));
+    assert.equal(output.failure({ exitCode: 1, how: 'unknown' }).message, `exit code 3${words}`);
+  }
+});
+
+test('a step whose text is longer than a line may be has its own exit code all the same', () => {
+  const text = `RUN install ${'package '.repeat(300)}`;
+  const output = new BuildahOutput({ step: 'Containerfile', mask: asIs });
+  output.push(bytes(`STEP 2/2: ${text}\nno such package\nError: building at STEP "${text}": exit status 3\n`));
+  const error = output.failure({ exitCode: 1, how: 'unknown' });
+  assert.deepEqual([error.exitCode, error.message], [3, 'exit code 3: no such package']);
 });
 
 test('a step that was cut off has no exit code', () => {
