@@ -51,8 +51,8 @@ export interface Asking {
 }
 
 /**
- * Asks for a build to be done again where that is wanted: one that failed, when the definition was asked to reconcile; one that succeeded, when
- * its image is definitely gone. That is looked up when the definition comes back to it, and on request.
+ * Asks for a build to be done again where that is wanted: one that failed or waits, when the definition was asked to reconcile; one that
+ * succeeded, when its image is definitely gone. That is looked up when the definition comes back to it, and on request.
  */
 export async function askAgain(o: Asking, definition: SystemDefinition, build: ImageBuild): Promise<ImageBuild> {
   const { requested } = o;
@@ -60,7 +60,8 @@ export async function askAgain(o: Asking, definition: SystemDefinition, build: I
   const asked = isAskedAgain(build) || (requested && build.metadata.annotations?.[requestedAt] === value);
   if (asked) return build;
   const { phase } = build.status ?? {};
-  const wanted = phase === 'Failed' ? requested : await isGone(o, definition, build);
+  // One that waits may do so for a quarter of an hour, for what the person who asks has mended.
+  const wanted = phase === 'Failed' || phase === 'Pending' ? requested : await isGone(o, definition, build);
   if (!wanted) return build;
   const request = (requested ? value : undefined) ?? new Date(o.now()).toISOString();
   const body = { metadata: { annotations: { [requestedAt]: request } } };
