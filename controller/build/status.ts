@@ -9,6 +9,7 @@ import { maxAttempts, retryDelayMs } from './attempts.ts';
 import { BuildError } from './build-error.ts';
 import type { JobPlace } from './job-outcome.ts';
 import type { BuiltImage } from './publish.ts';
+import { shortStep } from './short-step.ts';
 
 /** What a pass has found or made, whichever way it ends. */
 export type Findings = Pick<ImageBuildStatus, 'builder' | 'foundations' | 'jobs' | 'warnings'>;
@@ -110,8 +111,10 @@ function stepFailed(
 ): Verdict {
   const attempts = (before.attempts ?? 0) + 1;
   const delay = retryDelayMs(attempts);
-  const where = reason === undefined ? `step ${error.step}` : `${reason} in step ${error.step}`;
-  const message = `attempt ${attempts} of ${maxAttempts}: ${where}: ${error.message}`;
+  const step = `step ${shortStep(error.step)}`;
+  const where = reason === undefined ? step : `${reason} in ${step}`;
+  const said = cut(error.message.replaceAll(/\s+/g, ' '), 512);
+  const message = `attempt ${attempts} of ${maxAttempts}: ${where}: ${said}`;
   const platform = place?.platform ?? error.platform;
   const failure: ImageBuildStatusFailure = {
     step: cut(error.step, 1024),

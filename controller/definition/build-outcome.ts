@@ -3,6 +3,7 @@ import { type Outcome, conditionOf } from '../api/conditions.ts';
 import { StallingError } from '../api/errors.ts';
 import type { ImageBuild } from '../api/image-build.ts';
 import { cancelAnnotation, requestedAt } from '../api/names.ts';
+import { shortStep } from '../build/short-step.ts';
 import type { DefinitionReason } from './reasons.ts';
 
 /** `repository@digest` of the image of a build that has succeeded and was not asked to see whether that is still there. */
@@ -72,5 +73,5 @@ function failureOf({ status }: ImageBuild): string | undefined {
   if (!status?.failure) return undefined;
   const { step, message } = status.failure;
   // "inputs" is no step of the definition: nothing was begun.
-  return step === 'inputs' ? message : `step ${step}: ${message}`;
+  return step === 'inputs' ? message : `step ${shortStep(step)}: ${message}`;
 }

@@ -132,3 +132,24 @@ test('a failure stays visible during the next attempt and goes with a success', 
   assert.equal(building.failure?.exitCode, 7);
   assert.equal(after(buildOf(building), { kind: 'Succeeded', image }).status.failure, undefined);
 });
+
+test('a step of many words is one that can be read in the message, on one line, and whole in the failure', () => {
+  const step = `2/2: RUN export LC_ALL=C.UTF-8 && apt-get update && apt-get install 'no-such-package' ${'&& rm -rf /var/cache/x '.repeat(20)}`;
+  const words = 'exit code 100: E: Unable to locate package\nno-such-package';
+  const error = new BuildError(words, { step, stepNumber: 2, exitCode: 100, log: [] });
+  const { status } = after(buildOf({ phase: 'Building', attempts: 2 }), { kind: 'Thrown', error });
+  assert.equal(
+    conditionOf(status.conditions, 'Ready')?.message,
+    'attempt 3 of 3: step 2/2: RUN export LC_ALL=C.UTF-8 && apt-get update &&…: exit code 100: E: Unable to locate package no-such-package',
+  );
+  assert.equal(status.failure?.step, step);
+});
+
+test('a Job that was made before the last change does not end the build', () => {
+  const build = { ...buildOf({ phase: 'Building', attempts: 2, observedGeneration: 2 }) };
+  build.metadata.generation = 2;
+  const verdict = after(build, { kind: 'Thrown', error: stepError, generation: 1 });
+  assert.deepEqual([verdict.status.phase, verdict.status.observedGeneration, verdict.rethrow], ['Failed', 1, undefined]);
+  assert.notEqual(verdict.retryAfterMs, undefined);
+  assert.equal(stepOf({ ...build, status: verdict.status }), 'Begin');
+});
