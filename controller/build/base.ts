@@ -63,7 +63,7 @@ export async function baseInfo(
     const children = wantedOf(platformManifests(top, image), o.platforms);
     const platforms = await Promise.all(
       children.map(async child => {
-        const manifest = child ? await registry.manifest(`${repository}@${child.digest}`, auth) : top;
+        const manifest = child ? await registry.manifest(`${repository}@${child.digest}`, auth, child.size) : top;
         return readPlatform(registry, { repository, image, manifest, declared: child?.platform }, auth);
       }),
     );
@@ -123,7 +123,8 @@ async function readPlatform(
   const layersOf = Array.isArray(json.layers) && json.layers.every(isLayer) ? json.layers : undefined;
   if (!isRecord(json.config) || !isDigest(json.config.digest) || !layersOf)
     throw unsupported(image, `${manifest.digest} is no image manifest`);
-  const config = parseConfig(await registry.blob(repository, json.config.digest, auth, maxConfigBytes));
+  const { digest: configDigest, size } = json.config;
+  const config = parseConfig(await registry.blob(repository, configDigest, auth, maxConfigBytes, size));
   if (!config) throw unsupported(image, `the config of ${manifest.digest} is no JSON object`);
   const platform = platformOf(config, of.declared);
   if (typeof platform !== 'object') throw unsupported(image, `${manifest.digest} ${platform}`);

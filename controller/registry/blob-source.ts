@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '../api/errors.ts';
 import { TryAgain, withRetries } from './retry.ts';
-import type { Retrying } from './retry.ts';
+import type { Persistence } from './retry.ts';
 import type { Answer } from './transport.ts';
 
 /** The bytes of an upload, in order. */
@@ -46,7 +46,7 @@ export class BlobSource implements Content {
   readonly digest: string;
   readonly size: number;
   readonly #open: Open;
-  readonly #retrying: Retrying;
+  readonly #persistence: Persistence;
   readonly #what: string;
   readonly #hash = createHash('sha256');
   #buffer = Buffer.alloc(0);
@@ -55,12 +55,12 @@ export class BlobSource implements Content {
   #rest: Uint8Array = new Uint8Array(0);
   #answer: Answer | undefined;
 
-  constructor(blob: { from: string; digest: string; size: number }, open: Open, retrying: Retrying) {
+  constructor(blob: { from: string; digest: string; size: number }, open: Open, persistence: Persistence) {
     this.digest = blob.digest;
     this.size = blob.size;
     this.#what = `${blob.from}@${blob.digest}`;
     this.#open = open;
-    this.#retrying = retrying;
+    this.#persistence = persistence;
   }
 
   async next(count: number): Promise<Uint8Array> {
@@ -68,7 +68,8 @@ export class BlobSource implements Content {
     // The same memory for every piece: a new one of megabytes each time would pile up until the collector comes.
     if (this.#buffer.length < wanted) this.#buffer = Buffer.allocUnsafeSlow(wanted);
     const start = this.#offset;
-    const complete = await withRetries(this.#retrying, () => this.#fill(start, wanted));
+    const retrying = start === 0 ? this.#persistence.begin : this.#persistence.goOn;
+    const complete = await withRetries(retrying, () => this.#fill(start, wanted));
     if (!complete) throw new TryAgain('DigestMismatch', `${this.#what} has ${this.#offset} bytes, not ${this.size}`);
     const piece = this.#buffer.subarray(0, wanted);
     this.#hash.update(piece);

@@ -16,7 +16,7 @@ import { referrerOf } from './referrers-index.ts';
 import { Referrers, settleMs } from './referrers.ts';
 import type { CopiedBlob, Registry } from './registry.ts';
 import { TryAgain, retryPolicy, uploadRetryPolicy, withRetries } from './retry.ts';
-import type { RetryPolicy, Retrying } from './retry.ts';
+import type { Persistence, RetryPolicy, Retrying } from './retry.ts';
 import { RegistryTransport } from './transport.ts';
 import { Uploads, pieceBytes } from './uploads.ts';
 
@@ -30,7 +30,7 @@ export interface RegistryOptions {
   proxy?: ProxySettings;
   userAgent: string;
   retry?: RetryPolicy;
-  /** For the pieces of an upload under way. */
+  /** For the pieces of an upload under way; default: `retry` where that is given, else a more patient one. */
   uploadRetry?: RetryPolicy;
   /** Milliseconds: without a byte until a connection counts as broken, and for a whole call without a blob. */
   timeouts?: { idleMs: number; callMs: number };
@@ -72,7 +72,7 @@ class Client implements Registry {
   readonly #uploads: Uploads;
   readonly #referrers: Referrers;
   readonly #retrying: Retrying;
-  readonly #patient: Retrying;
+  readonly #persistence: Persistence;
 
   constructor(options: RegistryOptions) {
     const { idleMs, callMs: deadlineMs } = options.timeouts ?? defaultTimeouts;
@@ -81,7 +81,8 @@ class Client implements Registry {
     const sleep = options.sleep ?? pause;
     const policy = options.retry ?? retryPolicy;
     this.#retrying = { policy, random, sleep };
-    this.#patient = { policy: options.uploadRetry ?? uploadRetryPolicy, random, sleep };
+    const patient = { policy: options.uploadRetry ?? options.retry ?? uploadRetryPolicy, random, sleep };
+    this.#persistence = { begin: this.#retrying, goOn: patient };
     const { userAgent, proxy, ca } = options;
     const transport = new RegistryTransport({ userAgent, proxy, ca, idleMs, maxWaitMs: policy.maxWaitMs, now, random, sleep });
     this.#transport = transport;
@@ -92,7 +93,7 @@ class Client implements Registry {
     this.#uploads = new Uploads({
       transport,
       blobs: this.#blobs,
-      retrying: this.#patient,
+      persistence: this.#persistence,
       deadlineMs,
       pieceBytes: options.pieceBytes ?? pieceBytes,
       now,
@@ -220,7 +221,7 @@ class Client implements Registry {
         : this.#mirrors.read({ repository: blob.from, auth, byDigest: true }, place =>
             this.#blobs.open(place, blob.digest, offset),
           );
-    const source = new BlobSource(blob, open, this.#patient);
+    const source = new BlobSource(blob, open, this.#persistence);
     try {
       await this.#uploads.send(to, session, source);
       return 'copied';

@@ -55,6 +55,12 @@ export interface Retrying {
   sleep: (ms: number) => Promise<void>;
 }
 
+/** How a long transfer is repeated: its beginning like any call, more patiently what goes on with something that would be lost. */
+export interface Persistence {
+  begin: Retrying;
+  goOn: Retrying;
+}
+
 /** Repeats `work` while it throws TryAgain and the policy allows; the last TryAgain is thrown as TransientError. */
 export async function withRetries<T>(retrying: Retrying, work: (attempt: number) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

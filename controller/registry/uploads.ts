@@ -5,7 +5,7 @@ import type { Blobs } from './blobs.ts';
 import { checkDigest, path, transferMs } from './blobs.ts';
 import type { Place } from './places.ts';
 import { TryAgain, withRetries } from './retry.ts';
-import type { Retrying } from './retry.ts';
+import type { Persistence } from './retry.ts';
 import { dump } from './transport.ts';
 import type { Answer, Call, RegistryTransport } from './transport.ts';
 
@@ -31,8 +31,7 @@ class SessionLost extends Error {}
 export interface UploadOptions {
   transport: RegistryTransport;
   blobs: Blobs;
-  /** For one piece: more patient than the rest, because much may be lost. */
-  retrying: Retrying;
+  persistence: Persistence;
   deadlineMs: number;
   pieceBytes: number;
   now: () => number;
@@ -112,7 +111,8 @@ export class Uploads {
   async #piece(place: Place, opened: Session, { piece, offset }: { piece: Uint8Array; offset: number }): Promise<Session> {
     let at = opened;
     let sent = 0;
-    await withRetries(this.#o.retrying, async attempt => {
+    const { begin, goOn } = this.#o.persistence;
+    await withRetries(offset === 0 ? begin : goOn, async attempt => {
       if (attempt > 1) {
         const status = await this.#status(place, at);
         at = status.session;
@@ -185,7 +185,7 @@ export class Uploads {
 
   /** Ends an upload whose bytes are all there. An answer that is lost on its way is no reason to send them again. */
   async #commit(place: Place, at: Session, content: Content): Promise<void> {
-    await withRetries(this.#o.retrying, async attempt => {
+    await withRetries(this.#o.persistence.goOn, async attempt => {
       if (attempt > 1 && (await this.#o.blobs.stat(place, content.digest)) === content.size) return;
       await this.#put(place, at, { content, body: new Uint8Array(0) });
     });
@@ -215,7 +215,7 @@ export class Uploads {
   }
 
   async #send(place: Place, at: Session, call: Omit<Call, 'place' | 'target' | 'actions'>): Promise<Answer> {
-    const maxWaitMs = this.#o.retrying.policy.maxWaitMs;
+    const { maxWaitMs } = this.#o.persistence.goOn.policy;
     const answer = await this.#o.transport.send({ place, target: at.url, actions: 'pull,push', maxWaitMs, ...call });
     if (answer.status < 400) await dump(answer);
     return answer;

@@ -177,11 +177,6 @@ for (const kind of ['distribution', 'referrers'] as const) {
         gets.map(({ status }) => status),
         [200, 206, 206],
       );
-      assert.equal(
-        gets.reduce((sum, { bytesOut }) => sum + bytesOut, 0) < bytes.length + 2 * 65_536 + 3,
-        true,
-        'nothing is read twice but what was on its way',
-      );
     });
 
     test('wrong bytes of a source are never taken for the blob', async () => {
