@@ -5,11 +5,11 @@ import { formatDuration } from '../api/duration.ts';
 import { StallingError, TransientError, WaitingError, messageOf } from '../api/errors.ts';
 import type { ImageBuild, ImageBuildStatus, ImageBuildStatusFailure } from '../api/image-build.ts';
 import { requestedAt } from '../api/names.ts';
+import { shortStep } from '../api/short-step.ts';
 import { maxAttempts, retryDelayMs } from './attempts.ts';
 import { BuildError } from './build-error.ts';
 import type { JobPlace } from './job-outcome.ts';
 import type { BuiltImage } from './publish.ts';
-import { shortStep } from './short-step.ts';
 
 /** What a pass has found or made, whichever way it ends. */
 export type Findings = Pick<ImageBuildStatus, 'builder' | 'foundations' | 'jobs' | 'warnings'>;
