@@ -3,7 +3,7 @@ import { type Outcome, conditionOf } from '../api/conditions.ts';
 import { StallingError } from '../api/errors.ts';
 import type { ImageBuild } from '../api/image-build.ts';
 import { cancelAnnotation, requestedAt } from '../api/names.ts';
-import { shortStep } from '../build/short-step.ts';
+import { shortStep } from '../api/short-step.ts';
 import type { DefinitionReason } from './reasons.ts';
 
 /** `repository@digest` of the image of a build that has succeeded and was not asked to see whether that is still there. */
@@ -17,6 +17,11 @@ export function imageOf(build: ImageBuild): string | undefined {
 export function isAskedAgain(build: ImageBuild): boolean {
   const asked = build.metadata.annotations?.[requestedAt];
   return asked !== undefined && asked !== build.status?.lastHandledReconcileAt;
+}
+
+/** True when the registry has its context no more, which only its definition can push again. */
+export function lacksContext({ status }: ImageBuild): boolean {
+  return status?.phase === 'Pending' && conditionOf(status.conditions, 'Ready')?.reason === 'ContextNotFound';
 }
 
 /** `revision` is that of the definition, for the message. */

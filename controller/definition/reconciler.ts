@@ -14,7 +14,7 @@ import { type DockerConfig, mergeCredentials } from '../registry/credentials.ts'
 import type { Registry } from '../registry/registry.ts';
 import { BaseChecks } from './base-checks.ts';
 import { baseCycle } from './base-cycle.ts';
-import { outcomeOf } from './build-outcome.ts';
+import { lacksContext, outcomeOf } from './build-outcome.ts';
 import { requestedBuild } from './build-request.ts';
 import type { Input } from './files.ts';
 import { FollowedImages } from './followed-images.ts';
@@ -126,16 +126,16 @@ class Pass {
     const revision = await this.#revision();
     const known = this.#knownContext(images, revision);
     const found = known && (await findBuild(this.#o.client, this.#definition, { ...images, context: known.contextDigest }));
-    if (known && found) return { ...known, images, build: await this.#tend(found), revision };
+    if (known && found && !lacksContext(found)) return { ...known, images, build: await this.#tend(found), revision };
 
     const context = await this.#render(images, revision);
     const findings = [...context.warnings, ...(await this.#platformWarnings(images))];
     const rendered: KnownContext = { contextDigest: contextDigest(context), findings };
     if (followedSource(this.#definition.spec) !== undefined)
       this.#shared.rendered.remember(this.#definition, { ...images, revision }, rendered);
-    const build =
-      (await findBuild(this.#o.client, this.#definition, { ...images, context: rendered.contextDigest })) ??
-      (await this.#createBuild(images, context, revision));
+    const same = await findBuild(this.#o.client, this.#definition, { ...images, context: rendered.contextDigest });
+    if (same && lacksContext(same)) await this.#pushContext(context);
+    const build = same ?? (await this.#createBuild(images, context, revision));
     return { ...rendered, images, build: await this.#tend(build), revision };
   }
 
@@ -215,9 +215,13 @@ class Pass {
     return render({ definition: this.#name, spec, inputs, document, workloadImages: workloads });
   }
 
-  async #createBuild(images: InputImages, context: Context, revision: string | undefined): Promise<ImageBuild> {
+  async #pushContext(context: Context): Promise<string> {
     const { repository, pushSecretRef } = this.#definition.spec.output;
-    const digest = await pushContext(this.#o.registry, repository, context, await this.#credentials(pushSecretRef?.name));
+    return pushContext(this.#o.registry, repository, context, await this.#credentials(pushSecretRef?.name));
+  }
+
+  async #createBuild(images: InputImages, context: Context, revision: string | undefined): Promise<ImageBuild> {
+    const digest = await this.#pushContext(context);
     const request = { base: images.base, context: digest, revision };
     const build = await this.#o.client.create(imagebuilds, requestedBuild(this.#definition, request));
     this.#context.log.info({ build: build.metadata.name, context: digest, revision }, 'asked for a build');
