@@ -12,6 +12,7 @@ import { renderLabels } from './labels.ts';
 import { lintPlan } from './lint.ts';
 import { collectProblems } from './problems.ts';
 import { requestedInputs } from './repository-path.ts';
+import { lintSshKeys } from './ssh-keys.ts';
 import { renderUnits } from './units.ts';
 import { renderUsers } from './users.ts';
 import { lintWorkloads } from './workload-lint.ts';
@@ -76,7 +77,7 @@ export function render({ definition, spec, inputs, workloadImages = new Map(), d
     },
     layers: layers.map(({ bytes }) => bytes),
     ...(buildContext ? { buildContext } : {}),
-    warnings: [...warnings, ...lintWorkloads(spec), ...(spec.build.lint === 'Warn' ? findings : [])],
+    warnings: [...warnings, ...lintWorkloads(spec), ...lintSshKeys(spec), ...(spec.build.lint === 'Warn' ? findings : [])],
   };
 }
 
