@@ -1,6 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { accessSync, constants, readFileSync, realpathSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { foundationDigest } from '../../controller/build/context.ts';
 import type { Context, Foundation } from '../../controller/build/context.ts';
@@ -9,6 +6,7 @@ import type { TarEntry } from '../../controller/definition/tar.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
+import { ProgramRoot, programPath } from '../cluster/program-root.ts';
 
 const text = new TextEncoder();
 const json = (value: unknown): Uint8Array => text.encode(JSON.stringify(value));
@@ -99,35 +97,9 @@ const programs = ['sh', 'cat', 'sleep', 'mkdir', 'ln', 'env'];
 
 /** A root file system with this machine's shell and a few programs: enough for RUN steps, on any machine that has them itself. */
 export function shellLayer(): Uint8Array {
-  const files = new Map<string, TarEntry>();
-  for (const name of programs) {
-    const path = programPath(name);
-    if (path === undefined) throw new Error(`${name} is not on this machine`);
-    files.set(`usr/bin/${name}`, file(`usr/bin/${name}`, readFileSync(path), 0o755));
-    for (const library of librariesOf(path)) {
-      const at = library.slice(1);
-      files.set(at, file(at, readFileSync(library), 0o755));
-    }
-  }
-  const links: TarEntry[] = [{ path: 'bin', link: 'usr/bin' }];
-  return writeTar([...files.values(), ...links, file('etc/os-release', 'ID=test\n'), file('tmp/.keep', '')]);
-}
-
-function programPath(name: string): string | undefined {
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-    try {
-      accessSync(join(directory, name), constants.X_OK);
-      return realpathSync(join(directory, name));
-    } catch {
-      continue; // not in this directory
-    }
-  }
-  return undefined;
-}
-
-function librariesOf(program: string): string[] {
-  const listing = execFileSync('ldd', [program], { encoding: 'utf8' });
-  return [...listing.matchAll(/(\/\S+) \(0x/g)].map(match => match[1] ?? '');
+  const root = new ProgramRoot();
+  for (const name of programs) root.addProgram(name);
+  return root.add(file('etc/os-release', 'ID=test\n'), file('tmp/.keep', '')).tar();
 }
 
 /** Why tests with buildah cannot run here; false when they can. With CI set they must. */

@@ -127,13 +127,13 @@ describe('a foundation', { skip: withoutRealNode(podImageNeeds) }, () => {
     const containerfile = { inline: 'RUN echo placed > /etc/placed\n' };
     await cluster.define('homeless', { containerfile, build: { nodeSelector: { disk: 'golden' } } });
     const build = await cluster.becomes('homeless', 'unschedulable', b => ready(b).reason === 'Unschedulable');
-    assert.match(ready(build).message, /0\/1 nodes are available: 1 node\(s\) didn't match Pod's node affinity\/selector/);
+    assert.match(ready(build).message, /0\/2 nodes are available: 2 node\(s\) didn't match Pod's node affinity\/selector/);
     await cluster.define('large', {
       containerfile: { inline: 'RUN echo large > /etc/large\n' },
       build: { resources: { requests: { cpu: '1000' } } },
     });
     const large = await cluster.becomes('large', 'unschedulable', b => ready(b).reason === 'Unschedulable');
-    assert.match(ready(large).message, /0\/1 nodes are available: 1 Insufficient cpu/);
+    assert.match(ready(large).message, /0\/2 nodes are available: 1 Insufficient cpu/);
   });
 
   test('whose Job is deleted by hand is built by another, within the same attempt', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { writeTar } from '../../../controller/definition/tar.ts';
 import { sha256 } from '../../../controller/registry/digest.ts';
 import { mediaTypes } from '../../../controller/registry/media-types.ts';
-import { hostPrograms } from '../host-programs.ts';
+import { ProgramRoot } from '../program-root.ts';
 
 export const pauseImage = 'scantling.test/pause:1';
 
@@ -13,7 +13,7 @@ const describe = (mediaType: string, bytes: Uint8Array) => ({ mediaType, digest:
 
 /** Writes an OCI archive (image-layout.md of the image specification) with the image and returns its path. */
 export function writePauseImage(directory: string): string {
-  const layer = writeTar(hostPrograms(['sleep']));
+  const layer = new ProgramRoot().addProgram('sleep').tar();
   const config = json({
     architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
     os: 'linux',
