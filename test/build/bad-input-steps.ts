@@ -84,8 +84,6 @@ export const stepRows: Record<string, Row> = {
   'a RUN that prints 100 MB and fails': {
     good: onShell,
     spoil(_, good) {
-      const loud = (end: string): string =>
-        `i=0; while [ $i -lt 100000 ]; do echo "$i ${'x'.repeat(990)}"; i=$((i+1)); done; ${end}`;
       const bad = { ...good, ...run('echo fine', loud('echo the end; exit 3')) };
       return Promise.resolve({
         bad,
@@ -120,3 +118,8 @@ export const stepRows: Record<string, Row> = {
     },
   },
 };
+
+/** A RUN that prints 100 MB, and then does as told. */
+function loud(end: string): string {
+  return `i=0; while [ $i -lt 100000 ]; do echo "$i ${'x'.repeat(990)}"; i=$((i+1)); done; ${end}`;
+}
