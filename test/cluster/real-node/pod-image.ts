@@ -15,7 +15,8 @@ const root = join(import.meta.dirname, '../../..');
 const nodeProgram = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin/node');
 /** The release that the Dockerfile's own base is of. */
 const suite = 'bookworm';
-const dayMs = 24 * 3_600_000;
+/** An archive has some 400 MB, and each change of the bundle makes another. */
+const keptMs = 3_600_000;
 
 /** Commands that must be on the PATH, beside those of a real node. */
 export const podImageNeeds = ['buildah', 'mmdebstrap'];
@@ -84,10 +85,10 @@ async function makeBase(name: string, buildah: (...args: string[]) => Promise<st
   }
 }
 
-/** Archives of the same target that nobody has used for a day go: there is another for each change of the bundle. */
+/** Archives of the same target that nobody has used for a while go. */
 function forgetOld(directory: string, target: string): void {
   for (const file of readdirSync(directory)) {
     const path = join(directory, file);
-    if (file.startsWith(`scantling.test-${target}-`) && Date.now() - statSync(path).mtimeMs > dayMs) rmSync(path);
+    if (file.startsWith(`scantling.test-${target}-`) && Date.now() - statSync(path).mtimeMs > keptMs) rmSync(path);
   }
 }
