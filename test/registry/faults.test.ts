@@ -63,7 +63,9 @@ interface Scenario {
   name: string;
   /** Every registry takes at least so many. */
   calls: number;
-  run(repository: string): Promise<() => Promise<void>>;
+  /** What is there before, without faults. */
+  prepare?(repository: string): Promise<string>;
+  run(repository: string, prepared: string | undefined): Promise<() => Promise<void>>;
 }
 
 for (const [kind, auth] of [
@@ -127,10 +129,10 @@ for (const [kind, auth] of [
     };
     const referrers: Scenario = {
       name: 'referrers and a deletion',
-      calls: 10,
-      async run(repository) {
+      calls: 6,
+      prepare: repository => attach(client, repository, sha256(repository), 'kept', { auth: config }),
+      async run(repository, kept) {
         const subject = sha256(repository);
-        const kept = await attach(client, repository, subject, 'kept', { auth: config });
         const gone = await attach(client, repository, subject, 'gone', { auth: config });
         await client.deleteManifest(repository, gone, config);
         const check = async (): Promise<void> => {
@@ -148,11 +150,13 @@ for (const [kind, auth] of [
     /** Runs it in a repository of its own; `hit` says which of its calls the fault hits. Resolves to their number. */
     async function work(scenario: Scenario, fault: HttpFault, hit: (call: number) => boolean): Promise<number> {
       const name = `faults/${++round}`;
+      const repository = `${server.host}/${name}`;
+      const prepared = await scenario.prepare?.(repository);
       let call = -1;
       const mine = ({ path, query }: HttpExchange): boolean =>
         /(faults\/\d+)/.exec(`${path}?${decodeURIComponent(query)}`)?.[1] === name;
       const end = server.requests.fail(exchange => mine(exchange) && hit(++call), fault);
-      const check = await scenario.run(`${server.host}/${name}`).finally(end);
+      const check = await scenario.run(repository, prepared).finally(end);
       // Done means done: everything is there without faults.
       await check();
       return call + 1;
