@@ -97,7 +97,7 @@ export class BuildahOutput {
 /** What a step said last, mostly why it failed, without what buildah adds to it. Undefined when it said nothing. */
 function lastWords(log: readonly string[]): string | undefined {
   const added =
-    /^(?:Error: building at STEP "|subprocess exited with status \d+$|error running subprocess: |exit status \d+$|time=")/;
+    /^(?:Error: building at STEP "|subprocess exited with status \d+$|error running subprocess: |(?:Error: )?exit status \d+$|time=")/;
   const line = log.findLast(text => text.trim() !== '' && !added.test(text));
   return line === undefined ? undefined : cut(line.trim(), maxWordsLength);
 }

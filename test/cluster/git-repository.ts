@@ -75,6 +75,7 @@ export class GitRepository {
   /** What to clone and to push to. */
   readonly url: string;
   #commits = 0;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, url: string) {
     this.path = path;
@@ -87,11 +88,14 @@ export class GitRepository {
   }
 
   /** Commits changes of files (null removes one, or a whole directory) to a branch. Returns the commit's oid. */
-  async commit(
-    files: Readonly<Record<string, FileContent | null>>,
-    message: string,
-    options: CommitOptions = {},
-  ): Promise<string> {
+  commit(files: Readonly<Record<string, FileContent | null>>, message: string, options: CommitOptions = {}): Promise<string> {
+    // One after the other: two on one head would leave one of them out, as a rewritten branch does.
+    const commit = this.#last.then(() => this.#commit(files, message, options));
+    this.#last = commit.catch(() => undefined);
+    return commit;
+  }
+
+  async #commit(files: Readonly<Record<string, FileContent | null>>, message: string, options: CommitOptions): Promise<string> {
     const { branch = 'main', date = firstCommit + 60 * this.#commits } = options;
     const head = options.parent === undefined ? await this.head(branch) : (options.parent ?? undefined);
     this.#commits++;
