@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFile, lstat, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { appendFile, lstat, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { TransientError, messageOf } from '../api/errors.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -88,11 +88,16 @@ async function removeTree(path: string, buildah: string): Promise<void> {
     await rm(path, { recursive: true, force: true, maxRetries: 3 });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM'))) throw error;
-    // It insists on a directory of the user's own to run in, which a pod has nowhere else.
-    const env = { ...process.env, XDG_RUNTIME_DIR: dirname(path) };
-    const child = spawn(buildah, ['unshare', 'rm', '--recursive', '--force', '--', path], { stdio: 'ignore', env });
-    const [code] = (await once(child, 'close')) as [number | null];
-    if (code !== 0) throw error;
+    // It insists on a directory of the user's own to run in, which a pod has nowhere else, and leaves some in it.
+    const runtime = await mkdtemp(join(dirname(path), 'remove-'));
+    try {
+      const env = { ...process.env, XDG_RUNTIME_DIR: runtime };
+      const child = spawn(buildah, ['unshare', 'rm', '--recursive', '--force', '--', path], { stdio: 'ignore', env });
+      const [code] = (await once(child, 'close')) as [number | null];
+      if (code !== 0) throw error;
+    } finally {
+      await rm(runtime, { recursive: true, force: true });
+    }
   }
 }
 
