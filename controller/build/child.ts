@@ -16,8 +16,11 @@ export interface ChildOptions {
   onStart: (pid: number) => Promise<void>;
 }
 
-/** How long output may still come after the child has ended: only what it left running in the background writes it. */
-const drainMs = 500;
+/**
+ * How long output may still come after the child has ended. Long, because the end of it says what failed and a busy machine reads it late;
+ * only what left the process group keeps the pipe open for longer.
+ */
+const drainMs = 5_000;
 
 /**
  * Runs a command in a process group of its own and waits for its end; nothing of the group is left then.
