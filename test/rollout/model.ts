@@ -271,6 +271,18 @@ export class Fleet {
     else machine.nodeTarget = { ...machine.nodeTarget, deleting: true, resourceVersion: String(++this.#version) };
   }
 
+  /** Somebody deletes the Node, or the machine's kubelet, once it runs, registers it anew: another object, with nothing of the old one. */
+  setDeleted(machine: Machine, deleted: boolean): void {
+    if (machine.deleted === deleted) return;
+    machine.deleted = deleted;
+    if (deleted) return;
+    this.boot(machine);
+    const { cordon: _, ...node } = machine.node;
+    const resourceVersion = String(++this.#version);
+    machine.node = { ...node, uid: `uid-${resourceVersion}`, resourceVersion, unschedulable: false };
+    Object.assign(machine, { opened: false, personCordon: false });
+  }
+
   /** Another machine is registered under the name of this one. */
   replace(machine: Machine): void {
     const bootID = this.#bootID();

@@ -31,7 +31,7 @@ const happenings = {
   retry: fleet => (fleet.retry = true),
   block: set({ blocked: true }),
   unblock: set({ blocked: false }),
-  delete: (_, machine, n) => (machine.deleted = n < 10),
+  delete: (fleet, machine, n) => fleet.setDeleted(machine, n < 10),
   add: fleet => fleet.machines.length < 8 && fleet.addNode(),
   refuse: (_, machine, n) => {
     const kind = kindsOfWrites[n % kindsOfWrites.length];
