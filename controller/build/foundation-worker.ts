@@ -99,10 +99,12 @@ class FoundationBuild {
 
   async run(): Promise<FoundationResult> {
     const { registry, insecureHosts, configuration } = this.#place;
-    const { platform, lint } = this.#task;
+    const { platform, lint, repository } = this.#task;
     const accounts = await this.#accounts();
     const { foundation, buildContext } = await this.#within('context', this.#context(accounts));
     const secrets = await this.#secrets(foundation);
+    // What it takes long to make is not made where it cannot be pushed.
+    await this.#within(`push to ${repository}`, registry.checkPush(repository, accounts.push));
     const base = await this.#within('base', adoptBase(registry, this.#task, accounts));
     const images = [base, ...stageImages(foundation.containerfile)];
     const environment = await this.#environment();

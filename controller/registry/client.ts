@@ -53,6 +53,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     manifest: (...of) => client.manifest(...of),
     blob: (...of) => client.blob(...of),
     hasBlob: (...of) => client.hasBlob(...of),
+    checkPush: (...of) => client.checkPush(...of),
     pushBlob: (...of) => client.pushBlob(...of),
     copyBlob: (...of) => client.copyBlob(...of),
     pushManifest: (...of) => client.pushManifest(...of),
@@ -128,6 +129,11 @@ class Client implements Registry {
     wellFormed(digest);
     const place = await this.#place(repository, auth);
     return this.#retried(() => this.#blobs.stat(place, digest));
+  }
+
+  async checkPush(repository: string, auth?: DockerConfig): Promise<void> {
+    const place = await this.#place(repository, auth);
+    await this.#uploads.abandon(place, await this.#retried(() => this.#uploads.open(place)));
   }
 
   async pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig): Promise<string> {

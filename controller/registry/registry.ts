@@ -44,6 +44,11 @@ export interface Registry {
   blob(repository: string, digest: string, auth?: DockerConfig, limitBytes?: number, size?: number): Promise<Uint8Array>;
   /** The blob's size, undefined when it is not there. */
   hasBlob(repository: string, digest: string, auth?: DockerConfig): Promise<number | undefined>;
+  /**
+   * Whether blobs may be pushed to a repository: opens an upload, and gives it up. For who has long work to do before there is something to push.
+   * @throws as a push that is not allowed
+   */
+  checkPush(repository: string, auth?: DockerConfig): Promise<void>;
   /** Uploads unless there; returns the digest. More than 8 MiB go in pieces, and on where they were interrupted. */
   pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig): Promise<string>;
   /**

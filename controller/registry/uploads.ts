@@ -68,6 +68,17 @@ export class Uploads {
     return session(await this.#start(place, ''), place);
   }
 
+  /** Tells the registry that nothing comes of an upload. Asked once, for its own limits end what it does not take for ended. */
+  async abandon(place: Place, opened: Session): Promise<void> {
+    const { deadlineMs } = this.#o;
+    try {
+      // Registries that let an upload be ended only by who may delete answer 401 or 403, and some know no such request.
+      await this.#send(place, opened, { method: 'DELETE', accept: [200, 202, 204, 404, 405], deadlineMs });
+    } catch (error) {
+      if (!(error instanceof TryAgain) && !(error instanceof TransientError)) throw error;
+    }
+  }
+
   /** @throws TryAgain when only a new session helps. */
   async send(place: Place, opened: Session, content: Content): Promise<void> {
     const size = Math.max(this.#o.pieceBytes, opened.minBytes);

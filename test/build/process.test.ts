@@ -210,6 +210,31 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
     );
   });
 
+  test('a push that is denied is found out before a step runs, and asked about once for each build', async () => {
+    const repository = `${server.host}/built/unpushable`;
+    const [first, second] = [await task('RUN echo first\n', { repository }), await task('RUN echo second\n', { repository })];
+    const asked = (): string[] =>
+      server.requests.log.filter(r => r.path.startsWith('/v2/built/unpushable/blobs/uploads/')).map(r => r.method);
+    // From here on the repository has the base, and nothing is pushed to it but what the steps make.
+    await builder.build(first, plainAccess());
+    server.requests.clear();
+    const lines: string[] = [];
+    const end = server.requests.fail(r => r.path.startsWith('/v2/built/unpushable/blobs/uploads/'), { status: 403 });
+    await assert.rejects(
+      builder.build(second, plainAccess({ onOutput: masked => lines.push(masked()) })),
+      error =>
+        error instanceof TransientError &&
+        error.reason === 'RegistryAccessDenied' &&
+        /denies push on built\/unpushable \(403/.test(error.message),
+    );
+    end();
+    assert.deepEqual([lines, asked()], [[], ['POST']]);
+    server.requests.clear();
+    await builder.build(second, plainAccess());
+    assert.equal(asked().filter(method => method === 'DELETE').length, 1, 'the upload that was opened to see is given up');
+    assert.deepEqual(await leftovers(), []);
+  });
+
   test('another architecture than that of the machine, and a context without steps, are refused by name', async () => {
     await assert.rejects(
       build('RUN x\n', { platform: 'linux/s390x' }),
