@@ -23,17 +23,22 @@ export interface ChildOptions {
 const drainMs = 5_000;
 
 /**
- * Runs a command in a process group of its own and waits for its end; nothing of the group is left then.
+ * Before the command begins, a process of its group is made that waits for the end of a pipe of which this process alone has the other side. Whichever
+ * way this process ends, the kernel closes it, and the group goes. The same pipe on both streams keeps their order.
+ */
+const script = '{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 & exec "$@" 2>&1 3<&-';
+
+/**
+ * Runs a command in a process group of its own and waits for its end; nothing of the group is left then, nor when this process is killed.
  * @throws Error of spawn (ENOENT and so on); the signal's reason when it is aborted before the start.
  */
 export async function runChild(options: ChildOptions): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
   options.signal.throwIfAborted();
-  // One pipe for both streams keeps their order.
-  const child = spawn('/bin/sh', ['-c', 'exec "$@" 2>&1', 'sh', options.command, ...options.args], {
+  const child = spawn('/bin/sh', ['-c', script, 'sh', options.command, ...options.args], {
     env: { ...options.env },
     cwd: options.cwd,
     detached: true,
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
   });
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const closed = once(child, 'close');
@@ -41,12 +46,13 @@ export async function runChild(options: ChildOptions): Promise<{ code: number | 
   exited.catch(() => undefined);
   closed.catch(() => undefined);
   await once(child, 'spawn');
-  const { pid } = child;
-  if (pid === undefined) throw new Error(`${options.command} was not started`);
+  const { pid, stdout } = child;
+  if (pid === undefined || !stdout) throw new Error(`${options.command} was not started`);
+  const [, , , lifeline] = child.stdio;
   const kill = (): void => void killGroup(pid);
   options.signal.addEventListener('abort', kill, { once: true });
   if (options.signal.aborted) kill();
-  child.stdout.on('data', options.onOutput);
+  stdout.on('data', options.onOutput);
   try {
     await options.onStart(pid);
     const [code, signal] = await exited;
@@ -54,7 +60,8 @@ export async function runChild(options: ChildOptions): Promise<{ code: number | 
   } finally {
     kill();
     options.signal.removeEventListener('abort', kill);
+    lifeline?.destroy();
     await Promise.race([closed, sleep(drainMs)]);
-    child.stdout.destroy();
+    stdout.destroy();
   }
 }

@@ -16,6 +16,7 @@ import type { Steps } from '../build/foundation-fixture.ts';
 import { temporaryDirectory } from '../cluster/processes.ts';
 import { startRegistry } from '../cluster/registry.ts';
 import type { RegistryServer } from '../cluster/registry.ts';
+import { until } from '../kube/until.ts';
 
 const main = resolve(import.meta.dirname, '../../controller/main.ts');
 
@@ -161,6 +162,30 @@ describe('scantling build', { skip: withoutBuildah() }, () => {
       [],
     );
     assert.deepEqual(await leftovers(), []);
+  });
+
+  test('killed, it leaves nothing running', async () => {
+    const { pid, ended } = start(await flagsFor({ containerfile: 'RUN sleep 100002 & sleep 100002\n' }));
+    const sleeping = async (): Promise<string[]> => (await commands()).filter(line => line.includes('sleep\u0000100002'));
+    await until('the step runs', async () => (await sleeping()).length > 1);
+    process.kill(pid, 'SIGKILL');
+    await ended;
+    await until('the step is gone', async () => (await sleeping()).length === 0);
+    assert.deepEqual(
+      (await commands()).filter(line => line.includes(directory) && line.includes('buildah')),
+      [],
+    );
+  });
+
+  test('where nothing can be pushed, no step is begun', async () => {
+    const args = await flagsFor({ containerfile: 'RUN echo never\n' });
+    const end = server.requests.fail(r => r.path.includes('/built/cli/blobs/uploads'), { status: 403 });
+    const ended = await start(args).ended;
+    end();
+    const failure = failureOf(ended);
+    assert.deepEqual([ended.code, failure.kind, failure.reason], [1, 'transient', 'RegistryAccessDenied']);
+    assert.match(failure.message, /denies push on built\/cli/);
+    assert.equal(ended.stdout, '');
   });
 
   test('a user that is not root makes the same image, and leaves nothing', { skip: withoutUserNamespaces() }, async () => {
