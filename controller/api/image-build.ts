@@ -21,6 +21,7 @@ export interface ImageBuild {
   status?: ImageBuildStatus;
 }
 /**
+ * All inputs of the image, written by the controller, and how it is built.
  * Rule: what is built is immutable, only execution may change; change the definition instead.
  */
 export interface ImageBuildSpec {
@@ -31,15 +32,19 @@ export interface ImageBuildSpec {
   revision?: string;
   /**
    * Digest of the context artifact in the output repository.
+   * Rule: must be a digest, as sha256:<64 hex digits>.
    */
   context: string;
   /**
    * Base image, as repository@digest.
+   * Rule: must be an image by digest, as registry.example.com/team/base@sha256:<64 hex digits>.
    */
   base: string;
   output: ImageBuildSpecOutput;
   /**
    * Platforms of the image; without it, all platforms of the base.
+   *
+   * Items: Rule: must be a platform, as linux/amd64 or linux/arm/v7.
    */
   platforms?: string[];
   execution: ImageBuildSpecExecution;
@@ -48,14 +53,32 @@ export interface ImageBuildSpec {
    */
   builderVersion: string;
 }
+/**
+ * The SystemDefinition that asked for it first.
+ */
 export interface ImageBuildSpecDefinitionRef {
+  /**
+   * Name of the SystemDefinition.
+   */
   name: string;
 }
+/**
+ * Where the context is and the image goes.
+ */
 export interface ImageBuildSpecOutput {
+  /**
+   * Repository with its registry host, without tag and digest.
+   */
   repository: string;
   pushSecretRef?: ImageBuildSpecOutputPushSecretRef;
 }
+/**
+ * Secret of type kubernetes.io/dockerconfigjson in the operator's namespace, for the repository.
+ */
 export interface ImageBuildSpecOutputPushSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
   name: string;
 }
 /**
@@ -67,8 +90,8 @@ export interface ImageBuildSpecExecution {
    */
   builder?: 'Job' | 'Process';
   /**
-   * Deadline of one attempt.
-   * Default: "30m".
+   * Deadline of one attempt, as 45m or 1h30m. Default: 30m.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   timeout: string;
   resources?: ImageBuildSpecExecutionResources;
@@ -78,7 +101,13 @@ export interface ImageBuildSpecExecution {
   nodeSelector?: {
     [k: string]: string;
   };
+  /**
+   * Taints of nodes that the pod of a Job tolerates.
+   */
   tolerations?: ImageBuildSpecExecutionToleration[];
+  /**
+   * PriorityClass of the pod of a Job; without it, the cluster's default.
+   */
   priorityClassName?: string;
   /**
    * Secrets of the operator's namespace for RUN --mount=type=secret,id=...; they are in no layer, argument or log.
@@ -87,8 +116,7 @@ export interface ImageBuildSpecExecution {
   proxy?: ImageBuildSpecExecutionProxy;
   caBundleRef?: ImageBuildSpecExecutionCaBundleRef;
   /**
-   * What findings of bootc's lint do: fail the build, show in status.warnings, or nothing.
-   * Default: "Warn".
+   * What findings of bootc's lint do: fail the build, show in status.warnings, or nothing. Default: Warn.
    */
   lint: 'Error' | 'Warn' | 'Off';
   pullSecretRef?: ImageBuildSpecExecutionPullSecretRef;
@@ -97,43 +125,93 @@ export interface ImageBuildSpecExecution {
  * Requests and limits of the pod of a Job.
  */
 export interface ImageBuildSpecExecutionResources {
+  /**
+   * What the pod asks for, by resource, such as cpu: 500m or memory: 2Gi.
+   */
   requests?: {
     [k: string]: string;
   };
+  /**
+   * What the pod may use at most, by resource, such as memory: 4Gi.
+   */
   limits?: {
     [k: string]: string;
   };
 }
 export interface ImageBuildSpecExecutionToleration {
+  /**
+   * Key of the taint; without it, every key (operator Exists).
+   */
   key?: string;
+  /**
+   * Exists: any value. Equal, which is Kubernetes' default: the value below.
+   */
   operator?: 'Exists' | 'Equal';
+  /**
+   * Value of the taint, with operator Equal.
+   */
   value?: string;
+  /**
+   * Effect of the taint; without it, every effect.
+   */
   effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+  /**
+   * Seconds that a taint with effect NoExecute is tolerated; without it, for ever.
+   */
   tolerationSeconds?: number;
 }
 export interface ImageBuildSpecExecutionSecret {
+  /**
+   * The id that RUN --mount=type=secret names.
+   * Rule: must hold only letters, digits, ".", "_" and "-", and begin with a letter or digit, as api-token.
+   */
   id: string;
   secretRef: ImageBuildSpecExecutionSecretSecretRef;
 }
+/**
+ * Where the value is.
+ */
 export interface ImageBuildSpecExecutionSecretSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
   name: string;
+  /**
+   * Key of the Secret whose value is mounted.
+   * Rule: must hold only letters, digits, ".", "_" and "-", as ca.crt.
+   */
   key: string;
 }
 /**
  * Proxy for the steps of a foundation, and for its pulls and pushes.
  */
 export interface ImageBuildSpecExecutionProxy {
+  /**
+   * Proxy for http:// URLs, as http://proxy.example.com:3128.
+   * Rule: must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128.
+   */
   http?: string;
+  /**
+   * Proxy for https:// URLs, as http://proxy.example.com:3128.
+   * Rule: must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128.
+   */
   https?: string;
+  /**
+   * Hosts and domains that are reached without a proxy, separated by commas.
+   */
   noProxy?: string;
 }
 /**
  * ConfigMap of the operator's namespace with certificate authorities (PEM) that a foundation's pulls, pushes and steps trust besides the usual ones.
  */
 export interface ImageBuildSpecExecutionCaBundleRef {
+  /**
+   * Name of the ConfigMap, in the operator's namespace.
+   */
   name: string;
   /**
-   * Default: "ca.crt".
+   * Key of the ConfigMap that holds the certificates. Default: ca.crt.
+   * Rule: must hold only letters, digits, ".", "_" and "-", as ca.crt.
    */
   key: string;
 }
@@ -141,11 +219,26 @@ export interface ImageBuildSpecExecutionCaBundleRef {
  * Secret to pull the base; without it, that of output.pushSecretRef.
  */
 export interface ImageBuildSpecExecutionPullSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
   name: string;
 }
+/**
+ * How far the build is, and what came of it. Written by the controller.
+ */
 export interface ImageBuildStatus {
+  /**
+   * The metadata.generation that the status speaks of.
+   */
   observedGeneration?: number;
+  /**
+   * Value of the annotation reconcile.scantling.dev/requestedAt that was last acted upon.
+   */
   lastHandledReconcileAt?: string;
+  /**
+   * Pending: waits, Ready says for what. Canceled: ended by the annotation scantling.dev/cancel, or because a newer build took its place.
+   */
   phase?: 'Pending' | 'Building' | 'Succeeded' | 'Failed' | 'Canceled';
   /**
    * Assemble: no foundation had to be built.
@@ -155,11 +248,18 @@ export interface ImageBuildStatus {
    * Attempts whose step failed, and the last one.
    */
   attempts?: number;
+  /**
+   * Attempts that are left; at 0 a person has to do something.
+   */
   attemptsLeft?: number;
   /**
    * The Jobs of the present or last attempt.
    */
   jobs?: ImageBuildStatusJob[];
+  /**
+   * Jobs that were lost in the present attempt, such as with their node; a lost Job is made again and uses up no attempt.
+   */
+  interruptions?: ImageBuildStatusInterruption[];
   /**
    * What the finish layers were put on, where the definition runs steps.
    */
@@ -168,19 +268,53 @@ export interface ImageBuildStatus {
    * Findings of lint.
    */
   warnings?: string[];
+  /**
+   * When the present or last attempt began.
+   */
   startTime?: string;
+  /**
+   * When the last attempt ended.
+   */
   completionTime?: string;
   image?: ImageBuildStatusImage;
   failure?: ImageBuildStatusFailure;
+  /**
+   * What the controller says of the object; Ready is always there, Reconciling and Stalled only while True.
+   */
   conditions?: Condition[];
 }
 export interface ImageBuildStatusJob {
+  /**
+   * Platform that the Job builds for, as linux/amd64.
+   */
   platform: string;
+  /**
+   * Namespace of the Job.
+   */
   namespace: string;
+  /**
+   * Name of the Job.
+   */
   name: string;
+  /**
+   * Name of its pod, once there is one.
+   */
   pod?: string;
 }
+export interface ImageBuildStatusInterruption {
+  /**
+   * As linux/amd64.
+   */
+  platform: string;
+  /**
+   * How many Jobs of the platform were lost.
+   */
+  count: number;
+}
 export interface ImageBuildStatusFoundation {
+  /**
+   * As linux/amd64.
+   */
   platform: string;
   /**
    * Hash of base, steps, platform and rules; equal keys are built once.
@@ -195,6 +329,9 @@ export interface ImageBuildStatusFoundation {
    */
   built?: boolean;
 }
+/**
+ * The image that was pushed.
+ */
 export interface ImageBuildStatusImage {
   /**
    * Image, as repository@digest.
@@ -204,7 +341,13 @@ export interface ImageBuildStatusImage {
    * Digest of the index.
    */
   digest: string;
+  /**
+   * Label org.opencontainers.image.version of the image.
+   */
   version?: string;
+  /**
+   * The image of each platform in the index.
+   */
   platforms?: ImageBuildStatusImagePlatform[];
 }
 export interface ImageBuildStatusImagePlatform {
@@ -212,6 +355,9 @@ export interface ImageBuildStatusImagePlatform {
    * As linux/amd64 or linux/arm64/v8.
    */
   platform: string;
+  /**
+   * Digest of the platform's manifest.
+   */
   digest: string;
 }
 /**
@@ -230,10 +376,25 @@ export interface ImageBuildStatusFailure {
    * Of pod-level trouble, such as OOMKilled, Evicted, ImagePullBackOff or Unschedulable.
    */
   reason?: string;
+  /**
+   * Platform that it happened on, as linux/amd64.
+   */
   platform?: string;
+  /**
+   * Job that it happened in.
+   */
   job?: string;
+  /**
+   * The Job's pod.
+   */
   pod?: string;
+  /**
+   * Exit code of the step; 137 is a kill, often for want of memory.
+   */
   exitCode?: number;
+  /**
+   * What went wrong, in the words of the program that failed.
+   */
   message: string;
   /**
    * Last lines of the step's output, secrets masked.

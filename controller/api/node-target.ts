@@ -21,16 +21,20 @@ export interface NodeTarget {
   status?: NodeTargetStatus;
 }
 /**
+ * What the node should run. Written by the controller.
  * Rule: state Booted needs an approval.
  */
 export interface NodeTargetSpec {
   poolRef: NodeTargetSpecPoolRef;
   /**
    * Target, as repository@digest.
+   * Rule: must be an image by digest, as registry.example.com/team/base@sha256:<64 hex digits>.
    */
   image: string;
   /**
    * Index and platform digests that count as the target; bootc reports the platform's where the image names the index.
+   *
+   * Items: Rule: must be a digest, as sha256:<64 hex digits>.
    */
   digests: string[];
   /**
@@ -50,14 +54,29 @@ export interface NodeTargetSpec {
    */
   since: string;
 }
+/**
+ * The SystemPool that the node belongs to.
+ */
 export interface NodeTargetSpecPoolRef {
+  /**
+   * Name of the SystemPool.
+   */
   name: string;
 }
+/**
+ * What the node runs, as its agent reports it, and what the controller says of its turn.
+ */
 export interface NodeTargetStatus {
+  /**
+   * The metadata.generation that the status speaks of.
+   */
   observedGeneration?: number;
   host?: NodeTargetStatusHost;
   verdict?: NodeTargetStatusVerdict;
   rollout?: NodeTargetStatusRollout;
+  /**
+   * What the controller says of the object; Ready is always there, Reconciling and Stalled only while True.
+   */
   conditions?: Condition[];
 }
 /**
@@ -68,12 +87,21 @@ export interface NodeTargetStatusHost {
    * Unmanaged: the host was not booted from a bootable container image.
    */
   phase?: 'Idle' | 'Staging' | 'Staged' | 'Rebooting' | 'Failed' | 'Unmanaged';
+  /**
+   * Id that the kernel gives each boot; another one means that the host has rebooted.
+   */
   bootID?: string;
   /**
    * When the agent last wrote this; its heartbeat.
    */
   reportedAt?: string;
+  /**
+   * Version of the agent.
+   */
   agentVersion?: string;
+  /**
+   * Version of bootc on the host.
+   */
   bootcVersion?: string;
   /**
    * What the host's bootc can do: SwitchDownloadOnly, UpgradeDownloadOnly, LockedStaging.
@@ -91,30 +119,75 @@ export interface NodeTargetStatusHost {
    */
   problems?: NodeTargetStatusHostProblem[];
 }
+/**
+ * What runs.
+ */
 export interface NodeTargetStatusHostBooted {
+  /**
+   * Image as the host names it.
+   */
   image?: string;
+  /**
+   * Digest of the manifest, as sha256:<64 hex>.
+   */
   digest?: string;
+  /**
+   * Label org.opencontainers.image.version of the image.
+   */
   version?: string;
+  /**
+   * Commit it was built from, as main@sha1:<40 hex>, where Scantling staged it.
+   */
   revision?: string;
   /**
    * Staged without effect on the next boot.
    */
   locked?: boolean;
 }
+/**
+ * What is prepared for a boot to come.
+ */
 export interface NodeTargetStatusHostStaged {
+  /**
+   * Image as the host names it.
+   */
   image?: string;
+  /**
+   * Digest of the manifest, as sha256:<64 hex>.
+   */
   digest?: string;
+  /**
+   * Label org.opencontainers.image.version of the image.
+   */
   version?: string;
+  /**
+   * Commit it was built from, as main@sha1:<40 hex>, where Scantling staged it.
+   */
   revision?: string;
   /**
    * Staged without effect on the next boot.
    */
   locked?: boolean;
 }
+/**
+ * What the host can go back to.
+ */
 export interface NodeTargetStatusHostRollback {
+  /**
+   * Image as the host names it.
+   */
   image?: string;
+  /**
+   * Digest of the manifest, as sha256:<64 hex>.
+   */
   digest?: string;
+  /**
+   * Label org.opencontainers.image.version of the image.
+   */
   version?: string;
+  /**
+   * Commit it was built from, as main@sha1:<40 hex>, where Scantling staged it.
+   */
   revision?: string;
   /**
    * Staged without effect on the next boot.
@@ -122,9 +195,21 @@ export interface NodeTargetStatusHostRollback {
   locked?: boolean;
 }
 export interface NodeTargetStatusHostFailed {
+  /**
+   * The digest that failed.
+   */
   digest: string;
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
   reason: string;
+  /**
+   * What happened, in the words of the program that failed.
+   */
   message?: string;
+  /**
+   * When it failed.
+   */
   time: string;
   /**
    * The go-ahead under which it failed.
@@ -132,31 +217,67 @@ export interface NodeTargetStatusHostFailed {
   approval?: string;
 }
 export interface NodeTargetStatusHostProblem {
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
   reason: string;
+  /**
+   * What is the matter, and what to do.
+   */
   message: string;
 }
 /**
  * What the node's last approved boot turned out to be. Written by the agent.
  */
 export interface NodeTargetStatusVerdict {
+  /**
+   * Succeeded: the digest runs. FellBack, FinalizeFailed, Unapplied: it does not, and how that came about. Unknown: nothing on the host tells.
+   */
   type: 'Succeeded' | 'FellBack' | 'FinalizeFailed' | 'Unapplied' | 'Unknown';
   /**
    * Digest that was meant to boot.
    */
   digest: string;
+  /**
+   * The go-ahead that the boot was made under.
+   */
   approval?: string;
+  /**
+   * The boot that was judged.
+   */
   bootID: string;
+  /**
+   * When it was judged.
+   */
   time: string;
+  /**
+   * What the host shows.
+   */
   message?: string;
 }
 /**
  * Why the node is not moving, or that it failed. Written by the controller, and only when there is something to say.
  */
 export interface NodeTargetStatusRollout {
+  /**
+   * What it waits in, or Failed, or Conflict where several pools select the node.
+   */
   phase: 'Staging' | 'Draining' | 'Rebooting' | 'Failed' | 'Conflict';
+  /**
+   * When this began.
+   */
   since: string;
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
   reason: string;
+  /**
+   * What keeps the node, and what to do where a person must.
+   */
   message: string;
+  /**
+   * When the wait counts as failed.
+   */
   deadline?: string;
   /**
    * Target digest this is about.

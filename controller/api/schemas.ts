@@ -12,6 +12,8 @@ export interface Schema {
   default?: unknown;
   enum?: readonly unknown[];
   pattern?: string;
+  /** Patterns, each with what to say of a text that does not match. */
+  matches?: readonly { pattern: string; message: string }[];
   minimum?: number;
   maximum?: number;
   minLength?: number;
@@ -33,7 +35,19 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
       base: {
         type: 'object',
         properties: {
-          image: { type: 'string', minLength: 1, maxLength: 1024 },
+          image: {
+            type: 'string',
+            minLength: 1,
+            maxLength: 1024,
+            matches: [
+              {
+                pattern:
+                  '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
+                message:
+                  'must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>',
+              },
+            ],
+          },
           definitionRef: {
             type: 'object',
             required: ['name'],
@@ -54,7 +68,11 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
         properties: {
           name: { type: 'string', minLength: 1, maxLength: 253 },
           path: { type: 'string', default: '.', maxLength: 1024 },
-          revision: { type: 'string', maxLength: 512, pattern: '^[^@\\s]+@sha1:[0-9a-f]{40}$' },
+          revision: {
+            type: 'string',
+            maxLength: 512,
+            matches: [{ pattern: '^[^@\\s]+@sha1:[0-9a-f]{40}$', message: 'must be a revision, as main@sha1:<40 hex digits>' }],
+          },
         },
       },
       packages: {
@@ -72,14 +90,54 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
               type: 'object',
               required: ['name', 'url'],
               properties: {
-                name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' },
-                url: { type: 'string', maxLength: 1024, pattern: '^(https?|file)://[!-~]+$' },
-                suite: { type: 'string', default: './', maxLength: 128, pattern: '^[A-Za-z0-9./_-]+$' },
+                name: {
+                  type: 'string',
+                  minLength: 1,
+                  maxLength: 63,
+                  matches: [
+                    {
+                      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+                      message:
+                        'must hold only letters, digits, ".", "_" and "-", and begin with a letter or digit, as k8s-stable',
+                    },
+                  ],
+                },
+                url: {
+                  type: 'string',
+                  maxLength: 1024,
+                  matches: [
+                    {
+                      pattern: '^(https?|file)://[!-~]+$',
+                      message:
+                        'must be a URL that begins with https://, http:// or file://, without spaces, as https://packages.example.com/42/',
+                    },
+                  ],
+                },
+                suite: {
+                  type: 'string',
+                  default: './',
+                  maxLength: 128,
+                  matches: [
+                    {
+                      pattern: '^[A-Za-z0-9./_-]+$',
+                      message: 'must hold only letters, digits, ".", "/", "_" and "-", as bookworm-updates/main',
+                    },
+                  ],
+                },
                 components: {
                   type: 'array',
                   maxItems: 20,
                   'x-kubernetes-list-type': 'atomic',
-                  items: { type: 'string', maxLength: 64, pattern: '^[A-Za-z0-9./_-]+$' },
+                  items: {
+                    type: 'string',
+                    maxLength: 64,
+                    matches: [
+                      {
+                        pattern: '^[A-Za-z0-9./_-]+$',
+                        message: 'must hold only letters, digits, ".", "/", "_" and "-", as bookworm-updates/main',
+                      },
+                    ],
+                  },
                 },
                 gpgKey: { type: 'string', maxLength: 65536 },
                 gpgCheck: { type: 'boolean', default: true },
@@ -92,14 +150,36 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
             minItems: 1,
             maxItems: 1000,
             'x-kubernetes-list-type': 'set',
-            items: { type: 'string', minLength: 1, maxLength: 256, pattern: '^[A-Za-z0-9@][A-Za-z0-9@+._:=~*/-]*$' },
+            items: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 256,
+              matches: [
+                {
+                  pattern: '^[A-Za-z0-9@][A-Za-z0-9@+._:=~*/-]*$',
+                  message:
+                    'must be one package, with its version where wanted, as vim or kubelet-1.36.3; an option of the package manager is none',
+                },
+              ],
+            },
           },
           remove: {
             type: 'array',
             minItems: 1,
             maxItems: 1000,
             'x-kubernetes-list-type': 'set',
-            items: { type: 'string', minLength: 1, maxLength: 256, pattern: '^[A-Za-z0-9@][A-Za-z0-9@+._:=~*/-]*$' },
+            items: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 256,
+              matches: [
+                {
+                  pattern: '^[A-Za-z0-9@][A-Za-z0-9@+._:=~*/-]*$',
+                  message:
+                    'must be one package, with its version where wanted, as vim or kubelet-1.36.3; an option of the package manager is none',
+                },
+              ],
+            },
           },
         },
       },
@@ -120,8 +200,18 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           type: 'object',
           required: ['path'],
           properties: {
-            path: { type: 'string', minLength: 2, maxLength: 1024, pattern: '^/.*[^/]$' },
-            mode: { type: 'string', pattern: '^0?[0-7]{3,4}$', default: '0644' },
+            path: {
+              type: 'string',
+              minLength: 2,
+              maxLength: 1024,
+              matches: [{ pattern: '^/.*[^/]$', message: 'must be an absolute path without a slash at its end, as /etc/motd' }],
+            },
+            mode: {
+              type: 'string',
+              maxLength: 32,
+              default: '0644',
+              matches: [{ pattern: '^0?[0-7]{3,4}$', message: 'must be an octal mode, as "0644"' }],
+            },
             content: { type: 'string', maxLength: 262144 },
             from: { type: 'string', minLength: 1, maxLength: 1024 },
           },
@@ -137,7 +227,12 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           required: ['from', 'to'],
           properties: {
             from: { type: 'string', minLength: 1, maxLength: 1024 },
-            to: { type: 'string', minLength: 1, maxLength: 1024, pattern: '^/' },
+            to: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 1024,
+              matches: [{ pattern: '^/', message: 'must be an absolute path, as /usr/share/app' }],
+            },
           },
         },
       },
@@ -154,14 +249,29 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
               type: 'string',
               minLength: 3,
               maxLength: 255,
-              pattern: '^[A-Za-z0-9:_.@\\\\-]+\\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$',
+              matches: [
+                {
+                  pattern: '^[A-Za-z0-9:_.@\\\\-]+\\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$',
+                  message: 'must be the name of a unit with its type, as sshd.service',
+                },
+              ],
             },
             enabled: { type: 'boolean' },
             wantedBy: {
               type: 'array',
               maxItems: 20,
               'x-kubernetes-list-type': 'set',
-              items: { type: 'string', minLength: 3, maxLength: 255, pattern: '^[A-Za-z0-9:_.@\\\\-]+\\.[a-z]+$' },
+              items: {
+                type: 'string',
+                minLength: 3,
+                maxLength: 255,
+                matches: [
+                  {
+                    pattern: '^[A-Za-z0-9:_.@\\\\-]+\\.[a-z]+$',
+                    message: 'must be the name of a unit with its type, as multi-user.target',
+                  },
+                ],
+              },
             },
             mask: { type: 'boolean', default: false },
             contents: { type: 'string', maxLength: 65536 },
@@ -174,7 +284,17 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                 type: 'object',
                 required: ['name', 'contents'],
                 properties: {
-                  name: { type: 'string', minLength: 6, maxLength: 255, pattern: '^[A-Za-z0-9:_.@\\\\-]+\\.conf$' },
+                  name: {
+                    type: 'string',
+                    minLength: 6,
+                    maxLength: 128,
+                    matches: [
+                      {
+                        pattern: '^[A-Za-z0-9:_.@\\\\-]+\\.conf$',
+                        message: 'must be the name of a file that ends in .conf, as 10-memory.conf',
+                      },
+                    ],
+                  },
                   contents: { type: 'string', maxLength: 65536 },
                 },
               },
@@ -186,7 +306,17 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
         type: 'array',
         maxItems: 200,
         'x-kubernetes-list-type': 'set',
-        items: { type: 'string', minLength: 1, maxLength: 1024, pattern: '^[!-~]+$' },
+        items: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 1024,
+          matches: [
+            {
+              pattern: '^[!-~]+$',
+              message: 'must be one argument without spaces, as console=ttyS0; give each an entry of its own',
+            },
+          ],
+        },
       },
       users: {
         type: 'array',
@@ -197,16 +327,58 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           type: 'object',
           required: ['name'],
           properties: {
-            name: { type: 'string', minLength: 1, maxLength: 31, pattern: '^[a-z_][a-z0-9_-]*$' },
+            name: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 31,
+              matches: [
+                {
+                  pattern: '^[a-z_][a-z0-9_-]*$',
+                  message: 'must hold only lower-case letters, digits, "-" and "_", and begin with a letter or "_", as core',
+                },
+              ],
+            },
             uid: { type: 'integer', format: 'int32', minimum: 1, maximum: 65533 },
-            description: { type: 'string', maxLength: 256, pattern: '^[^:"\\n]*$' },
-            home: { type: 'string', maxLength: 1024, pattern: '^/[^\\s":]*$' },
-            shell: { type: 'string', maxLength: 1024, pattern: '^/[^\\s":]*$' },
+            description: {
+              type: 'string',
+              maxLength: 256,
+              matches: [{ pattern: '^[^:"\\n]*$', message: 'must be one line without ":" and quotation marks, as Build agent' }],
+            },
+            home: {
+              type: 'string',
+              maxLength: 1024,
+              matches: [
+                {
+                  pattern: '^/[^\\s":]*$',
+                  message: 'must be an absolute path without spaces, ":" and quotation marks, as /var/home/core',
+                },
+              ],
+            },
+            shell: {
+              type: 'string',
+              maxLength: 1024,
+              matches: [
+                {
+                  pattern: '^/[^\\s":]*$',
+                  message: 'must be an absolute path without spaces, ":" and quotation marks, as /bin/bash',
+                },
+              ],
+            },
             groups: {
               type: 'array',
               maxItems: 50,
               'x-kubernetes-list-type': 'set',
-              items: { type: 'string', minLength: 1, maxLength: 31, pattern: '^[a-z_][a-z0-9_-]*$' },
+              items: {
+                type: 'string',
+                minLength: 1,
+                maxLength: 31,
+                matches: [
+                  {
+                    pattern: '^[a-z_][a-z0-9_-]*$',
+                    message: 'must hold only lower-case letters, digits, "-" and "_", and begin with a letter or "_", as core',
+                  },
+                ],
+              },
             },
             sshAuthorizedKeys: {
               type: 'array',
@@ -222,7 +394,11 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
         minItems: 1,
         maxItems: 16,
         'x-kubernetes-list-type': 'set',
-        items: { type: 'string', maxLength: 64 },
+        items: {
+          type: 'string',
+          maxLength: 64,
+          matches: [{ pattern: '^linux/[a-z0-9]+(/v[0-9]+)?$', message: 'must be a platform, as linux/amd64 or linux/arm/v7' }],
+        },
       },
       workloads: {
         type: 'array',
@@ -233,7 +409,18 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           type: 'object',
           required: ['name', 'containers'],
           properties: {
-            name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' },
+            name: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 63,
+              matches: [
+                {
+                  pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+                  message:
+                    'must hold only lower-case letters, digits and "-", and begin and end with a letter or digit, as web-1',
+                },
+              ],
+            },
             network: { type: 'string', enum: ['Pod', 'Host'], default: 'Pod' },
             volumes: {
               type: 'array',
@@ -244,8 +431,28 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                 type: 'object',
                 required: ['name'],
                 properties: {
-                  name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' },
-                  hostPath: { type: 'string', maxLength: 1024, pattern: '^/[^\\s:,%]+$' },
+                  name: {
+                    type: 'string',
+                    minLength: 1,
+                    maxLength: 63,
+                    matches: [
+                      {
+                        pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+                        message:
+                          'must hold only lower-case letters, digits and "-", and begin and end with a letter or digit, as web-1',
+                      },
+                    ],
+                  },
+                  hostPath: {
+                    type: 'string',
+                    maxLength: 1024,
+                    matches: [
+                      {
+                        pattern: '^/[^\\s:,%]+$',
+                        message: 'must be an absolute path without spaces, ":", "," and "%", as /var/lib/office',
+                      },
+                    ],
+                  },
                 },
               },
             },
@@ -259,8 +466,31 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                 type: 'object',
                 required: ['name', 'image'],
                 properties: {
-                  name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' },
-                  image: { type: 'string', minLength: 1, maxLength: 512 },
+                  name: {
+                    type: 'string',
+                    minLength: 1,
+                    maxLength: 63,
+                    matches: [
+                      {
+                        pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+                        message:
+                          'must hold only lower-case letters, digits and "-", and begin and end with a letter or digit, as web-1',
+                      },
+                    ],
+                  },
+                  image: {
+                    type: 'string',
+                    minLength: 1,
+                    maxLength: 512,
+                    matches: [
+                      {
+                        pattern:
+                          '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
+                        message:
+                          'must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>',
+                      },
+                    ],
+                  },
                   command: {
                     type: 'array',
                     maxItems: 100,
@@ -297,7 +527,11 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                       properties: {
                         containerPort: { type: 'integer', format: 'int32', minimum: 1, maximum: 65535 },
                         hostPort: { type: 'integer', format: 'int32', minimum: 1, maximum: 65535 },
-                        hostIP: { type: 'string', maxLength: 45, pattern: '^[0-9a-fA-F.:]+$' },
+                        hostIP: {
+                          type: 'string',
+                          maxLength: 45,
+                          matches: [{ pattern: '^[0-9a-fA-F.:]+$', message: 'must be an IP address, as 127.0.0.1 or ::1' }],
+                        },
                         protocol: { type: 'string', enum: ['TCP', 'UDP', 'SCTP'], default: 'TCP' },
                       },
                     },
@@ -330,7 +564,16 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                       },
                     },
                   },
-                  user: { type: 'string', maxLength: 64, pattern: '^[a-z0-9_][a-z0-9_.:-]*$' },
+                  user: {
+                    type: 'string',
+                    maxLength: 64,
+                    matches: [
+                      {
+                        pattern: '^[a-z0-9_][a-z0-9_.:-]*$',
+                        message: 'must be a user, by name or id, with a group where wanted, as app or 1000:1000',
+                      },
+                    ],
+                  },
                   readOnlyRootFilesystem: { type: 'boolean', default: false },
                   dependsOn: {
                     type: 'array',
@@ -350,9 +593,24 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                         'x-kubernetes-list-type': 'atomic',
                         items: { type: 'string', maxLength: 8192 },
                       },
-                      interval: { type: 'string', default: '30s', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
-                      timeout: { type: 'string', default: '30s', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
-                      startPeriod: { type: 'string', default: '0s', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+                      interval: {
+                        type: 'string',
+                        default: '30s',
+                        maxLength: 32,
+                        matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+                      },
+                      timeout: {
+                        type: 'string',
+                        default: '30s',
+                        maxLength: 32,
+                        matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+                      },
+                      startPeriod: {
+                        type: 'string',
+                        default: '0s',
+                        maxLength: 32,
+                        matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+                      },
                       retries: { type: 'integer', format: 'int32', minimum: 1, maximum: 100, default: 3 },
                       onFailure: { type: 'string', enum: ['None', 'Restart', 'Stop'], default: 'None' },
                     },
@@ -383,7 +641,12 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           successful: { type: 'integer', format: 'int32', minimum: 1, maximum: 100, default: 5 },
           failed: { type: 'integer', format: 'int32', minimum: 0, maximum: 100, default: 2 },
           prune: { type: 'string', enum: ['None', 'Images'], default: 'None' },
-          gracePeriod: { type: 'string', default: '24h', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+          gracePeriod: {
+            type: 'string',
+            default: '24h',
+            maxLength: 32,
+            matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+          },
         },
       },
       build: {
@@ -393,7 +656,12 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           suspend: { type: 'boolean', default: false },
           args: { type: 'object', maxProperties: 64, additionalProperties: { type: 'string', maxLength: 4096 } },
           builder: { type: 'string', enum: ['Job', 'Process'] },
-          timeout: { type: 'string', default: '30m', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+          timeout: {
+            type: 'string',
+            default: '30m',
+            maxLength: 32,
+            matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+          },
           resources: {
             type: 'object',
             properties: {
@@ -427,13 +695,30 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
               type: 'object',
               required: ['id', 'secretRef'],
               properties: {
-                id: { type: 'string', minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' },
+                id: {
+                  type: 'string',
+                  minLength: 1,
+                  maxLength: 128,
+                  matches: [
+                    {
+                      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+                      message: 'must hold only letters, digits, ".", "_" and "-", and begin with a letter or digit, as api-token',
+                    },
+                  ],
+                },
                 secretRef: {
                   type: 'object',
                   required: ['name', 'key'],
                   properties: {
                     name: { type: 'string', minLength: 1, maxLength: 253 },
-                    key: { type: 'string', minLength: 1, maxLength: 253, pattern: '^[-._a-zA-Z0-9]+$' },
+                    key: {
+                      type: 'string',
+                      minLength: 1,
+                      maxLength: 253,
+                      matches: [
+                        { pattern: '^[-._a-zA-Z0-9]+$', message: 'must hold only letters, digits, ".", "_" and "-", as ca.crt' },
+                      ],
+                    },
                   },
                 },
               },
@@ -442,8 +727,28 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           proxy: {
             type: 'object',
             properties: {
-              http: { type: 'string', maxLength: 1024, pattern: '^https?://[^@\\s]+$' },
-              https: { type: 'string', maxLength: 1024, pattern: '^https?://[^@\\s]+$' },
+              http: {
+                type: 'string',
+                maxLength: 1024,
+                matches: [
+                  {
+                    pattern: '^https?://[^@\\s]+$',
+                    message:
+                      'must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128',
+                  },
+                ],
+              },
+              https: {
+                type: 'string',
+                maxLength: 1024,
+                matches: [
+                  {
+                    pattern: '^https?://[^@\\s]+$',
+                    message:
+                      'must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128',
+                  },
+                ],
+              },
               noProxy: { type: 'string', maxLength: 4096 },
             },
           },
@@ -452,7 +757,15 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
             required: ['name'],
             properties: {
               name: { type: 'string', minLength: 1, maxLength: 253 },
-              key: { type: 'string', default: 'ca.crt', minLength: 1, maxLength: 253, pattern: '^[-._a-zA-Z0-9]+$' },
+              key: {
+                type: 'string',
+                default: 'ca.crt',
+                minLength: 1,
+                maxLength: 253,
+                matches: [
+                  { pattern: '^[-._a-zA-Z0-9]+$', message: 'must hold only letters, digits, ".", "_" and "-", as ca.crt' },
+                ],
+              },
             },
           },
           lint: { type: 'string', enum: ['Error', 'Warn', 'Off'], default: 'Warn' },
@@ -501,8 +814,14 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
             type: 'string',
             minLength: 1,
             maxLength: 1024,
-            pattern:
-              '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
+            matches: [
+              {
+                pattern:
+                  '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
+                message:
+                  'must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>',
+              },
+            ],
           },
         },
       },
@@ -519,9 +838,24 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
             type: 'object',
             default: {},
             properties: {
-              stage: { type: 'string', default: '30m', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
-              drain: { type: 'string', default: '30m', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
-              reboot: { type: 'string', default: '15m', maxLength: 32, pattern: '^([0-9]+(ms|s|m|h))+$' },
+              stage: {
+                type: 'string',
+                default: '30m',
+                maxLength: 32,
+                matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+              },
+              drain: {
+                type: 'string',
+                default: '30m',
+                maxLength: 32,
+                matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+              },
+              reboot: {
+                type: 'string',
+                default: '15m',
+                maxLength: 32,
+                matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+              },
             },
           },
         },

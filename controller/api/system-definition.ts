@@ -22,6 +22,7 @@ export interface SystemDefinition {
   status?: SystemDefinitionStatus;
 }
 /**
+ * The operating system as it is wanted, and where its image goes.
  * Rule: "from" reads a path of a repository, so it needs sourceRef.
  * Rule: packages and containerfile exclude each other; install packages inside the Containerfile.
  */
@@ -30,18 +31,32 @@ export interface SystemDefinitionSpec {
   sourceRef?: SystemDefinitionSpecSourceRef;
   packages?: SystemDefinitionSpecPackages;
   containerfile?: SystemDefinitionSpecContainerfile;
+  /**
+   * Files of the image, each with its content here or from the repository.
+   */
   files?: SystemDefinitionSpecFile[];
+  /**
+   * Directories of the repository that are placed in the image with all that is in them.
+   */
   trees?: SystemDefinitionSpecTree[];
+  /**
+   * systemd units: new ones, and what is to be with those of the base.
+   */
   units?: SystemDefinitionSpecUnit[];
   /**
    * Kernel arguments, written to /usr/lib/bootc/kargs.d.
+   *
+   * Items: Rule: must be one argument without spaces, as console=ttyS0; give each an entry of its own.
    */
   kernelArguments?: string[];
+  /**
+   * Accounts that systemd-sysusers makes at boot where they are missing.
+   */
   users?: SystemDefinitionSpecUser[];
   /**
    * Platforms of the image, as linux/amd64 or linux/arm64; without it, all platforms of the base.
    *
-   * Items: Rule: a platform, as linux/amd64 or linux/arm/v7.
+   * Items: Rule: must be a platform, as linux/amd64 or linux/arm/v7.
    */
   platforms?: string[];
   /**
@@ -59,25 +74,24 @@ export interface SystemDefinitionSpec {
   build: SystemDefinitionSpecBuild;
 }
 /**
+ * What the image is built on: another image, or that of another definition. Its updates are followed.
  * Rule: exactly one of image, definitionRef is required.
  */
 export interface SystemDefinitionSpecBase {
   /**
    * Bootable base image with its registry host, by tag or digest.
-   * Rule: an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
+   * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
    */
   image?: string;
   definitionRef?: SystemDefinitionSpecBaseDefinitionRef;
   pullSecretRef?: SystemDefinitionSpecBasePullSecretRef;
   /**
-   * What happens when the base has a new digest: Always builds on it; Manual says BaseUpdateAvailable and waits for the annotation scantling.dev/approve-base with that digest.
-   * Default: "Always".
+   * What happens when the base has a new digest: Always builds on it; Manual says BaseUpdateAvailable and waits for the annotation scantling.dev/approve-base with that digest. Default: Always.
    */
   update: 'Always' | 'Manual';
   /**
-   * How often the tags of the base and of the workloads are looked up, plus up to a tenth; at least 10s.
-   * Default: "10m".
-   * Rule: a duration of at least 10s, as 90s or 1h30m.
+   * How often the tags of the base and of the workloads are looked up, plus up to a tenth; at least 10s. Default: 10m.
+   * Rule: must be a duration of at least 10s, as 90s or 1h30m.
    */
   interval: string;
 }
@@ -85,26 +99,35 @@ export interface SystemDefinitionSpecBase {
  * Another SystemDefinition, whose last good image is the base.
  */
 export interface SystemDefinitionSpecBaseDefinitionRef {
+  /**
+   * Name of the SystemDefinition.
+   */
   name: string;
 }
 /**
  * Secret of type kubernetes.io/dockerconfigjson in the operator's namespace, to pull the base and the workloads' images; without it, that of output.pushSecretRef.
  */
 export interface SystemDefinitionSpecBasePullSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
   name: string;
 }
 /**
  * The SystemSource that "from" paths are read from. A source sets it on what it applies.
  */
 export interface SystemDefinitionSpecSourceRef {
+  /**
+   * Name of the SystemSource.
+   */
   name: string;
   /**
-   * Directory in the repository that "from" paths are relative to.
-   * Default: ".".
+   * Directory in the repository that "from" paths are relative to. Default: the root of the repository (.).
    */
   path: string;
   /**
    * Revision that "from" paths are read at, as main@sha1:<40 hex>; without it, the source's last applied revision.
+   * Rule: must be a revision, as main@sha1:<40 hex digits>.
    */
   revision?: string;
 }
@@ -113,27 +136,50 @@ export interface SystemDefinitionSpecSourceRef {
  * Rule: name at least one package to install or remove.
  */
 export interface SystemDefinitionSpecPackages {
+  /**
+   * Package manager of the base.
+   */
   manager: 'dnf' | 'apt' | 'zypper';
   /**
    * Package repositories beside those of the base.
    */
   repositories?: SystemDefinitionSpecPackagesRepository[];
+  /**
+   * Packages to install, each with its version where wanted: vim, kubelet-1.36.3 (dnf), kubelet=1.36.3-1.1 (apt).
+   *
+   * Items: Rule: must be one package, with its version where wanted, as vim or kubelet-1.36.3; an option of the package manager is none.
+   */
   install?: string[];
+  /**
+   * Packages to remove, before others are installed.
+   *
+   * Items: Rule: must be one package, with its version where wanted, as vim or kubelet-1.36.3; an option of the package manager is none.
+   */
   remove?: string[];
 }
 /**
  * Rule: gpgKey is required, or gpgCheck: false for packages that nobody signed.
  */
 export interface SystemDefinitionSpecPackagesRepository {
+  /**
+   * Names the repository in the image and in messages.
+   * Rule: must hold only letters, digits, ".", "_" and "-", and begin with a letter or digit, as k8s-stable.
+   */
   name: string;
+  /**
+   * Where the repository is, such as https://packages.example.com/42/; file:// is a directory of the image.
+   * Rule: must be a URL that begins with https://, http:// or file://, without spaces, as https://packages.example.com/42/.
+   */
   url: string;
   /**
-   * Of an apt repository; one that ends in / is a flat repository without components.
-   * Default: "./".
+   * Of an apt repository; one that ends in / is a flat repository without components. Default: ./.
+   * Rule: must hold only letters, digits, ".", "/", "_" and "-", as bookworm-updates/main.
    */
   suite: string;
   /**
    * Of an apt repository.
+   *
+   * Items: Rule: must hold only letters, digits, ".", "/", "_" and "-", as bookworm-updates/main.
    */
   components?: string[];
   /**
@@ -141,12 +187,11 @@ export interface SystemDefinitionSpecPackagesRepository {
    */
   gpgKey?: string;
   /**
-   * Default: true.
+   * Whether signatures are checked with gpgKey; false takes packages that nobody signed. Default: true.
    */
   gpgCheck: boolean;
   /**
-   * Leaves the repository configured in the image; otherwise it is there only for the installation.
-   * Default: false.
+   * Leaves the repository configured in the image; otherwise it is there only for the installation. Default: false.
    */
   keep: boolean;
 }
@@ -174,13 +219,17 @@ export interface SystemDefinitionSpecContainerfile {
 export interface SystemDefinitionSpecFile {
   /**
    * Absolute path in the image, below /etc, /usr/bin, /usr/lib, /usr/libexec or /usr/share.
+   * Rule: must be an absolute path without a slash at its end, as /etc/motd.
    */
   path: string;
   /**
-   * Octal permissions; always root:root.
-   * Default: "0644".
+   * Permissions as an octal number in quotes, such as "0755"; the file is root's in any case. Default: 0644.
+   * Rule: must be an octal mode, as "0644".
    */
   mode: string;
+  /**
+   * The content as it stands, at most 256 Ki characters.
+   */
   content?: string;
   /**
    * File in the repository, relative to the document.
@@ -194,6 +243,7 @@ export interface SystemDefinitionSpecTree {
   from: string;
   /**
    * Directory in the image that its content is placed in; every file must end up where files may be.
+   * Rule: must be an absolute path, as /usr/share/app.
    */
   to: string;
 }
@@ -201,6 +251,10 @@ export interface SystemDefinitionSpecTree {
  * Rule: a masked unit can have neither contents, dropIns nor enabled.
  */
 export interface SystemDefinitionSpecUnit {
+  /**
+   * Name of the unit with its type, as app.service or sync@north.timer.
+   * Rule: must be the name of a unit with its type, as sshd.service.
+   */
   name: string;
   /**
    * Starts the unit at boot (true) or keeps it from being started by presets (false). A unit with contents is enabled through wantedBy; one of the base by its own [Install] section, which makes a foundation.
@@ -208,83 +262,143 @@ export interface SystemDefinitionSpecUnit {
   enabled?: boolean;
   /**
    * Targets whose .wants directory links the unit; default multi-user.target.
+   *
+   * Items: Rule: must be the name of a unit with its type, as multi-user.target.
    */
   wantedBy?: string[];
   /**
-   * Links the unit to /dev/null so that nothing can start it.
-   * Default: false.
+   * Links the unit to /dev/null so that nothing can start it. Default: false.
    */
   mask: boolean;
+  /**
+   * The unit file. Without it, the unit is one of the base, or comes by files or trees.
+   */
   contents?: string;
+  /**
+   * Changes to the unit, each a file in /usr/lib/systemd/system/NAME.d.
+   */
   dropIns?: SystemDefinitionSpecUnitDropIn[];
 }
 export interface SystemDefinitionSpecUnitDropIn {
+  /**
+   * Name of the file, as 10-memory.conf.
+   * Rule: must be the name of a file that ends in .conf, as 10-memory.conf.
+   */
   name: string;
+  /**
+   * Content of the file.
+   */
   contents: string;
 }
 export interface SystemDefinitionSpecUser {
+  /**
+   * Name of the account; root can be given groups and keys only.
+   * Rule: must hold only lower-case letters, digits, "-" and "_", and begin with a letter or "_", as core.
+   */
   name: string;
   /**
    * Fixed user and group id; without it systemd-sysusers picks one.
    */
   uid?: number;
+  /**
+   * What the account is for, one line.
+   * Rule: must be one line without ":" and quotation marks, as Build agent.
+   */
   description?: string;
   /**
-   * Default /var/home/<name>.
+   * Home directory; default /var/home/<name>.
+   * Rule: must be an absolute path without spaces, ":" and quotation marks, as /var/home/core.
    */
   home?: string;
   /**
-   * Default /usr/sbin/nologin.
+   * Login shell; default /usr/sbin/nologin, with which nobody can log in.
+   * Rule: must be an absolute path without spaces, ":" and quotation marks, as /bin/bash.
    */
   shell?: string;
+  /**
+   * Groups that the account is a member of, besides its own.
+   *
+   * Items: Rule: must hold only lower-case letters, digits, "-" and "_", and begin with a letter or "_", as core.
+   */
   groups?: string[];
+  /**
+   * Lines of the account's authorized_keys, one key each, as ssh-ed25519 AAAA... me@example.com; written anew at every boot.
+   */
   sshAuthorizedKeys?: string[];
 }
 export interface SystemDefinitionSpecWorkload {
+  /**
+   * Names the pod and its services; containers are called <workload>-<container>.
+   * Rule: must hold only lower-case letters, digits and "-", and begin and end with a letter or digit, as web-1.
+   */
   name: string;
   /**
-   * Pod: the containers share a network of their own and reach each other on localhost. Host: the node's network.
-   * Default: "Pod".
+   * Pod: the containers share a network of their own and reach each other on localhost. Host: the node's network. Default: Pod.
    */
   network: 'Pod' | 'Host';
   /**
    * Volumes that outlive containers and updates.
    */
   volumes?: SystemDefinitionSpecWorkloadVolume[];
+  /**
+   * The containers of the pod.
+   */
   containers: SystemDefinitionSpecWorkloadContainer[];
 }
 export interface SystemDefinitionSpecWorkloadVolume {
+  /**
+   * What volumeMounts call the volume.
+   * Rule: must hold only lower-case letters, digits and "-", and begin and end with a letter or digit, as web-1.
+   */
   name: string;
   /**
    * Directory or file of the node; without it, a volume that podman keeps.
+   * Rule: must be an absolute path without spaces, ":", "," and "%", as /var/lib/office.
    */
   hostPath?: string;
 }
 export interface SystemDefinitionSpecWorkloadContainer {
+  /**
+   * Names the container within its workload.
+   * Rule: must hold only lower-case letters, digits and "-", and begin and end with a letter or digit, as web-1.
+   */
   name: string;
   /**
    * Image with its registry host, by tag or digest. A tag is followed as that of the base.
-   * Rule: an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
+   * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
    */
   image: string;
   /**
    * Replaces the image's entry point.
    */
   command?: string[];
+  /**
+   * Arguments of the entry point; without it and command, those of the image.
+   */
   args?: string[];
+  /**
+   * Environment variables. Everyone who can read the image can read them: no place for secrets.
+   */
   env?: SystemDefinitionSpecWorkloadContainerEnv[];
   /**
    * Ports of the pod that the node offers; with network Host there is nothing to map.
    */
   ports?: SystemDefinitionSpecWorkloadContainerPort[];
+  /**
+   * Volumes of the workload that the container sees.
+   */
   volumeMounts?: SystemDefinitionSpecWorkloadContainerVolumeMount[];
   /**
    * Files of the node that hold secrets; the image never does.
    */
   secretRefs?: SystemDefinitionSpecWorkloadContainerSecretRef[];
+  /**
+   * User inside of the container, by name or id, with a group where wanted, as 1000:1000; without it, the image's.
+   * Rule: must be a user, by name or id, with a group where wanted, as app or 1000:1000.
+   */
   user?: string;
   /**
-   * Default: false.
+   * Whether the container can write to its volumes only. Default: false.
    */
   readOnlyRootFilesystem: boolean;
   /**
@@ -292,29 +406,51 @@ export interface SystemDefinitionSpecWorkloadContainer {
    */
   dependsOn?: string[];
   /**
-   * Default: "Always".
+   * When systemd starts the container again after it has ended. Default: Always.
    */
   restart: 'Always' | 'OnFailure' | 'Never';
   healthCheck?: SystemDefinitionSpecWorkloadContainerHealthCheck;
 }
 export interface SystemDefinitionSpecWorkloadContainerEnv {
+  /**
+   * Name of the variable: letters, digits and "_", not beginning with a digit, as DATABASE_URL.
+   */
   name: string;
+  /**
+   * Its value, which reaches the container as it is written.
+   */
   value: string;
 }
 export interface SystemDefinitionSpecWorkloadContainerPort {
+  /**
+   * Port in the pod.
+   */
   containerPort: number;
+  /**
+   * Port of the node.
+   */
   hostPort: number;
+  /**
+   * Address of the node that offers the port; without it, all.
+   * Rule: must be an IP address, as 127.0.0.1 or ::1.
+   */
   hostIP?: string;
   /**
-   * Default: "TCP".
+   * Protocol of the port. Default: TCP.
    */
   protocol: 'TCP' | 'UDP' | 'SCTP';
 }
 export interface SystemDefinitionSpecWorkloadContainerVolumeMount {
+  /**
+   * Name of the volume.
+   */
   name: string;
+  /**
+   * Where the container sees it: an absolute path without spaces, ":", "," and "%".
+   */
   mountPath: string;
   /**
-   * Default: false.
+   * Whether the container may only read it. Default: false.
    */
   readOnly: boolean;
 }
@@ -335,35 +471,46 @@ export interface SystemDefinitionSpecWorkloadContainerSecretRef {
    */
   env?: boolean;
 }
+/**
+ * How podman finds out whether the container is healthy; without it, it is not asked.
+ */
 export interface SystemDefinitionSpecWorkloadContainerHealthCheck {
+  /**
+   * Runs inside of the container; exit code 0 is healthy. A list of words, without a shell.
+   */
   command: string[];
   /**
-   * Default: "30s".
+   * Time between checks, as 30s or 5m. Default: 30s.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   interval: string;
   /**
-   * Default: "30s".
+   * How long one check may take, as 10s. Default: 30s.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   timeout: string;
   /**
-   * Default: "0s".
+   * Time after the start in which failures do not count, as 2m. Default: 0s.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   startPeriod: string;
   /**
-   * Default: 3.
+   * Failures in a row that make it unhealthy. Default: 3.
    */
   retries: number;
   /**
-   * What podman does when the container is unhealthy.
-   * Default: "None".
+   * What podman does when the container is unhealthy. Default: None.
    */
   onFailure: 'None' | 'Restart' | 'Stop';
 }
+/**
+ * Where contexts and images are pushed to.
+ */
 export interface SystemDefinitionSpecOutput {
   /**
    * Repository with its registry host, without a tag, that contexts and images are pushed to.
-   * Rule: a repository, without tag or digest: Scantling tags what it pushes.
-   * Rule: a repository with its registry host, in lower case, as registry.example.com/team/worker.
+   * Rule: must be a repository, without tag or digest: Scantling tags what it pushes.
+   * Rule: must be a repository with its registry host, in lower case, as registry.example.com/team/worker.
    */
   repository: string;
   pushSecretRef?: SystemDefinitionSpecOutputPushSecretRef;
@@ -372,6 +519,9 @@ export interface SystemDefinitionSpecOutput {
  * Secret of type kubernetes.io/dockerconfigjson in the operator's namespace; also used to pull the base.
  */
 export interface SystemDefinitionSpecOutputPushSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
   name: string;
 }
 /**
@@ -379,30 +529,29 @@ export interface SystemDefinitionSpecOutputPushSecretRef {
  */
 export interface SystemDefinitionSpecHistory {
   /**
-   * Newest good builds that are kept.
-   * Default: 5.
+   * Newest good builds that are kept. Default: 5.
    */
   successful: number;
   /**
-   * Newest failed or canceled builds that are kept.
-   * Default: 2.
+   * Newest failed or canceled builds that are kept. Default: 2.
    */
   failed: number;
   /**
-   * Images: with a build, its image, context and foundation are removed from the output repository, by digest.
-   * Default: "None".
+   * Images: with a build, its image, context and foundation are removed from the output repository, by digest. Default: None.
    */
   prune: 'None' | 'Images';
   /**
-   * A build that ended less than this ago is kept.
-   * Default: "24h".
+   * A build that ended less than this ago is kept, as 12h. Default: 24h.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   gracePeriod: string;
 }
+/**
+ * How the image is built. Apart from args, it changes nothing in the result.
+ */
 export interface SystemDefinitionSpecBuild {
   /**
-   * Asks for no new builds; the last image stays.
-   * Default: false.
+   * Asks for no new builds; the last image stays. Default: false.
    */
   suspend: boolean;
   /**
@@ -416,8 +565,8 @@ export interface SystemDefinitionSpecBuild {
    */
   builder?: 'Job' | 'Process';
   /**
-   * Deadline of one attempt.
-   * Default: "30m".
+   * Deadline of one attempt, as 45m or 1h30m. Default: 30m.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   timeout: string;
   resources?: SystemDefinitionSpecBuildResources;
@@ -427,7 +576,13 @@ export interface SystemDefinitionSpecBuild {
   nodeSelector?: {
     [k: string]: string;
   };
+  /**
+   * Taints of nodes that the pod of a Job tolerates.
+   */
   tolerations?: SystemDefinitionSpecBuildToleration[];
+  /**
+   * PriorityClass of the pod of a Job; without it, the cluster's default.
+   */
   priorityClassName?: string;
   /**
    * Secrets of the operator's namespace for RUN --mount=type=secret,id=...; they are in no layer, argument or log.
@@ -436,8 +591,7 @@ export interface SystemDefinitionSpecBuild {
   proxy?: SystemDefinitionSpecBuildProxy;
   caBundleRef?: SystemDefinitionSpecBuildCaBundleRef;
   /**
-   * What findings of bootc's lint do: fail the build, show in status.warnings, or nothing.
-   * Default: "Warn".
+   * What findings of bootc's lint do: fail the build, show in status.warnings, or nothing. Default: Warn.
    */
   lint: 'Error' | 'Warn' | 'Off';
 }
@@ -445,54 +599,116 @@ export interface SystemDefinitionSpecBuild {
  * Requests and limits of the pod of a Job.
  */
 export interface SystemDefinitionSpecBuildResources {
+  /**
+   * What the pod asks for, by resource, such as cpu: 500m or memory: 2Gi.
+   */
   requests?: {
     [k: string]: string;
   };
+  /**
+   * What the pod may use at most, by resource, such as memory: 4Gi.
+   */
   limits?: {
     [k: string]: string;
   };
 }
 export interface SystemDefinitionSpecBuildToleration {
+  /**
+   * Key of the taint; without it, every key (operator Exists).
+   */
   key?: string;
+  /**
+   * Exists: any value. Equal, which is Kubernetes' default: the value below.
+   */
   operator?: 'Exists' | 'Equal';
+  /**
+   * Value of the taint, with operator Equal.
+   */
   value?: string;
+  /**
+   * Effect of the taint; without it, every effect.
+   */
   effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+  /**
+   * Seconds that a taint with effect NoExecute is tolerated; without it, for ever.
+   */
   tolerationSeconds?: number;
 }
 export interface SystemDefinitionSpecBuildSecret {
+  /**
+   * The id that RUN --mount=type=secret names.
+   * Rule: must hold only letters, digits, ".", "_" and "-", and begin with a letter or digit, as api-token.
+   */
   id: string;
   secretRef: SystemDefinitionSpecBuildSecretSecretRef;
 }
+/**
+ * Where the value is.
+ */
 export interface SystemDefinitionSpecBuildSecretSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
   name: string;
+  /**
+   * Key of the Secret whose value is mounted.
+   * Rule: must hold only letters, digits, ".", "_" and "-", as ca.crt.
+   */
   key: string;
 }
 /**
  * Proxy for the steps of a foundation, and for its pulls and pushes.
  */
 export interface SystemDefinitionSpecBuildProxy {
+  /**
+   * Proxy for http:// URLs, as http://proxy.example.com:3128.
+   * Rule: must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128.
+   */
   http?: string;
+  /**
+   * Proxy for https:// URLs, as http://proxy.example.com:3128.
+   * Rule: must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128.
+   */
   https?: string;
+  /**
+   * Hosts and domains that are reached without a proxy, separated by commas.
+   */
   noProxy?: string;
 }
 /**
  * ConfigMap of the operator's namespace with certificate authorities (PEM) that a foundation's pulls, pushes and steps trust besides the usual ones.
  */
 export interface SystemDefinitionSpecBuildCaBundleRef {
+  /**
+   * Name of the ConfigMap, in the operator's namespace.
+   */
   name: string;
   /**
-   * Default: "ca.crt".
+   * Key of the ConfigMap that holds the certificates. Default: ca.crt.
+   * Rule: must hold only letters, digits, ".", "_" and "-", as ca.crt.
    */
   key: string;
 }
+/**
+ * What became of the spec. Written by the controller.
+ */
 export interface SystemDefinitionStatus {
+  /**
+   * The metadata.generation that the status speaks of.
+   */
   observedGeneration?: number;
+  /**
+   * Value of the annotation reconcile.scantling.dev/requestedAt that was last acted upon.
+   */
   lastHandledReconcileAt?: string;
   /**
    * Digest of the rendered context.
    */
   contextDigest?: string;
   base?: SystemDefinitionStatusBase;
+  /**
+   * Digests of the images of workloads that are used.
+   */
   workloadImages?: SystemDefinitionStatusWorkloadImage[];
   /**
    * Findings that do not stop the build.
@@ -522,8 +738,14 @@ export interface SystemDefinitionStatus {
    * Label org.opencontainers.image.version of the last good image.
    */
   version?: string;
+  /**
+   * What the controller says of the object; Ready is always there, Reconciling and Stalled only while True.
+   */
   conditions?: Condition[];
 }
+/**
+ * The base that is used.
+ */
 export interface SystemDefinitionStatusBase {
   /**
    * Image that was resolved: spec.base.image, or the repository of the definition it is based on.
@@ -543,11 +765,23 @@ export interface SystemDefinitionStatusWorkloadImage {
    * As in the spec.
    */
   image: string;
+  /**
+   * The digest that is used, as sha256:<64 hex>.
+   */
   digest: string;
 }
 export interface SystemDefinitionStatusHistory {
+  /**
+   * Name of the ImageBuild.
+   */
   build: string;
+  /**
+   * How it ended: Succeeded, Failed or Canceled.
+   */
   phase?: string;
+  /**
+   * Digest of its image, if it has one.
+   */
   digest?: string;
   /**
    * Such as "newest good", "booted by node-3", "younger than 24h".

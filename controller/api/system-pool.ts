@@ -21,12 +21,14 @@ export interface SystemPool {
   spec: SystemPoolSpec;
   status?: SystemPoolStatus;
 }
+/**
+ * Which nodes are meant, what they run, and how they get there.
+ */
 export interface SystemPoolSpec {
   nodeSelector: SystemPoolSpecNodeSelector;
   system: SystemPoolSpecSystem;
   /**
-   * Starts nothing new, no staging, drain or reboot. A node that was already approved to reboot finishes.
-   * Default: false.
+   * Starts nothing new, no staging, drain or reboot. A node that was already approved to reboot finishes. Default: false.
    */
   suspend: boolean;
   rollout: SystemPoolSpecRollout;
@@ -37,17 +39,32 @@ export interface SystemPoolSpec {
  * Rule: an empty selector would select every node; name at least one label.
  */
 export interface SystemPoolSpecNodeSelector {
+  /**
+   * Labels with their values that a node must have, all of them.
+   */
   matchLabels?: {
     [k: string]: string;
   };
+  /**
+   * Further conditions on the labels of a node, all of which must hold.
+   */
   matchExpressions?: SystemPoolSpecNodeSelectorMatchExpression[];
 }
 /**
  * Rule: In and NotIn need values; Exists and DoesNotExist take none.
  */
 export interface SystemPoolSpecNodeSelectorMatchExpression {
+  /**
+   * Key of the label.
+   */
   key: string;
+  /**
+   * In and NotIn compare with values; Exists and DoesNotExist look for the key only.
+   */
   operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  /**
+   * Values for In and NotIn.
+   */
   values?: string[];
 }
 /**
@@ -58,65 +75,76 @@ export interface SystemPoolSpecSystem {
   definitionRef?: SystemPoolSpecSystemDefinitionRef;
   /**
    * Image by digest, or by tag, which is resolved when the pool changes, or on request.
+   * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
    */
   image?: string;
 }
+/**
+ * The SystemDefinition whose last good image the nodes run.
+ */
 export interface SystemPoolSpecSystemDefinitionRef {
+  /**
+   * Name of the SystemDefinition.
+   */
   name: string;
 }
+/**
+ * How many nodes move at once, how it is tried first, and when it stops.
+ */
 export interface SystemPoolSpecRollout {
   /**
-   * Nodes that may be unavailable at once, for any reason, as a number or a percentage (rounded down, at least 1). 0 starts nothing.
-   * Default: 1.
+   * Nodes that may be unavailable at once, for any reason, as a number or a percentage (rounded down, at least 1). 0 starts nothing. Default: 1.
    * Rule: maxUnavailable is a number or a percentage from 0% to 100%.
    */
   maxUnavailable: number | string;
   /**
-   * Nodes that may pull and stage at once, which is what the registry has to bear.
-   * Default: 10.
+   * Nodes that may pull and stage at once, which is what the registry has to bear. Default: 10.
    */
   maxStaging: number;
   /**
-   * Nodes that are updated and proven before the rest starts; 0 for none.
-   * Default: 1.
+   * Nodes that are updated and proven before the rest starts; 0 for none. Default: 1.
    */
   canary: number;
   /**
-   * Nodes failed on the target at which the rollout halts.
-   * Default: 1.
+   * Nodes failed on the target at which the rollout halts. Default: 1.
    */
   failureThreshold: number;
   timeouts: SystemPoolSpecRolloutTimeouts;
 }
+/**
+ * How long each part of an update may take on one node before it counts as failed.
+ */
 export interface SystemPoolSpecRolloutTimeouts {
   /**
-   * Default: "30m".
+   * To pull and stage the image, as 30m or 1h. Default: 30m.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   stage: string;
   /**
-   * Default: "30m".
+   * To evict the pods, as 10m; a node that cannot be drained in this time is given back. Default: 30m.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   drain: string;
   /**
-   * From the go-ahead until the node is Ready on its new image.
-   * Default: "15m".
+   * From the go-ahead until the node is Ready on its new image, as 15m. Default: 15m.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   reboot: string;
 }
+/**
+ * How pods are taken off a node before it reboots.
+ */
 export interface SystemPoolSpecDrain {
   /**
-   * Evicts the node's pods before its reboot. Without it the node is cordoned and rebooted under its pods.
-   * Default: true.
+   * Evicts the node's pods before its reboot. Without it the node is cordoned and rebooted under its pods. Default: true.
    */
   enabled: boolean;
   /**
-   * Evicts pods that no controller will make anew. Without it such a pod blocks the drain.
-   * Default: false.
+   * Evicts pods that no controller will make anew. Without it such a pod blocks the drain. Default: false.
    */
   force: boolean;
   /**
-   * Evicts pods with emptyDir volumes; their content is lost. Without it such a pod blocks the drain.
-   * Default: true.
+   * Evicts pods with emptyDir volumes; their content is lost. Without it such a pod blocks the drain. Default: true.
    */
   deleteEmptyDirData: boolean;
   /**
@@ -124,14 +152,32 @@ export interface SystemPoolSpecDrain {
    */
   gracePeriodSeconds?: number;
 }
+/**
+ * What the nodes are moved to and how far that is. Written by the controller.
+ */
 export interface SystemPoolStatus {
+  /**
+   * The metadata.generation that the status speaks of.
+   */
   observedGeneration?: number;
+  /**
+   * Value of the annotation reconcile.scantling.dev/requestedAt that was last acted upon.
+   */
   lastHandledReconcileAt?: string;
   target?: SystemPoolStatusTarget;
   previous?: SystemPoolStatusPrevious;
   nodes?: SystemPoolStatusNodes;
+  /**
+   * canary or rest; absent while no rollout is under way.
+   */
   currentWave?: string;
+  /**
+   * Nodes that failed on the target, and why; the first 50 by name.
+   */
   failedNodes?: SystemPoolStatusFailedNode[];
+  /**
+   * What the controller says of the object; Ready is always there, Reconciling and Stalled only while True.
+   */
   conditions?: Condition[];
 }
 /**
@@ -176,7 +222,13 @@ export interface SystemPoolStatusPrevious {
    */
   requested?: string;
 }
+/**
+ * Nodes of the pool, counted.
+ */
 export interface SystemPoolStatusNodes {
+  /**
+   * Nodes that nodeSelector selects.
+   */
   total?: number;
   /**
    * Nodes that booted the target and are Ready.
@@ -200,7 +252,16 @@ export interface SystemPoolStatusNodes {
   failed?: number;
 }
 export interface SystemPoolStatusFailedNode {
+  /**
+   * Name of the node.
+   */
   name: string;
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
   reason: string;
+  /**
+   * What happened on the node.
+   */
   message: string;
 }

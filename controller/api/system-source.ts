@@ -22,49 +22,46 @@ export interface SystemSource {
   status?: SystemSourceStatus;
 }
 /**
+ * Which repository is followed, and how.
  * Rule: an http:// URL needs allowInsecure, because what it carries decides what nodes boot.
  */
 export interface SystemSourceSpec {
   /**
    * Repository URL, https:// (or http:// with allowInsecure). Credentials belong into secretRef and are refused here.
+   * Rule: must be a URL that begins with https:// or http://, without spaces and without credentials, which belong into secretRef, as https://git.example.com/systems.git.
    */
   url: string;
   /**
-   * Allows an http:// URL.
-   * Default: false.
+   * Allows an http:// URL. Default: false.
    */
   allowInsecure: boolean;
   ref: SystemSourceSpecRef;
   /**
-   * Directory in the repository under which documents (*.yaml, *.yml) are read.
-   * Default: ".".
+   * Directory in the repository under which documents (*.yaml, *.yml) are read. Default: the root of the repository (.).
    * Rule: path is relative to the repository and may not leave it.
    */
   path: string;
   /**
-   * Time between polls; 10 % jitter is added. At least 1s.
-   * Default: "1m".
+   * Time between polls, as 30s or 5m; 10 % jitter is added. At least 1s. Default: 1m.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   interval: string;
   /**
-   * Deadline of one poll or fetch.
-   * Default: "60s".
+   * Deadline of one poll or fetch, as 90s or 2m. Default: 60s.
+   * Rule: must be a duration, as 90s or 1h30m.
    */
   timeout: string;
   secretRef?: SystemSourceSpecSecretRef;
   /**
-   * Stops polling, applying and pruning; the last state stays.
-   * Default: false.
+   * Stops polling, applying and pruning; the last state stays. Default: false.
    */
   suspend: boolean;
   /**
-   * Deletes objects that this source applied and whose document is gone from the repository.
-   * Default: true.
+   * Deletes objects that this source applied and whose document is gone from the repository. Default: true.
    */
   prune: boolean;
   /**
-   * How many objects, or which share of the inventory (rounded down, at least 1), one commit may remove. More needs the annotation scantling.dev/allow-removals with that commit's id.
-   * Default: "25%".
+   * How many objects, or which share of the inventory (rounded down, at least 1), one commit may remove. More needs the annotation scantling.dev/allow-removals with that commit's id. Default: 25%.
    * Rule: maxRemovals is a number or a percentage from 0% to 100%.
    */
   maxRemovals: number | string;
@@ -77,14 +74,17 @@ export interface SystemSourceSpec {
 export interface SystemSourceSpecRef {
   /**
    * Branch name, resolved as refs/heads/<branch>.
+   * Rule: must be a name as Git allows it, without spaces and any of ~ ^ : ? * [ \, as main.
    */
   branch?: string;
   /**
    * Tag name, resolved as refs/tags/<tag>; an annotated tag is peeled to its commit.
+   * Rule: must be a name as Git allows it, without spaces and any of ~ ^ : ? * [ \, as v1.2.0.
    */
   tag?: string;
   /**
    * Commit id; never moves.
+   * Rule: must be a whole commit id, 40 hex digits in lower case.
    */
   commit?: string;
 }
@@ -92,6 +92,9 @@ export interface SystemSourceSpecRef {
  * Secret in the operator's namespace: username and password, or bearerToken; ca.crt for the server's authority.
  */
 export interface SystemSourceSpecSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
   name: string;
 }
 /**
@@ -99,22 +102,25 @@ export interface SystemSourceSpecSecretRef {
  */
 export interface SystemSourceSpecLimits {
   /**
-   * Bytes of one pack.
-   * Default: 134217728.
+   * Bytes of one pack. Default: 134217728.
    */
   packBytes: number;
   /**
-   * Git objects of one commit.
-   * Default: 100000.
+   * Git objects of one commit. Default: 100000.
    */
   objects: number;
   /**
-   * Bytes of one file.
-   * Default: 16777216.
+   * Bytes of one file. Default: 16777216.
    */
   fileBytes: number;
 }
+/**
+ * What was read and applied. Written by the controller.
+ */
 export interface SystemSourceStatus {
+  /**
+   * The metadata.generation that the status speaks of.
+   */
   observedGeneration?: number;
   /**
    * Value of the annotation reconcile.scantling.dev/requestedAt that was last acted upon.
@@ -144,10 +150,19 @@ export interface SystemSourceStatus {
    * Documents that were refused; the last good version of each stays applied.
    */
   failures?: SystemSourceStatusFailure[];
+  /**
+   * What the controller says of the object; Ready is always there, Reconciling and Stalled only while True.
+   */
   conditions?: Condition[];
 }
 export interface SystemSourceStatusInventory {
+  /**
+   * SystemDefinition or SystemPool.
+   */
   kind: string;
+  /**
+   * Name of the object.
+   */
   name: string;
   /**
    * Document the object came from, relative to the repository.
@@ -155,7 +170,16 @@ export interface SystemSourceStatusInventory {
   path: string;
 }
 export interface SystemSourceStatusFailure {
+  /**
+   * File, relative to the repository.
+   */
   file: string;
+  /**
+   * Line in the file, from 1.
+   */
   line?: number;
+  /**
+   * The field, and what is wrong with it.
+   */
   message: string;
 }

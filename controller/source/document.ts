@@ -50,7 +50,13 @@ const metadataSchema: Schema = {
       type: 'string',
       minLength: 1,
       maxLength: 253,
-      pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+      // Kubernetes' own, of the names of objects.
+      matches: [
+        {
+          pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+          message: 'must hold only lower-case letters, digits, "-" and ".", and begin and end with a letter or digit, as edge-1',
+        },
+      ],
     },
     labels: { type: 'object', additionalProperties: text },
     annotations: { type: 'object', additionalProperties: text },

@@ -1,7 +1,7 @@
 /** Checks a YAML document against the schema of its kind (pure), so that what is wrong can be named by its line. CEL rules are the API server's. */
 import { type Node, type Pair, isAlias, isMap, isPair, isScalar, isSeq } from 'yaml';
 import type { Schema } from '../api/schemas.ts';
-import { mismatch } from './pattern-words.ts';
+import { wordsOf } from './pattern-words.ts';
 
 export interface Problem {
   /** Where in the text. */
@@ -108,7 +108,14 @@ function checkString(text: string, schema: Schema, report: (message: string) => 
     return report(length === 0 ? 'must not be empty' : `must have at least ${schema.minLength} characters, has ${length}`);
   }
   atMost(length, schema.maxLength, 'characters', report);
-  if (schema.pattern && !new RegExp(schema.pattern, 'u').test(text)) report(mismatch(quoted(text), schema.pattern));
+  for (const { pattern, message } of patternsOf(schema)) {
+    if (!new RegExp(pattern, 'u').test(text)) report(`${message}; is ${quoted(text)}`);
+  }
+}
+
+/** What a text must match, each with the words for one that does not. */
+function patternsOf({ pattern, matches = [] }: Schema): readonly { pattern: string; message: string }[] {
+  return pattern === undefined ? matches : [{ pattern, message: wordsOf[pattern] ?? `must match ${pattern}` }, ...matches];
 }
 
 function atMost(count: number, most: number | undefined, what: string, report: (message: string) => void): void {

@@ -42,7 +42,9 @@ describe('bad input', { skip: withoutBuildah() || withoutApt(), concurrency: 4 }
       (error: unknown) =>
         error instanceof ApiError &&
         error.reason === 'Invalid' &&
-        /spec\.output\.repository: .*: a repository, without tag or digest: Scantling tags what it pushes/.test(error.message),
+        /spec\.output\.repository: .*: must be a repository, without tag or digest: Scantling tags what it pushes/.test(
+          error.message,
+        ),
     );
     const { definition } = await scene.becomes(place.name, 'built', isBuilt);
     assert.deepEqual(definition.spec, before.definition.spec);

@@ -80,9 +80,7 @@ function singular(name: string): string {
 
 function comment(schema: Schema): string | undefined {
   const rules = (schema['x-kubernetes-validations'] ?? []).map(v => `Rule: ${v.message ?? v.rule}.`);
-  const fallback =
-    schema.default === undefined || schema.type === 'object' ? [] : [`Default: ${JSON.stringify(schema.default)}.`];
-  return [schema.description, ...fallback, ...rules].filter(Boolean).join('\n') || undefined;
+  return [schema.description, ...rules].filter(Boolean).join('\n') || undefined;
 }
 
 /** Compiles one CRD file's text to the TypeScript of its kind. */
@@ -116,11 +114,19 @@ ${body}`;
 /** The kinds that may come from a repository; their schemas are needed at run time to name file and line of what is wrong. */
 const documentKinds = ['SystemDefinition', 'SystemPool'];
 
-/** The schema without what the API server alone uses. */
+/** A rule that is a pattern with words: what does not match it is refused with them. */
+const patternRule = /^self\.matches\(r?'([^']*)'\)$/;
+
+/** The schema without what the API server alone uses. Its rules stay where they are patterns, with the words for what does not match. */
 function forDecoding(schema: Schema): Schema {
-  const { description: _description, 'x-kubernetes-validations': _rules, ...rest } = schema;
+  const { description: _description, 'x-kubernetes-validations': rules = [], ...rest } = schema;
+  const matches = rules.flatMap(({ rule, message }) => {
+    const pattern = patternRule.exec(rule)?.[1];
+    return pattern === undefined || message === undefined ? [] : [{ pattern, message }];
+  });
   return {
     ...rest,
+    ...(matches.length > 0 ? { matches } : {}),
     ...(schema.properties
       ? { properties: Object.fromEntries(Object.entries(schema.properties).map(([name, s]) => [name, forDecoding(s)])) }
       : {}),
@@ -150,6 +156,8 @@ export interface Schema {
   default?: unknown;
   enum?: readonly unknown[];
   pattern?: string;
+  /** Patterns, each with what to say of a text that does not match. */
+  matches?: readonly { pattern: string; message: string }[];
   minimum?: number;
   maximum?: number;
   minLength?: number;

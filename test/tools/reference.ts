@@ -40,12 +40,7 @@ function kindReference(crd: Crd): string {
 
 function collect(schema: Schema, path: string, rows: string[], required: boolean): void {
   const rules = (schema['x-kubernetes-validations'] ?? []).map(v => `Rule: ${v.message ?? v.rule}.`);
-  const text = [
-    schema.description,
-    schema.default === undefined || schema.type === 'object' ? '' : `Default \`${JSON.stringify(schema.default)}\`.`,
-    bounds(schema),
-    ...rules,
-  ];
+  const text = [schema.description, bounds(schema), ...rules];
   if (path.includes('.'))
     rows.push(`| \`${path}\`${required ? ' (required)' : ''} | ${typeName(schema)} | ${cell(text.filter(Boolean).join(' '))} |`);
   else if (rules.length > 0) rows.push(`| \`${path}\` | object | ${cell(rules.join(' '))} |`);
