@@ -85,6 +85,8 @@ export interface Lease extends KubeObject {
 
 export interface Event extends KubeObject {
   eventTime: string;
+  /** Of an event that was written in the older form, which has no eventTime. */
+  deprecatedLastTimestamp?: string;
   reportingController: string;
   reportingInstance: string;
   action: string;

@@ -1,7 +1,8 @@
 /** The Jobs of builds, in the API: found by label, made, read and taken away. It remembers nothing. */
-import { jobs, pods } from '../api/core.ts';
-import type { Job, Pod } from '../api/core.ts';
-import { StallingError, TransientError, messageOf } from '../api/errors.ts';
+import { events, jobs, pods } from '../api/core.ts';
+import type { Event, Job, Pod } from '../api/core.ts';
+import { StallingError, TransientError, WaitingError, messageOf } from '../api/errors.ts';
+import type { ImageBuild } from '../api/image-build.ts';
 import { buildAnnotation, buildLabel, foundationLabel } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
 import { ApiError, isAlreadyExists, isInvalid, isNotFound } from '../kube/errors.ts';
@@ -15,8 +16,12 @@ import { createMask } from './mask.ts';
 export interface ObservedJob {
   job: Job;
   pods: Pod[];
+  /** Why it cannot make one, in the words of its newest event. */
+  refusal?: string;
 }
 
+/** A Job that was refused is asked for again after so long. */
+export const refusedCheckMs = 30_000;
 const logLines = 40;
 const logBytes = 256 * 1024;
 /** The label that the Job controller gives its pods (batch.kubernetes.io/job-name), and before 1.27 without the domain. */
@@ -40,9 +45,27 @@ export class BuildJobs {
     const selection = { namespace: this.namespace, labelSelector: `${buildLabel}=${uid}` };
     const [found, their] = await Promise.all([this.#client.list(jobs, selection), this.#client.list(pods, selection)]);
     // The items of a list carry no kind.
-    return found.items
+    const observed = found.items
       .filter(job => job.metadata.deletionTimestamp === undefined)
       .map(job => ({ job, pods: their.items.filter(pod => belongsTo(pod, job)) }));
+    return Promise.all(observed.map(each => this.#withRefusal(each)));
+  }
+
+  /** That no pod could be made for a Job is told in events only. */
+  async #withRefusal(observed: ObservedJob): Promise<ObservedJob> {
+    const { job, pods: made } = observed;
+    if (made.length > 0 || isFinished(job)) return observed;
+    try {
+      const fieldSelector = `regarding.uid=${job.metadata.uid ?? ''},reason=FailedCreate`;
+      const { items } = await this.#client.list(events, { namespace: this.namespace, fieldSelector });
+      const newest = items.toSorted((a, b) => timeOf(b) - timeOf(a))[0];
+      const refusal = newest?.note?.replaceAll(/\s+/g, ' ').trim();
+      return refusal ? { ...observed, refusal } : observed;
+    } catch (error) {
+      // They are only words: that no pod is there is known without them.
+      if (error instanceof ApiError) return observed;
+      throw error;
+    }
   }
 
   /**
@@ -61,7 +84,8 @@ export class BuildJobs {
 
   /**
    * Makes the Job unless it is there.
-   * @throws StallingError `JobRefused` for resources or labels that are none; TransientError `JobExists` while a Job of that name is another build's, which is told to go.
+   * @throws StallingError `JobRefused` for resources or labels that are none; WaitingError `JobRefused` for what may pass, such as a quota;
+   *   TransientError `JobExists` while a Job of that name is another build's, which is told to go.
    */
   async create(request: JobRequest): Promise<Job> {
     const manifest = jobManifest(request, this.#settings());
@@ -70,6 +94,9 @@ export class BuildJobs {
     } catch (error) {
       const refused = isInvalid(error) || (error instanceof ApiError && error.status === 400);
       if (refused) throw new StallingError('JobRefused', `its Job is refused: ${messageOf(error)}`, { cause: error });
+      // A quota, an admission policy: whoever lifts it changes nothing that is watched.
+      if (error instanceof ApiError && error.status === 403)
+        throw new WaitingError('JobRefused', `its Job is refused: ${messageOf(error)}`, refusedCheckMs, { cause: error });
       if (!isAlreadyExists(error)) throw error;
       const { name } = manifest.metadata;
       const there = await this.#client.get(jobs, name, this.namespace);
@@ -93,6 +120,12 @@ export class BuildJobs {
     await this.remove(observed.flatMap(({ job }) => (job.metadata.name === failed || isFinished(job) ? [] : [job])));
   }
 
+  /** By name, where no more is known; not those of another build of that name. */
+  async removeNamed({ metadata }: ImageBuild, names: readonly string[]): Promise<void> {
+    const theirs = names.length === 0 ? [] : await this.of(metadata.uid ?? '');
+    await this.remove(theirs.flatMap(({ job }) => (names.includes(job.metadata.name) ? [job] : [])));
+  }
+
   /** The same of what is only known from a cache. */
   async removeViews(doomed: readonly { name: string; uid: string }[]): Promise<void> {
     for (const { name, uid } of doomed) await this.#client.delete(jobs, name, { namespace: this.namespace, uid });
@@ -114,6 +147,12 @@ export class BuildJobs {
       throw error;
     }
   }
+}
+
+/** Epoch ms; 0 where it says nothing. The Job controller writes the older form of events. */
+function timeOf({ series, deprecatedLastTimestamp, eventTime, metadata }: Event): number {
+  const last = series?.lastObservedTime ?? deprecatedLastTimestamp ?? eventTime ?? metadata.creationTimestamp;
+  return Date.parse(last ?? '') || 0;
 }
 
 function buildOf({ metadata }: Job): string {

@@ -8,9 +8,11 @@ import { baseInfo } from './base.ts';
 import { BlobCopier } from './blob-copier.ts';
 import { BuildError } from './build-error.ts';
 import type { BuildInputs } from './build-inputs.ts';
+import { refusedCheckMs } from './build-jobs.ts';
 import type { BuildJobs, ObservedJob } from './build-jobs.ts';
 import { pullPlan } from './context.ts';
 import type { Plan } from './context.ts';
+import type { RefusedJob } from './foundation-jobs.ts';
 import { Foundations } from './foundations.ts';
 import type { FoundationServices } from './foundations.ts';
 import { generationOf, isFinished, jobOutcome, unknownStep } from './job-outcome.ts';
@@ -18,7 +20,7 @@ import type { JobOutcome, JobPlace } from './job-outcome.ts';
 import { builderVersion, imageTag } from './name.ts';
 import { publishImage } from './publish.ts';
 import type { BuildEvent, Findings } from './status.ts';
-import { waitedFor } from './waited-for.ts';
+import { lacksJob, waitedFor } from './waited-for.ts';
 
 type Running = Extract<JobOutcome, { kind: 'Running' }>;
 
@@ -53,7 +55,7 @@ export class BuildRun {
   /** What its Jobs are at, when all that is to be said is that they run: for that nobody need ask a registry. */
   async look(build: ImageBuild, observed: readonly ObservedJob[]): Promise<RunResult | undefined> {
     const current = await this.#current(build, observed);
-    const outcomes = current.map(({ job, pods }) => jobOutcome(job, pods, waitedFor(build), this.#now()));
+    const outcomes = current.map(each => jobOutcome(each, waitedFor(build), this.#now()));
     const running = outcomes.filter((outcome): outcome is Running => outcome.kind === 'Running');
     // What has not begun is made again as the definition wants it now; its going wakes the build.
     const outdated = current.filter(({ job }) => (generationOf(job) ?? build.metadata.generation) !== build.metadata.generation);
@@ -61,7 +63,7 @@ export class BuildRun {
     await this.#jobs.remove(outdated.flatMap(({ job }) => (waiting.has(job.metadata.name) ? [job] : [])));
     const named = build.status?.jobs ?? [];
     const all = named.length > 0 && named.every(({ name }) => running.some(({ job }) => job === name));
-    if (!all || running.length < outcomes.length) return undefined;
+    if (!all || running.length < outcomes.length || lacksJob(build)) return undefined;
     // The kubelet lets a pod wait for a Secret that is gone by now, and does not say so in its status.
     if (running.some(({ starting, trouble, pod }) => starting && !trouble && pod !== undefined))
       await this.#inputs.check(build.spec);
@@ -122,7 +124,7 @@ export class BuildRun {
     const { findings } = result;
     switch (result.kind) {
       case 'Running':
-        return runningEvent(build, result.outcomes, findings);
+        return withRefusal(runningEvent(build, result.outcomes, findings), result.refused);
       case 'Resting': {
         const { platform, job, pod, reason, message } = result.lost;
         const place: JobPlace = { platform, job, ...(pod === undefined ? {} : { pod }) };
@@ -175,6 +177,14 @@ function runningEvent(build: ImageBuild, running: readonly Running[], findings: 
   const names = running.map(({ platform, job }) => `${job} for ${platform}`).join(', ');
   const message = `attempt ${attempt} is running: Job ${names || 'none yet'}`;
   return { kind: 'Running', reason: 'Building', message, findings, ...check };
+}
+
+/** A Job that is refused beside those that are at work is asked for again. */
+function withRefusal(event: RunResult, refused: RefusedJob | undefined): RunResult {
+  if (!refused || event.kind !== 'Running') return event;
+  const { platform, error } = refused;
+  const message = `${event.message}; the Job for ${platform} is not made yet: ${error.message}`;
+  return { ...event, reason: 'JobRefused', message, checkMs: refusedCheckMs };
 }
 
 function jobsOf(namespace: string, running: readonly Running[]): NonNullable<Findings['jobs']> {

@@ -4,21 +4,22 @@ import { StallingError, TransientError, WaitingError } from '../api/errors.ts';
 import type { ImageBuild, ImageBuildStatusJob } from '../api/image-build.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Base, BasePlatform } from './base.ts';
+import type { Base } from './base.ts';
 import type { BuilderName } from './builder-name.ts';
 import type { BuildInputs } from './build-inputs.ts';
 import type { BuildJobs, ObservedJob } from './build-jobs.ts';
 import type { Plan } from './context.ts';
+import { countOf, counted, makeJobs } from './foundation-jobs.ts';
+import type { RefusedJob, Wanted } from './foundation-jobs.ts';
 import { foundationKey, foundationTagOf } from './foundation-key.ts';
 import { findFoundation, readFoundation } from './foundation-lookup.ts';
-import type { Foundation, FoundationQuery, KnownFoundation } from './foundation-lookup.ts';
+import type { FoundationQuery, KnownFoundation } from './foundation-lookup.ts';
 import type { FoundationBuilder, FoundationTask } from './foundation-task.ts';
 import { jobName } from './job-name.ts';
 import { interruptionDelayMs, jobOutcome, vainOutcome } from './job-outcome.ts';
 import { waitedFor } from './waited-for.ts';
 import type { JobOutcome } from './job-outcome.ts';
 import { foundationStep } from './next-step.ts';
-import type { FoundationStep } from './next-step.ts';
 import { architectureOf } from './platform-name.ts';
 import type { Findings } from './status.ts';
 
@@ -55,22 +56,13 @@ export interface FoundationWork {
 
 export type FoundationsResult = { findings: Findings } & (
   | { kind: 'Ready'; onto: Base }
-  | { kind: 'Running'; outcomes: Extract<JobOutcome, { kind: 'Running' }>[] }
+  | { kind: 'Running'; outcomes: Extract<JobOutcome, { kind: 'Running' }>[]; refused?: RefusedJob }
   | { kind: 'Failed'; failed: Extract<JobOutcome, { kind: 'Failed' }> }
   | { kind: 'Resting'; lost: Extract<JobOutcome, { kind: 'Interrupted' }>; restMs: number; busy: boolean }
 );
 
 /** How long a build waits for another's foundation before it looks again; it is woken earlier when that one is done. */
 const otherBuildMs = 30_000;
-
-interface Wanted {
-  platform: BasePlatform;
-  key: string;
-  found?: Foundation;
-  outcome?: JobOutcome;
-  /** Another build, whose Job makes the same. */
-  other?: string;
-}
 
 export class Foundations {
   readonly #o: FoundationServices;
@@ -125,7 +117,7 @@ export class Foundations {
   #outcomeOf({ build, observed }: FoundationWork, { platform }: Wanted): JobOutcome | undefined {
     const name = jobName(build.metadata.name, platform.platform, (build.status?.attempts ?? 0) + 1);
     const mine = observed.find(({ job }) => job.metadata.name === name);
-    return mine && jobOutcome(mine.job, mine.pods, waitedFor(build), this.#o.now());
+    return mine && jobOutcome(mine, waitedFor(build), this.#o.now());
   }
 
   /** The digest is all that is believed of what a Job says. */
@@ -139,7 +131,7 @@ export class Foundations {
     }
     const said = work.observed.find(({ job }) => job.metadata.name === built.job);
     const message = `the Job says that it pushed ${reference}, which is not there or is no foundation of this build`;
-    if (said) wanted.outcome = vainOutcome(said.job, said.pods, message);
+    if (said) wanted.outcome = vainOutcome(said, message);
   }
 
   async #find(work: FoundationWork, wanted: Wanted): Promise<void> {
@@ -205,6 +197,7 @@ export class Foundations {
       platform: platform.platform,
       found: found !== undefined,
       outcome,
+      counted: countOf(work.build, platform.platform),
     }));
     const step = foundationStep(facts, now(), interruptionDelayMs);
     const before = work.build.status?.builder === 'Process' ? 'Process' : 'Assemble';
@@ -213,41 +206,17 @@ export class Foundations {
     if (step.kind === 'Fail' && step.failed) {
       return { kind: 'Failed', failed: step.failed, findings: this.#findings(wanted, used) };
     }
-    const made = await this.#create(work, wanted, step);
+    const { made, refused } = await makeJobs(this.#o, work, wanted, step);
     const running = [...step.running, ...made];
-    const findings = this.#findings(wanted, used, running);
+    // With those that were lost the status names all, so that none is forgotten while the others run.
+    const named = running.length > 0 ? [...running, ...step.resting] : [];
+    const findings = { ...this.#findings(wanted, used, named), ...counted(work.build, step.resting) };
     const [lost] = step.resting;
     if (lost && step.restMs !== undefined) {
       return { kind: 'Resting', lost, restMs: step.restMs, busy: running.length > 0, findings };
     }
-    return { kind: 'Running', outcomes: running, findings: { ...findings, jobs: this.#named(jobs.namespace, running) } };
-  }
-
-  async #create(
-    { build, base, observed }: FoundationWork,
-    wanted: readonly Wanted[],
-    { create }: FoundationStep,
-  ): Promise<Extract<JobOutcome, { kind: 'Running' }>[]> {
-    const { jobs, inputs } = this.#o;
-    if (create.length === 0) return [];
-    await inputs.check(build.spec);
-    const attempt = (build.status?.attempts ?? 0) + 1;
-    const made: Extract<JobOutcome, { kind: 'Running' }>[] = [];
-    for (const { platform, lost } of create) {
-      const each = wanted.find(w => w.platform.platform === platform);
-      if (!each || each.other !== undefined) continue;
-      if (lost) await jobs.remove(observed.flatMap(({ job }) => (job.metadata.name === lost.job ? [job] : [])));
-      const job = await jobs.create({
-        build,
-        platform,
-        key: each.key,
-        base: `${base.repository}@${each.platform.digest}`,
-        attempt,
-        interruptions: lost ? lost.interruptions + 1 : 0,
-      });
-      made.push({ kind: 'Running', platform, job: job.metadata.name, starting: true });
-    }
-    return made;
+    const all = { ...findings, jobs: this.#named(jobs.namespace, running) };
+    return { kind: 'Running', outcomes: running, ...(refused ? { refused } : {}), findings: all };
   }
 
   #ready({ base }: FoundationWork, wanted: readonly Wanted[]): { kind: 'Ready'; onto: Base } {

@@ -36,14 +36,23 @@ const podMissingMs = 30_000;
 /** What stands for the step while nobody knows which it was. */
 export const unknownStep = 'Containerfile';
 
+/** A Job as the API has it. */
+interface Observed {
+  job: Job;
+  /** Those of the Job. */
+  pods: readonly Pod[];
+  /** Why it has none, where an event says so. */
+  refusal?: string;
+}
+
 /**
- * What a Job has come to. `pods` are those of the Job. `waitedFor` is what the build last said its pod waits for: when the Job's time is over
+ * What a Job has come to. `waitedFor` is what the build last said its pod waits for: when the Job's time is over
  * the Job controller deletes the pod, and with it what kept it from running. `now` is epoch ms.
  */
-export function jobOutcome(job: Job, pods: readonly Pod[], waitedFor: Trouble | undefined, now: number): JobOutcome {
-  const seen = seenOf(job, pods);
+export function jobOutcome(observed: Observed, waitedFor: Trouble | undefined, now: number): JobOutcome {
+  const seen = seenOf(observed);
   // What the worker says goes before what Kubernetes makes of it; it is there even when the pod was told to go a moment later.
-  return saidOutcome(seen) ?? troubleOutcome(seen) ?? lateOutcome(seen, waitedFor) ?? endOutcome(seen, now);
+  return saidOutcome(seen) ?? troubleOutcome(seen) ?? lateOutcome(seen, waitedFor) ?? endOutcome(seen, observed.refusal, now);
 }
 
 /** A Job with its newest pod, and how the container in it ended. */
@@ -54,7 +63,7 @@ interface Seen {
   place: JobPlace;
 }
 
-function seenOf(job: Job, pods: readonly Pod[]): Seen {
+function seenOf({ job, pods }: Observed): Seen {
   const pod = newest(pods);
   return {
     job,
@@ -69,8 +78,8 @@ function seenOf(job: Job, pods: readonly Pod[]): Seen {
 }
 
 /** Of a Job whose result is not where it says: it counts as lost, and so neither comes at once nor for ever. */
-export function vainOutcome(job: Job, pods: readonly Pod[], message: string): JobOutcome {
-  return lost(seenOf(job, pods), { reason: 'FoundationNotFound', message });
+export function vainOutcome(observed: Observed, message: string): JobOutcome {
+  return lost(seenOf(observed), { reason: 'FoundationNotFound', message });
 }
 
 function saidOutcome(seen: Seen): JobOutcome | undefined {
@@ -106,11 +115,11 @@ function lateOutcome(seen: Seen, waitedFor: Trouble | undefined): JobOutcome | u
   return failed({ ...seen, terminated: undefined }, 'DeadlineExceeded', `not done in its time: ${message}`);
 }
 
-function endOutcome(seen: Seen, now: number): JobOutcome {
+function endOutcome(seen: Seen, refusal: string | undefined, now: number): JobOutcome {
   const { job, pod, terminated, place } = seen;
   const ended = endConditionOf(job);
   if (!ended && !(pod && isOver(pod))) {
-    const trouble = pod ? podTrouble(pod) : podMissing(job, now);
+    const trouble = pod ? podTrouble(pod) : podMissing(job, refusal, now);
     return {
       ...place,
       kind: 'Running',
@@ -154,7 +163,8 @@ export function isComplete(job: Job): boolean {
 }
 
 /** A quota, an admission policy or a missing ServiceAccount keeps the Job controller from making the pod, and only events of the Job say so. */
-function podMissing({ metadata }: Job, now: number): Trouble | undefined {
+function podMissing({ metadata }: Job, refusal: string | undefined, now: number): Trouble | undefined {
+  if (refusal !== undefined) return { reason: 'PodMissing', message: `none has been made: ${refusal}` };
   const since = epochOf(metadata.creationTimestamp);
   if (since === undefined || now - since < podMissingMs) return undefined;
   const { namespace, name } = metadata;

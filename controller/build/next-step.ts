@@ -83,6 +83,8 @@ export interface PlatformFacts {
   found: boolean;
   /** Of the Job of the present attempt. */
   outcome?: JobOutcome | undefined;
+  /** How many Jobs of the present attempt the status says were lost. */
+  counted: number;
 }
 
 type Failed = Extract<JobOutcome, { kind: 'Failed' }>;
@@ -92,8 +94,8 @@ export interface FoundationStep {
   kind: 'Assemble' | 'Fail' | 'Wait';
   /** With Fail: the first that failed. */
   failed?: Failed;
-  /** With Wait: platforms that a Job is to be made for, in place of the one that was lost where there was one. */
-  create: { platform: string; lost?: Interrupted }[];
+  /** With Wait: platforms that a Job is to be made for, in place of the one that was lost where there is one. `interruptions`: how many were. */
+  create: { platform: string; lost?: Interrupted; interruptions: number }[];
   /** With Wait: Jobs that are at work. */
   running: Extract<JobOutcome, { kind: 'Running' }>[];
   /** With Wait: lost Jobs that are not replaced yet, and how long it is until the first is. */
@@ -112,16 +114,18 @@ export function foundationStep(
   if (missing.length === 0) return { ...step, kind: 'Assemble' };
   const failed = missing.map(p => p.outcome).find(outcome => outcome?.kind === 'Failed');
   if (failed) return { ...step, kind: 'Fail', failed };
-  for (const { platform, outcome } of missing) {
+  for (const { platform, outcome, counted } of missing) {
     if (outcome?.kind === 'Running') step.running.push(outcome);
     else if (outcome?.kind === 'Interrupted') {
+      const interruptions = outcome.interruptions + 1;
       const left = outcome.at + delayMs(outcome.interruptions) - now;
-      if (left <= 0) step.create.push({ platform, lost: outcome });
+      // Once the lost Job is cleared away only the status knows of it, so the status has to know first.
+      if (left <= 0 && counted >= interruptions) step.create.push({ platform, lost: outcome, interruptions: counted });
       else {
         step.resting.push(outcome);
-        step.restMs = Math.min(step.restMs ?? left, left);
+        step.restMs = Math.min(step.restMs ?? Number.POSITIVE_INFINITY, Math.max(1, left));
       }
-    } else step.create.push({ platform });
+    } else step.create.push({ platform, interruptions: counted });
   }
   return step;
 }

@@ -27,9 +27,9 @@ export const buildReasons = {
   Superseded:
     'The definition had a newer build before this one began; it goes on when the definition wants it again. No failure.',
   JobRefused:
-    "The API server refuses the build's Job for what build.resources, nodeSelector or tolerations say; the message has its words.",
+    "The API server refuses the build's Job, and the message has its words: for what build.resources, nodeSelector or tolerations say (Stalled), or for now, such as a quota; then it is asked for again, and others of the build go on.",
   PodMissing:
-    "The build's Job has had no pod for half a minute: a quota, a policy or a missing ServiceAccount, as the events of the Job say.",
+    "The build's Job has no pod: a quota, a policy or a missing ServiceAccount. The message has the words of the Job's newest event.",
   JobExists: 'A Job of the wanted name belongs to something else.',
   Unschedulable: "No node can take the build's pod; the message has the scheduler's words. It waits, and uses up no attempt.",
   ErrImagePull: "The node cannot pull the builder's image; it tries again. Uses up no attempt.",

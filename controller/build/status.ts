@@ -12,7 +12,7 @@ import type { JobPlace } from './job-outcome.ts';
 import type { BuiltImage } from './publish.ts';
 
 /** What a pass has found or made, whichever way it ends. */
-export type Findings = Pick<ImageBuildStatus, 'builder' | 'foundations' | 'jobs' | 'warnings'>;
+export type Findings = Pick<ImageBuildStatus, 'builder' | 'foundations' | 'interruptions' | 'jobs' | 'warnings'>;
 
 export type BuildEvent = { findings?: Findings } & (
   | { kind: 'Queued'; message: string }
@@ -54,7 +54,7 @@ export function statusAfter(build: ImageBuild, event: BuildEvent, now: Date): Ve
         status: next(build, { ...build.status, attempts: 0 }, now, {
           outcome: progressing('BuildStarted', 'begins anew'),
           change: { phase: 'Pending' },
-          drop: ['failure', 'completionTime', 'jobs', 'builder', 'startTime'],
+          drop: ['failure', 'completionTime', 'interruptions', 'jobs', 'builder', 'startTime'],
         }),
       };
     case 'Started': {
@@ -77,7 +77,7 @@ export function statusAfter(build: ImageBuild, event: BuildEvent, now: Date): Ve
         completionTime: timestamp(now),
         image: { reference, digest, version, platforms },
       };
-      return make({ kind: 'Ready', reason: 'Succeeded', message }, change, ['failure']);
+      return make({ kind: 'Ready', reason: 'Succeeded', message }, change, ['failure', 'interruptions']);
     }
     case 'Thrown':
       return event.error instanceof BuildError
@@ -127,7 +127,12 @@ function stepFailed(
   };
   const change = { attempts, failure, completionTime: timestamp(now) };
   const make = (phase: 'Failed' | 'Pending', thrown: Error): ImageBuildStatus =>
-    next(build, before, now, { outcome: { kind: 'Failed', error: thrown }, change: { ...change, phase }, drop: [], generation });
+    next(build, before, now, {
+      outcome: { kind: 'Failed', error: thrown },
+      change: { ...change, phase },
+      drop: ['interruptions'],
+      generation,
+    });
   if (delay === undefined) {
     const stalled = new StallingError('BuildFailed', message, { cause: error });
     return ended(build, make('Failed', stalled), stalled);

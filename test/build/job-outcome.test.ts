@@ -51,6 +51,7 @@ interface Case {
   job?: Job;
   pod?: Pod;
   waitedFor?: { reason: string; message: string };
+  refusal?: string;
   is: string;
 }
 
@@ -59,6 +60,12 @@ const cases: Record<string, Case> = {
   'no pod for long': {
     job: { ...jobOf(), metadata: { ...jobOf().metadata, namespace: 'n', creationTimestamp: ended } },
     is: 'Running PodMissing',
+  },
+  'no pod, and an event that says why': { refusal: 'exceeded quota: small', is: 'Running PodMissing' },
+  'no pod any more, and an event of before': {
+    job: jobOf(failed),
+    refusal: 'x',
+    is: 'Interrupted PodLost: the pod of the Job is gone: Job has reached the specified backoff limit',
   },
   'a pod nobody has looked at': { pod: podOf({ phase: 'Pending' }), is: 'Running' },
   'a container on its way': { pod: waiting('ContainerCreating'), is: 'Running' },
@@ -205,9 +212,9 @@ const cases: Record<string, Case> = {
   },
 };
 
-for (const [name, { job = jobOf(), pod, waitedFor, is }] of Object.entries(cases)) {
+for (const [name, { job = jobOf(), pod, waitedFor, refusal, is }] of Object.entries(cases)) {
   test(`of a Job with ${name}`, () => {
-    const outcome = jobOutcome(job, pod ? [pod] : [], waitedFor, now);
+    const outcome = jobOutcome({ job, pods: pod ? [pod] : [], ...(refusal === undefined ? {} : { refusal }) }, waitedFor, now);
     assert.equal(said(outcome), is);
     assert.deepEqual([outcome.platform, outcome.job, outcome.pod], ['linux/amd64', job.metadata.name, pod?.metadata.name]);
   });
@@ -220,7 +227,7 @@ test('what the worker says goes before what became of its pod', () => {
     reason: 'Evicted',
     containerStatuses: terminated({ exitCode: 0, message: encodeTermination({ result }) }),
   };
-  const outcome = jobOutcome(jobOf(failed), [podOf(status)], undefined, now);
+  const outcome = jobOutcome({ job: jobOf(failed), pods: [podOf(status)] }, undefined, now);
   assert.deepEqual(outcome, { platform: 'linux/amd64', job: 'worker-0123456789-amd64-1', pod: 'p', kind: 'Built', ...result });
 });
 
@@ -234,7 +241,7 @@ test('a failed step is taken as it was said', () => {
     log: ['a'],
   };
   const status: Pod['status'] = { phase: 'Failed', containerStatuses: terminated({ message: encodeTermination({ failure }) }) };
-  const outcome = jobOutcome(jobOf(failed), [podOf(status)], undefined, now);
+  const outcome = jobOutcome({ job: jobOf(failed), pods: [podOf(status)] }, undefined, now);
   assert.ok(outcome.kind === 'Failed' && outcome.error instanceof BuildError);
   const { step, stepNumber, exitCode, log, platform } = outcome.error;
   assert.deepEqual(
@@ -246,13 +253,13 @@ test('a failed step is taken as it was said', () => {
 test('a build that is lost again and again fails in the end, and each Job comes later than the one before', () => {
   const pod = podOf({ phase: 'Failed', reason: 'Evicted', message: 'low on memory' });
   for (let lost = 0; lost < maxInterruptions; lost++) {
-    const outcome = jobOutcome(jobOf(failed, lost), [pod], undefined, now);
+    const outcome = jobOutcome({ job: jobOf(failed, lost), pods: [pod] }, undefined, now);
     assert.ok(outcome.kind === 'Interrupted');
     assert.deepEqual([outcome.interruptions, outcome.at], [lost, Date.parse(ended)]);
     assert.ok(interruptionDelayMs(lost) <= interruptionDelayMs(lost + 1));
   }
   assert.match(
-    said(jobOutcome(jobOf(failed, maxInterruptions), [pod], undefined, now)),
+    said(jobOutcome({ job: jobOf(failed, maxInterruptions), pods: [pod] }, undefined, now)),
     /^Failed Evicted: low on memory; lost 6 times/,
   );
   assert.equal(interruptionDelayMs(1000), 600_000);
@@ -261,7 +268,7 @@ test('a build that is lost again and again fails in the end, and each Job comes 
 test('of several pods the newest counts', () => {
   const old = podOf({ phase: 'Failed', reason: 'Evicted' });
   const young = podOf({ phase: 'Running' }, { name: 'q', creationTimestamp: '2026-01-02T00:00:00Z' });
-  assert.equal(said(jobOutcome(jobOf(), [old, young], undefined, now)), 'Running');
+  assert.equal(said(jobOutcome({ job: jobOf(), pods: [old, young] }, undefined, now)), 'Running');
 });
 
 test('words are one line, and a reason is one that a condition can hold', () => {

@@ -89,7 +89,7 @@ const outcomes: fc.Arbitrary<JobOutcome | undefined> = fc.oneof(
     .map((o): JobOutcome => ({ ...place, kind: 'Interrupted', reason: 'Evicted', message: 'm', ...o })),
 );
 const facts: fc.Arbitrary<PlatformFacts[]> = fc
-  .array(fc.record({ found: fc.boolean(), outcome: outcomes }), { maxLength: 5 })
+  .array(fc.record({ found: fc.boolean(), outcome: outcomes, counted: fc.nat(9) }), { maxLength: 5 })
   .map(all => all.map((each, i) => ({ platform: `linux/p${i}`, ...each })));
 
 test('a Job is asked for only where nothing is found, runs or rests, and once for each platform', () => {
@@ -119,6 +119,20 @@ test('when all that was asked for runs, nothing more is asked', () => {
       const asked = new Set(create.map(c => c.platform));
       const after = all.map(p => (asked.has(p.platform) ? { ...p, outcome: { ...place, kind: 'Running' as const } } : p));
       assert.deepEqual(foundationStep(after, now, interruptionDelayMs).create, []);
+    }),
+  );
+});
+
+test('what was lost is replaced only when the status has counted it, and no count ever falls', () => {
+  fc.assert(
+    fc.property(facts, all => {
+      const { create, resting, restMs } = foundationStep(all, now, interruptionDelayMs);
+      for (const { platform, lost, interruptions } of create) {
+        const before = all.find(p => p.platform === platform);
+        assert.ok(interruptions >= (before?.counted ?? 0));
+        if (lost) assert.ok((before?.counted ?? 0) > lost.interruptions && interruptions > lost.interruptions);
+      }
+      if (resting.length > 0) assert.ok(restMs !== undefined && restMs >= 1 && Number.isFinite(restMs));
     }),
   );
 });
