@@ -1,10 +1,13 @@
 /**
  * `npm test`: types, lint, generated files, then every test; `npm test -- PATTERN…`: only the test files whose path contains
- * one of the patterns. Everything is run even when something before it failed, and the exit code says whether all was well.
+ * one of the patterns. Everything is run even when something before it failed; the exit code says whether all was well, and the last
+ * lines what to run again.
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { runTests, type TestRun } from './tools/run-tests.ts';
+import { inOrder } from './tools/test-order.ts';
 
 const root = dirname(import.meta.dirname);
 const bin = join(root, 'node_modules', '.bin');
@@ -48,16 +51,36 @@ async function runChecks(): Promise<string[]> {
   return failed;
 }
 
+/** How many of the longest files are named after a whole run. */
+const namedFiles = 12;
+
+function sayTimes(times: TestRun['times']): void {
+  const longest = [...times].toSorted(([, a], [, b]) => b - a).slice(0, namedFiles);
+  console.log('longest files:');
+  for (const [file, ms] of longest) console.log(`  ${Math.round(ms / 1000)} s  ${file}`);
+}
+
+function sayFailures(checksFailed: readonly string[], filesFailed: readonly string[]): void {
+  if (checksFailed.length > 0) console.error(`✖ before the tests: ${checksFailed.join(', ')}`);
+  if (filesFailed.length === 0) return;
+  console.error(`✖ failed files: ${filesFailed.length}. Only these again:`);
+  console.error(`npm test -- ${filesFailed.join(' ')}`);
+}
+
 const patterns = process.argv.slice(2);
-const files = globSync('test/**/*.test.ts', { cwd: root })
-  .filter(file => patterns.length === 0 || patterns.some(pattern => file.includes(pattern)))
-  .toSorted();
+const files = inOrder(
+  globSync('test/**/*.test.ts', { cwd: root }).filter(
+    file => patterns.length === 0 || patterns.some(pattern => file.includes(pattern)),
+  ),
+);
 if (files.length === 0) {
   console.error(`no test file's path contains ${patterns.join(' or ')}`);
   process.exit(1);
 }
 const failed = patterns.length === 0 ? await runChecks() : [];
-const flags = ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
-const passed = await run(process.execPath, [...flags, ...files]);
-if (failed.length > 0) console.error(`✖ before the tests: ${failed.join(', ')}`);
-process.exitCode = passed && failed.length === 0 ? 0 : 1;
+const ending = new AbortController();
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
+const tests = await runTests(files, { cwd: root, concurrency, timeoutMs, signal: ending.signal });
+if (patterns.length === 0) sayTimes(tests.times);
+sayFailures(failed, tests.failed);
+process.exitCode = tests.failed.length === 0 && failed.length === 0 ? 0 : 1;
