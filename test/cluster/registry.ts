@@ -27,8 +27,11 @@ const htpasswd = 'scantling:$2b$04$scantlingscantlingscaeVbqjo5bBfui2HU90i9yyU.x
 export interface RegistryOptions {
   /** `distribution`, which has no referrers API and can mount blobs, or `referrers`, which has the one and cannot do the other. */
   kind?: 'distribution' | 'referrers';
-  /** https with this certificate; with `clientAuthority` (PEM), only for clients that show one of it. Default: plain http. */
-  tls?: Certificate & { clientAuthority?: string };
+  /**
+   * https with this certificate; with `clientAuthority` (PEM), only for clients that show one of it. Default: plain http.
+   * What is behind names itself with http, as a registry does whose proxy does not tell it, unless `forwarded`.
+   */
+  tls?: Certificate & { clientAuthority?: string; forwarded?: boolean };
   /** Whether manifests can be deleted; only distribution knows otherwise. Default: true. */
   deletion?: boolean;
   /** `basic`: htpasswd. `token`: a token service with the Bearer flow of the distribution specification. Default: open to all. */
@@ -55,12 +58,14 @@ interface Behind {
   port: number;
   agent: Agent;
   requests: HttpFaults;
+  /** Headers that tell it what the client spoke. */
+  forwarded: Record<string, string>;
   /** For a registry that does not look at credentials itself. */
   refuses: (incoming: IncomingMessage) => Refusal | undefined;
 }
 
 /** Passes requests on to the registry behind, with the Host header as it was: the registry makes its Location headers of it. */
-function forward({ port, agent, requests, refuses }: Behind) {
+function forward({ port, agent, requests, forwarded, refuses }: Behind) {
   return async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const passage = await requests.accept(incoming, response);
     if (!passage) return;
@@ -70,7 +75,8 @@ function forward({ port, agent, requests, refuses }: Behind) {
       passage.refuse(401, refusal, response);
       return;
     }
-    const { method, headers, url: path } = incoming;
+    const { method, url: path } = incoming;
+    const headers = { ...incoming.headers, ...forwarded };
     const outgoing = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent, setHost: false });
     outgoing.on('error', () => incoming.socket.destroy());
     outgoing.on('response', answer => {
@@ -128,7 +134,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
       return incoming.headers.authorization === basic ? undefined : { 'www-authenticate': 'Basic realm="scantling"' };
     return tokens.permits(incoming) ? undefined : { 'www-authenticate': `Bearer realm="${realm}",service="scantling"` };
   };
-  const pass = forward({ port, agent, requests, refuses });
+  const pass = forward({ port, agent, requests, forwarded: tls?.forwarded ? { 'x-forwarded-proto': 'https' } : {}, refuses });
   const serve = (incoming: IncomingMessage, response: ServerResponse): void => {
     const isToken = auth === 'token' && incoming.url?.startsWith('/token');
     const served = isToken ? tokens.serve(incoming, response, requests) : pass(incoming, response);
