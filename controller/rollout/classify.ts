@@ -63,7 +63,7 @@ export function classify(member: Member, around: Surroundings): NodeState {
   if (nodeTarget.pool !== around.pool) return { kind: 'Held', pool: nodeTarget.pool };
   const own = ownState(member.node, nodeTarget, around);
   // A go-ahead that was given is used, whoever has deleted the target since.
-  if (nodeTarget.deleting && own.kind !== 'Rebooting') return { kind: 'Held', pool: nodeTarget.pool };
+  if (nodeTarget.deleting && !mayGoDown(member.node, nodeTarget, around)) return { kind: 'Held', pool: nodeTarget.pool };
   if (nodeTarget.image === around.target?.image || own.kind === 'Rebooting' || own.kind === 'Returned') return own;
   return outdated(nodeTarget, around, own);
 }
@@ -111,8 +111,38 @@ function strayed(nodeTarget: NodeTargetView, verdictBootID: string): NodeState {
   return { ...failed('WrongImage', `runs ${nodeTarget.host?.booted ?? 'an unknown image'} after the boot`, true), settled: true };
 }
 
+/** An agent reports every five minutes; three missed reports mean that nobody is there. */
+export const silentAfterMs = 15 * 60_000;
+
+/**
+ * Whether the agent has told its host to reboot, in the boot that still runs: then it goes down, whatever became of the go-ahead. An agent
+ * that is silent says nothing of that any more.
+ */
+function isGoingDown(node: NodeView, { host }: NodeTargetView, now: number): boolean {
+  if (host?.phase !== 'Rebooting' || now - host.reportedAt > silentAfterMs) return false;
+  return node.bootID === undefined || host.bootID === node.bootID;
+}
+
+/**
+ * Whether a node may go down under a go-ahead of ours, so that what protects it has to stay. One that hangs on its way down holds up what
+ * waits for it no longer than an agent may be silent.
+ */
+export function mayGoDown(node: NodeView, nodeTarget: NodeTargetView, around: Surroundings): boolean {
+  if (ownState(node, nodeTarget, around).kind === 'Rebooting') return true;
+  const { timeouts, now } = around;
+  return isGoingDown(node, nodeTarget, now) && now < nodeTarget.since + timeouts.reboot + silentAfterMs;
+}
+
+/** The go-ahead was taken back too late. */
+function goingDown({ since }: NodeTargetView, { timeouts, now }: Surroundings): NodeState {
+  const deadline = since + timeouts.reboot;
+  if (now < deadline) return { kind: 'Rebooting', deadline };
+  return failed('RebootTimeout', `is still going down, though its go-ahead was taken back at ${iso(since)}`, true);
+}
+
 /** Before the go-ahead. */
 function preparing(node: NodeView, nodeTarget: NodeTargetView, around: Surroundings): NodeState {
+  if (isGoingDown(node, nodeTarget, around.now)) return goingDown(nodeTarget, around);
   if (runsAny(nodeTarget, nodeTarget.digests)) return { kind: 'Updated' };
   const failure = failureOf(nodeTarget);
   if (failure) return { kind: 'Failed', ...failure };

@@ -1,6 +1,6 @@
 /** A plan in the making: each action is applied to the plan's own picture at once, so that what follows builds on it. */
 import { type Action, advance } from './actions.ts';
-import { classify, isAway, isUnavailable, type Member, type NodeState, type Surroundings } from './classify.ts';
+import { classify, isAway, isUnavailable, type Member, type NodeState, silentAfterMs, type Surroundings } from './classify.ts';
 import { compare, placesOf, type Place } from './order.ts';
 import type { PoolState } from './pool-state.ts';
 
@@ -75,10 +75,7 @@ export function reachable({ member: { node, nodeTarget } }: Entry): boolean {
   return node.ready || (nodeTarget?.host?.reportedAt ?? 0) > node.readySince;
 }
 
-/** An agent reports every five minutes; three missed reports mean that nobody is there to act on a go-ahead. */
-export const silentAfterMs = 15 * 60_000;
-
-/** Whether the agent has not been heard of for long. */
+/** Whether the agent has not been heard of for long: nobody is there to act on a go-ahead. */
 export function silent({ member: { nodeTarget } }: Entry, now: number): boolean {
   return nodeTarget?.host !== undefined && now - nodeTarget.host.reportedAt > silentAfterMs;
 }

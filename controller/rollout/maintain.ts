@@ -1,7 +1,7 @@
 /** What has to be done on nodes whatever else goes on: records of failures, cordons that are over, nodes that left. */
 import { nodeTargetFinalizer } from '../api/names.ts';
 import type { NodeTargetStatusRollout } from '../api/node-target.ts';
-import { classify, forgivenFailures, isOfAnother, type Member } from './classify.ts';
+import { forgivenFailures, isOfAnother, mayGoDown, type Member } from './classify.ts';
 import { newCordon } from './cordon.ts';
 import { digestOf } from './digest.ts';
 import { act, type Draft, type Entry, isRefused } from './draft.ts';
@@ -31,9 +31,7 @@ export function retryFailed(draft: Draft): void {
 export function discard(draft: Draft, entry: Entry): void {
   const { node, nodeTarget } = entry.member;
   if (nodeTarget?.pool !== draft.pool.pool) return;
-  const released = nodeTarget.deleting
-    ? entry.state.kind !== 'Rebooting' || isOfAnother(nodeTarget, node)
-    : isOfAnother(nodeTarget, node);
+  const released = isOfAnother(nodeTarget, node) || (nodeTarget.deleting && !mayGoDown(node, nodeTarget, draft.around));
   if (released && isOurs(nodeTarget)) act(draft, entry, { type: 'remove', node: node.name });
 }
 
@@ -131,10 +129,7 @@ function isOver({ member, state }: Entry): boolean {
 export function release(draft: Draft, departed: Departed): boolean {
   const { node, nodeTarget, name } = departed;
   const { pool } = draft.pool;
-  if (node && nodeTarget && !isOfAnother(nodeTarget, node)) {
-    const state = classify({ node, nodeTarget, conflicts: [] }, draft.around);
-    if (state.kind === 'Rebooting') return true;
-  }
+  if (node && nodeTarget && !isOfAnother(nodeTarget, node) && mayGoDown(node, nodeTarget, draft.around)) return true;
   // What is left of us on it keeps the pool until it may be taken off.
   if (isRefused(draft, name)) return (nodeTarget && isOurs(nodeTarget)) || node?.cordon?.pool === pool;
   if (nodeTarget && isOurs(nodeTarget)) draft.actions.push({ type: 'remove', node: name });

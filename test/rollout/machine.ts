@@ -3,6 +3,18 @@ import type { Action } from '../../controller/rollout/actions.ts';
 import type { Target } from '../../controller/rollout/classify.ts';
 import type { HostView, NodeTargetView, NodeView } from '../../controller/rollout/projection.ts';
 
+/** The pools that may select a machine. */
+export type PoolName = 'pool' | 'other';
+
+/** A machine as the API server shows it to the controller. */
+export interface Seen {
+  node: NodeView;
+  nodeTarget?: NodeTargetView;
+  inPool: boolean;
+  inOther: boolean;
+  deleted: boolean;
+}
+
 export const minute = 60_000;
 export const timeouts = { stage: 30 * minute, drain: 30 * minute, reboot: 15 * minute };
 
@@ -31,17 +43,30 @@ export interface Machine {
   /** A disruption budget forbids evictions. */
   blocked: boolean;
   agentDead: boolean;
-  /** Between the reboot call and the boot. */
+  /** The host was told to reboot into this, and nothing can stop it. */
+  told?: { digest: string; approval: string };
+  /** Between the end of the shutdown and the boot. */
   down: boolean;
+  /** It has booted, and its kubelet has not said so yet. */
+  kubeletLate: boolean;
+  /** How far the host's clock is ahead, ms. */
+  skew: number;
+  /** A report that was sent and has not arrived. */
+  onItsWay?: { uid: string; host: HostView; verdict?: NonNullable<NodeTargetView['verdict']> };
+  /** For how many passes more the controller's cache stands still, at `seen`. */
+  lag: number;
+  seen?: Seen;
   /** A person lifted our cordon while the node was away; until the controller has put it back, anything may run there. */
   opened: boolean;
   /** A write of this kind that the API server does not let the controller make for it. */
   refuses?: Action['type'];
-  /** When it was given the go-ahead for a boot that has not ended. */
+  /** When it was given the go-ahead for a boot that has not ended, and whether its pods had to be gone for it. */
   approvedAt?: number;
+  drained?: boolean;
   /** A person cordoned it and has not lifted it. */
   personCordon: boolean;
   inPool: boolean;
+  inOther: boolean;
   deleted: boolean;
   /** Times that each digest was armed and failed since it was last allowed. */
   failedOn: Set<string>;

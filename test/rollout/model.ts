@@ -5,112 +5,67 @@
 import assert from 'node:assert/strict';
 import type { Action } from '../../controller/rollout/actions.ts';
 import { maxUnavailableOf } from '../../controller/rollout/budget.ts';
-import type { Target } from '../../controller/rollout/classify.ts';
 import { type Plan, plan } from '../../controller/rollout/plan.ts';
-import { image, indexOf, type Machine, platformOf, timeouts } from './machine.ts';
-import { write } from './write.ts';
+import { silentAfterMs } from '../../controller/rollout/classify.ts';
+import { image, type Machine, platformOf, type PoolName, type Seen, timeouts } from './machine.ts';
+import { Hosts } from './hosts.ts';
+import { checkPrecondition, Conflict, write } from './write.ts';
 import type { DrainReport, PoolState } from '../../controller/rollout/pool-state.ts';
-import type { NodeTargetView } from '../../controller/rollout/projection.ts';
-
-export interface FleetOptions {
-  nodes: number;
-  zones?: number;
-  controlPlane?: number;
-  maxUnavailable?: number | string;
-  maxStaging?: number;
-  canary?: number;
-  failureThreshold?: number;
-  drain?: boolean;
-  canLock?: boolean;
-}
-
-export class Fleet {
-  now = Date.parse('2026-01-01T00:00:00Z');
+export class Fleet extends Hosts {
   target = image(1);
+  /** What a second pool wants, which selects machines too. */
+  otherTarget = image(1);
   suspended = false;
   retry = false;
   deleting = false;
-  /** Images that do not boot. */
-  readonly bad = new Set<string>();
-  readonly machines: Machine[] = [];
-  readonly o: Required<FleetOptions>;
   /** Every write there was. */
   readonly writes: Action[] = [];
-  #boots = 0;
-  #version = 1;
 
-  constructor(options: FleetOptions) {
-    this.o = {
-      zones: 1,
-      controlPlane: 0,
-      maxUnavailable: 1,
-      maxStaging: 10,
-      canary: 1,
-      failureThreshold: 1,
-      drain: true,
-      canLock: true,
-      ...options,
-    };
-    for (let i = 0; i < this.o.nodes; i++) this.addNode();
+  /** What the controller's cache has of a machine; as with the controller, its own writes are in it at once. */
+  seen(machine: Machine): Seen {
+    if (machine.lag > 0 && machine.seen) return machine.seen;
+    const { node, nodeTarget, inPool, inOther, deleted } = machine;
+    return { node, inPool, inOther, deleted, ...(nodeTarget ? { nodeTarget } : {}) };
   }
 
-  addNode(): void {
-    const i = this.machines.length;
-    const bootID = this.#bootID();
-    const labels: Record<string, string> = { 'topology.kubernetes.io/zone': `zone-${i % this.o.zones}` };
-    if (i < this.o.controlPlane) labels['node-role.kubernetes.io/control-plane'] = '';
-    this.machines.push({
-      node: {
-        name: `node-${String(i).padStart(3, '0')}`,
-        uid: `uid-${i}`,
-        resourceVersion: '1',
-        ready: true,
-        readySince: this.now,
-        unschedulable: false,
-        bootID,
-        labels,
-      },
-      host: { booted: platformOf(image(0)), bootID, canLock: this.o.canLock, reportedAt: this.now, failures: [], phase: 'Idle' },
-      pods: 2,
-      blocked: false,
-      agentDead: false,
-      down: false,
-      opened: false,
-      personCordon: false,
-      inPool: true,
-      deleted: false,
-      failedOn: new Set(),
-    });
-  }
-
-  at(i: number): Machine {
-    const machine = this.machines[i % this.machines.length];
-    assert(machine);
-    return machine;
+  /** From here on the controller's cache of the machine stands still, for so many passes. */
+  startLag(machine: Machine, passes: number): void {
+    machine.seen = this.seen(machine);
+    machine.lag = passes;
   }
 
   /** What the controller reads from the API. */
-  state(drains: Record<string, DrainReport> = {}, refused: readonly string[] = []): PoolState {
-    const present = this.machines.filter(m => !m.deleted);
-    const members = this.deleting ? [] : present.filter(m => m.inPool);
-    const others = this.machines.filter(m => !members.includes(m) && (m.nodeTarget ?? (!m.deleted && m.node.cordon)));
+  state(drains: Record<string, DrainReport> = {}, refused: readonly string[] = [], pool: PoolName = 'pool'): PoolState {
+    const deleting = pool === 'pool' && this.deleting;
+    const all = this.machines.map(m => this.seen(m));
+    const rival: PoolName = pool === 'pool' ? 'other' : 'pool';
+    const claims = (name: PoolName, s: Seen): boolean => (name === 'other' ? s.inOther : s.inPool && !this.deleting);
+    const members = all.filter(s => !s.deleted && !(deleting && pool === 'pool') && claims(pool, s));
+    const others = all.filter(
+      s => !members.includes(s) && (s.nodeTarget?.pool === pool || (!s.deleted && s.node.cordon?.pool === pool)),
+    );
+    const frozen = this.suspended && pool === 'pool';
     return structuredClone({
-      pool: 'pool',
-      now: this.now,
+      pool,
+      now: this.controllerNow,
       maxUnavailable: this.o.maxUnavailable,
       maxStaging: this.o.maxStaging,
       canary: this.o.canary,
       failureThreshold: this.o.failureThreshold,
-      timeouts,
+      timeouts: this.timeouts,
       drain: this.o.drain,
-      target: this.target,
-      ...(this.suspended ? { frozen: { reason: 'Suspended', message: 'suspended' } } : {}),
+      target: pool === 'pool' ? this.target : this.otherTarget,
+      ...(frozen ? { frozen: { reason: 'Suspended', message: 'suspended' } } : {}),
       retry: this.retry,
-      members: members.map(m => ({ node: m.node, conflicts: [], ...(m.nodeTarget ? { nodeTarget: m.nodeTarget } : {}) })),
-      departed: others.map(m => ({
-        name: m.node.name,
-        ...(m.deleted ? {} : { node: m.node }),
-        ...(m.nodeTarget ? { nodeTarget: m.nodeTarget } : {}),
+      members: members.map(s => ({
+        node: s.node,
+        conflicts: claims(rival, s) ? [rival] : [],
+        ...(s.nodeTarget ? { nodeTarget: s.nodeTarget } : {}),
+      })),
+      departed: others.map(s => ({
+        name: s.node.name,
+        ...(s.deleted ? {} : { node: s.node }),
+        ...(s.nodeTarget?.pool === pool ? { nodeTarget: s.nodeTarget } : {}),
       })),
       drains,
       refused,
@@ -120,35 +75,49 @@ export class Fleet {
   /**
    * One pass of the controller. `killAfter` breaks it off after so many writes, as if the process had died. Returns the writes made.
    */
-  pass(killAfter = Number.POSITIVE_INFINITY): number {
-    let made = 0;
+  pass(killAfter = Number.POSITIVE_INFINITY, pool: PoolName = 'pool'): number {
+    const pass = { made: 0, killAfter, pool };
+    try {
+      this.#pass(pass);
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+    }
+    for (const m of this.machines) if (m.lag > 0) m.lag--;
+    return pass.made;
+  }
+
+  #pass(pass: { made: number; readonly killAfter: number; readonly pool: PoolName }): void {
     const refused: string[] = [];
+    const { pool } = pass;
     const carryOut = (drains: Record<string, DrainReport>): Plan | undefined => {
-      const planned = plan(this.state(drains, refused));
+      const planned = plan(this.state(drains, refused, pool));
       for (const action of planned.actions) {
-        if (made === killAfter) return undefined;
+        if (pass.made === pass.killAfter) {
+          // The next process begins with what the API server has.
+          for (const m of this.machines) m.lag = 0;
+          return undefined;
+        }
         if (this.#find(action.node).refuses === action.type) {
           refused.push(action.node);
           return carryOut(drains);
         }
-        this.apply(action);
-        made++;
+        this.apply(action, pool);
+        pass.made++;
       }
       return planned;
     };
     const first = carryOut({});
-    if (!first) return made;
+    if (!first) return;
     const drains: Record<string, DrainReport> = {};
     for (const name of first.drain) drains[name] = this.evict(name);
-    if (!carryOut(drains)) return made;
-    this.checkStable(drains, refused);
-    if (!this.suspended) this.retry = false;
-    return made;
+    if (!carryOut(drains)) return;
+    this.checkStable(drains, refused, pool);
+    if (!this.suspended && pool === 'pool') this.retry = false;
   }
 
   /** Invariant 5, for the state after a whole pass. */
-  checkStable(drains: Record<string, DrainReport>, refused: readonly string[]): void {
-    const state = this.state(drains, refused);
+  checkStable(drains: Record<string, DrainReport>, refused: readonly string[], pool: PoolName): void {
+    const state = this.state(drains, refused, pool);
     const again = plan(state);
     assert.deepEqual(again.actions, [], 'a plan after the plan asks for something new');
     const shuffled = plan({ ...state, members: state.members.toReversed(), departed: state.departed.toReversed() });
@@ -158,7 +127,7 @@ export class Fleet {
 
   evict(name: string): DrainReport {
     const machine = this.#find(name);
-    assert(machine.node.unschedulable, 'pods are evicted only from a cordoned node');
+    assert(this.seen(machine).node.unschedulable, 'pods are evicted only from a cordoned node');
     if (machine.pods > 0 && machine.blocked)
       return { drained: false, blocked: { reason: 'PodDisruptionBudget', message: 'web' } };
     const drained = machine.pods === 0;
@@ -166,204 +135,111 @@ export class Fleet {
     return { drained };
   }
 
-  /** Carries out one write, and checks what must hold right after it. */
-  apply(action: Action): void {
+  /** Carries out one write, and checks what must hold right after it. Throws Conflict where the API server would. */
+  apply(action: Action, pool: PoolName = 'pool'): void {
     const machine = this.#find(action.node);
-    const before = this.unavailable();
+    checkPrecondition(machine, action, this.seen(machine), pool === 'pool' && this.deleting);
+    const before = this.unavailable(pool);
     const wasUnavailable = this.isUnavailable(machine);
     this.writes.push(action);
-    write(machine, action, String(++this.#version));
-    if (action.type === 'cordon' && machine.nodeTarget?.state === 'Staged') {
-      const max = maxUnavailableOf(this.o.maxUnavailable, this.machines.filter(m => m.inPool && !m.deleted).length);
-      assert(wasUnavailable || before < max, `took ${action.node} though ${before} of ${max} were unavailable`);
-      assert(!this.suspended && !this.deleting, 'takes nothing while suspended');
+    write(machine, action, { pool, resourceVersion: this.nextVersion() });
+    this.#seeOwnWrite(machine, action);
+    if (action.type === 'cordon' && machine.nodeTarget?.state === 'Staged')
+      this.#checkTaken(machine, pool, before, wasUnavailable);
+    const underWay =
+      (machine.down || machine.told) &&
+      machine.approvedAt !== undefined &&
+      this.controllerNow < machine.approvedAt + this.timeouts.reboot;
+    // A hung shutdown does not keep a node, or a pool, for ever.
+    if (action.type === 'remove' && machine.approvedAt !== undefined) {
+      machine.opened ||= this.controllerNow >= machine.approvedAt + this.timeouts.reboot + silentAfterMs;
     }
-    const underWay = machine.down && machine.approvedAt !== undefined && this.now < machine.approvedAt + timeouts.reboot;
     if (action.type === 'uncordon') assert(!underWay, `lifted the cordon of ${action.node} in the middle of its reboot`);
-    if (action.type === 'approve') machine.approvedAt = this.now;
-    if (action.type === 'approve') assert(!this.suspended && !this.deleting, 'approves nothing while suspended');
+    if (action.type === 'target' && !machine.told) delete machine.approvedAt;
+    if (action.type === 'approve') {
+      Object.assign(machine, { approvedAt: this.controllerNow, drained: this.o.drain });
+      assert(!this.#isStopped(pool), 'approves nothing while suspended');
+    }
     if (machine.personCordon) assert(machine.node.unschedulable, `lifted a person's cordon from ${action.node}`);
   }
 
-  /** One step of a node's agent. `fails` makes what it does fail. */
-  agent(machine: Machine, fails = false): void {
-    if (machine.agentDead || machine.down || machine.deleted) return;
-    machine.host = { ...machine.host, reportedAt: this.now };
-    const { nodeTarget, host } = machine;
-    // Its token says which Node it runs on.
-    if (nodeTarget && nodeTarget.nodeUID !== machine.node.uid) return;
-    if (nodeTarget) this.#follow(machine, nodeTarget, host, fails);
-    this.#report(machine);
+  /** The budget, in what the controller knew of the world, and for what is its own doing also in truth. */
+  #checkTaken(machine: Machine, pool: PoolName, before: number, wasUnavailable: boolean): void {
+    const { name } = machine.node;
+    const max = maxUnavailableOf(this.o.maxUnavailable, this.#membersOf(pool).length);
+    const current = this.machines.every(m => m.lag === 0);
+    if (current) assert(wasUnavailable || before < max, `took ${name} though ${before} of ${max} were unavailable`);
+    const taken = this.#membersOf(pool).filter(m => m.node.cordon?.pool === pool && !m.node.cordon.wasUnschedulable);
+    assert(wasUnavailable || taken.length <= max, `took ${name} as number ${taken.length} of ${max}`);
+    assert(!this.#isStopped(pool), 'takes nothing while suspended');
   }
 
-  #follow(machine: Machine, nodeTarget: NodeTargetView, host: Machine['host'], fails: boolean): void {
-    const wanted = nodeTarget.digests[1] ?? '';
-    if (host.booted === wanted) return;
-    if (host.staged?.digest !== wanted) {
-      const failures = host.failures.filter(f => f.digest !== wanted || f.approval !== undefined);
-      const failure = { digest: wanted, reason: 'PullFailed', message: 'registry says no', time: this.#stamp() };
-      machine.host = fails
-        ? { ...host, failures: [...failures, failure] }
-        : { ...host, failures, staged: { digest: wanted, locked: host.canLock } };
-      return;
+  #isStopped(pool: PoolName): boolean {
+    return pool === 'pool' && (this.suspended || this.deleting);
+  }
+
+  #seeOwnWrite(machine: Machine, { type }: Action): void {
+    const { seen, node, nodeTarget } = machine;
+    if (!seen || machine.lag === 0) return;
+    if (type === 'cordon' || type === 'uncordon') machine.seen = { ...seen, node };
+    else {
+      const { nodeTarget: _, ...rest } = seen;
+      machine.seen = { ...rest, ...(nodeTarget ? { nodeTarget } : {}) };
     }
-    const { approval } = nodeTarget;
-    const used = machine.verdict?.approval === approval || host.failures.some(f => f.approval === approval);
-    if (nodeTarget.state !== 'Booted' || approval === undefined || used || !approval.endsWith(indexOf(targetOf(nodeTarget))))
-      return;
-    this.#reboot(machine, wanted, approval);
   }
 
-  /** Invariants 2 and 7, at the moment at which the node really goes down. */
-  #reboot(machine: Machine, digest: string, approval: string): void {
-    const { node, host } = machine;
-    assert(approval.length > 0);
-    if (machine.inPool && !machine.opened) {
-      assert(node.unschedulable, `${node.name} reboots though it is not cordoned`);
-      assert(!this.o.drain || machine.pods === 0, `${node.name} reboots undrained`);
-    }
-    assert(!machine.failedOn.has(digest), `${digest} is tried again on ${node.name}`);
-    assert.equal(host.staged?.digest, digest);
-    machine.down = true;
-    machine.node = { ...node, ready: false, readySince: this.now };
-  }
-
-  /** Ends a reboot. */
-  boot(machine: Machine): void {
-    if (!machine.down || machine.deleted) return;
-    const { staged, booted } = machine.host;
-    const { staged: _, ...host } = machine.host;
-    const digest = staged?.digest ?? booted ?? '';
-    const approval = machine.nodeTarget?.approval ?? '';
-    const bootID = this.#bootID();
-    const failed = this.bad.has(digest);
-    const failure = { digest, reason: 'FellBack', message: 'did not boot', time: this.#stamp(), approval };
-    machine.host = {
-      ...host,
-      bootID,
-      ...(failed ? { failures: [...host.failures, failure] } : { booted: digest }),
-      reportedAt: this.now,
-    };
-    if (failed) machine.failedOn.add(digest);
-    machine.verdict = { type: failed ? 'FellBack' : 'Succeeded', approval, bootID };
-    machine.down = false;
-    delete machine.approvedAt;
-    machine.node = { ...machine.node, ready: true, readySince: this.now, bootID };
-    if (!machine.agentDead) this.#report(machine);
-  }
-
-  /** The power goes and comes back, outside any slot. */
-  powerCycle(machine: Machine): void {
-    if (machine.down || machine.deleted) return;
-    const { staged, ...host } = machine.host;
-    const bootID = this.#bootID();
-    // Without a lock the staged image is booted.
-    const booted = staged && !staged.locked && !this.bad.has(staged.digest) ? { booted: staged.digest } : {};
-    machine.host = { ...host, ...booted, bootID, reportedAt: this.now };
-    machine.node = { ...machine.node, ready: true, readySince: this.now, bootID };
-    if (!machine.agentDead) this.#report(machine);
-  }
-
-  /** Somebody, or the garbage collector, deletes the NodeTarget. */
-  deleteTarget(machine: Machine): void {
-    if (!machine.nodeTarget) return;
-    if (machine.nodeTarget.finalizers.length === 0) delete machine.nodeTarget;
-    else machine.nodeTarget = { ...machine.nodeTarget, deleting: true, resourceVersion: String(++this.#version) };
-  }
-
-  /** Somebody deletes the Node, or the machine's kubelet, once it runs, registers it anew: another object, with nothing of the old one. */
-  setDeleted(machine: Machine, deleted: boolean): void {
-    if (machine.deleted === deleted) return;
-    machine.deleted = deleted;
-    if (deleted) return;
-    this.boot(machine);
-    const { cordon: _, ...node } = machine.node;
-    const resourceVersion = String(++this.#version);
-    machine.node = { ...node, uid: `uid-${resourceVersion}`, resourceVersion, unschedulable: false };
-    Object.assign(machine, { opened: false, personCordon: false });
-  }
-
-  /** Another machine is registered under the name of this one. */
-  replace(machine: Machine): void {
-    const bootID = this.#bootID();
-    const { cordon: _, ...node } = machine.node;
-    const resourceVersion = String(++this.#version);
-    const fresh = {
-      uid: `uid-${resourceVersion}`,
-      resourceVersion,
-      bootID,
-      ready: true,
-      readySince: this.now,
-      unschedulable: false,
-    };
-    delete machine.verdict;
-    delete machine.approvedAt;
-    machine.failedOn.clear();
-    Object.assign(machine, { pods: 2, blocked: false, agentDead: false, down: false, opened: false, personCordon: false });
-    machine.node = { ...node, ...fresh };
-    const { canLock } = this.o;
-    machine.host = { booted: platformOf(image(0)), bootID, canLock, reportedAt: this.now, failures: [], phase: 'Idle' };
-  }
-
-  #report(machine: Machine): void {
-    if (machine.nodeTarget?.nodeUID !== machine.node.uid) return;
-    const { host, verdict } = machine;
-    machine.nodeTarget = {
-      ...machine.nodeTarget,
-      resourceVersion: String(++this.#version),
-      host: structuredClone(host),
-      ...(verdict ? { verdict: { ...verdict } } : {}),
-    };
+  #membersOf(pool: PoolName): Machine[] {
+    return this.machines.filter(m => !m.deleted && (pool === 'pool' ? m.inPool : m.inOther));
   }
 
   /** Nodes of the pool that are unavailable in truth. */
-  unavailable(): number {
-    return this.machines.filter(m => m.inPool && !m.deleted && this.isUnavailable(m)).length;
+  unavailable(pool: PoolName = 'pool'): number {
+    return this.#membersOf(pool).filter(m => this.isUnavailable(m)).length;
   }
 
   isUnavailable(machine: Machine): boolean {
-    return machine.down || !machine.node.ready || machine.node.unschedulable;
+    return machine.down || (machine.told && !machine.opened) || !machine.node.ready || machine.node.unschedulable;
   }
 
   updated(): number {
-    return this.machines.filter(m => m.inPool && !m.deleted && m.host.booted === platformOf(this.target)).length;
+    return this.#membersOf('pool').filter(m => m.host.booted === platformOf(this.target)).length;
+  }
+
+  /** Whether every machine is where it is to be in the end. */
+  get isSettled(): boolean {
+    const strays = this.#membersOf('other').filter(m => m.host.booted !== platformOf(this.otherTarget));
+    const left = this.machines.some(m => m.nodeTarget && (m.deleted || !(m.inPool || m.inOther)));
+    const marked = this.machines.some(m => !m.deleted && m.node.cordon);
+    return !left && !marked && strays.length === 0 && this.updated() === this.#membersOf('pool').length;
   }
 
   /** Ends every fault, and lets the world run until nothing moves any more. */
   settle(rounds = 400): void {
-    this.suspended = false;
-    this.retry = true;
-    this.bad.clear();
-    for (const m of this.machines) {
-      Object.assign(m, { blocked: false, agentDead: false, inPool: m.inPool });
-      delete m.refuses;
-      if (m.personCordon) this.uncordonByPerson(m);
-      if (!m.down && !m.node.ready) m.node = { ...m.node, ready: true, readySince: this.now };
-    }
+    this.#endFaults();
     let quiet = 0;
     for (let i = 0; i < rounds; i++) {
       this.now += 10_000;
       for (const m of this.machines) {
         this.boot(m);
+        this.notice(m);
         this.agent(m);
       }
-      quiet = this.pass() === 0 ? quiet + 1 : 0;
-      const marked = this.machines.some(m => !m.deleted && m.node.cordon);
-      if (quiet > 3 && !marked && this.updated() === this.machines.filter(m => m.inPool && !m.deleted).length) return;
+      quiet = this.pass() + this.pass(undefined, 'other') === 0 ? quiet + 1 : 0;
+      if (quiet > 3 && this.isSettled) return;
     }
   }
 
-  cordonByPerson(machine: Machine): void {
-    // kubectl leaves a node alone that is cordoned already.
-    if (machine.node.unschedulable || machine.node.cordon) return;
-    machine.node = { ...machine.node, unschedulable: true };
-    machine.personCordon = true;
-  }
-
-  uncordonByPerson(machine: Machine): void {
-    machine.node = { ...machine.node, unschedulable: false };
-    machine.personCordon = false;
-    machine.opened = machine.node.cordon !== undefined;
+  #endFaults(): void {
+    Object.assign(this, { suspended: false, retry: true, clock: 0, timeouts: { ...timeouts } });
+    if (this.o.maxUnavailable === 0) this.o.maxUnavailable = 1;
+    this.bad.clear();
+    for (const m of this.machines) {
+      Object.assign(m, { blocked: false, agentDead: false, skew: 0, lag: 0, inOther: m.inOther && !m.inPool });
+      delete m.refuses;
+      delete m.onItsWay;
+      if (m.personCordon) this.uncordonByPerson(m);
+      if (!m.down && !m.node.ready) m.node = { ...m.node, ready: true, readySince: this.now };
+    }
   }
 
   #find(name: string): Machine {
@@ -371,16 +247,4 @@ export class Fleet {
     assert(machine, name);
     return machine;
   }
-
-  #bootID(): string {
-    return `boot-${++this.#boots}`;
-  }
-
-  #stamp(): string {
-    return new Date(this.now + ++this.#boots).toISOString();
-  }
-}
-
-function targetOf(nodeTarget: NodeTargetView): Target {
-  return { image: nodeTarget.image, digests: nodeTarget.digests };
 }

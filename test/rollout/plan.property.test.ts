@@ -19,7 +19,13 @@ const happenings = {
   agent: (fleet, machine) => fleet.agent(machine),
   pullFails: (fleet, machine) => fleet.agent(machine, true),
   boot: (fleet, machine) => fleet.boot(machine),
-  time: (fleet, _, n) => (fleet.now += n * minute),
+  time: (fleet, _, n) => {
+    fleet.machines.forEach(m => fleet.notice(m));
+    fleet.now += n * minute;
+    fleet.beat();
+  },
+  goDown: (fleet, machine) => fleet.goDown(machine),
+  notice: (fleet, machine) => fleet.notice(machine),
   notReady: turnReady(false),
   ready: turnReady(true),
   cordon: (fleet, machine) => fleet.cordonByPerson(machine),
@@ -46,13 +52,35 @@ const happenings = {
   die: set({ agentDead: true }),
   revive: set({ agentDead: false }),
   power: (fleet, machine) => fleet.powerCycle(machine),
+  stray: (fleet, machine, n) => fleet.stray(machine, n % 4),
+  // By hand.
+  tear: (fleet, machine, n) => n < 10 && fleet.tearTarget(machine),
+  unmark: (fleet, machine) => fleet.unmark(machine),
+  enter: set({ inOther: true }),
+  exit: set({ inOther: false }),
+  otherTarget: (fleet, _, n) => (fleet.otherTarget = image(1 + (n % 3))),
+  budget: (fleet, _, n) => (fleet.o.maxUnavailable = n % 4),
+  canary: (fleet, _, n) => (fleet.o.canary = n % 3),
+  threshold: (fleet, _, n) => (fleet.o.failureThreshold = 1 + (n % 3)),
+  drain: (fleet, _, n) => (fleet.o.drain = n % 2 === 0),
+  timeouts: (fleet, _, n) => (fleet.timeouts = { stage: n * minute, drain: n * minute, reboot: n * minute }),
+  // The clock of a node, and that of the controller, which may have moved to another machine.
+  skew: (_, machine, n) => (machine.skew = (n - 20) * 0.4 * minute),
+  clock: (fleet, _, n) => (fleet.clock = (n - 20) * 3 * minute),
+  lag: (fleet, machine, n) => fleet.startLag(machine, n % 6),
+  sendLate: (fleet, machine) => fleet.sendLate(machine),
+  arriveLate: (fleet, machine) => fleet.arriveLate(machine),
   // Rare, and taken back, as if the pool was made anew.
   poolDeleted: (fleet, _, n) => (fleet.deleting = n === 1),
 } satisfies Record<string, (fleet: Fleet, machine: Machine, n: number) => unknown>;
 
 type Kind = keyof typeof happenings;
 // What drives a rollout on comes more often than what disturbs it.
-const kinds: Kind[] = [...(Object.keys(happenings) as Kind[]), 'agent', 'agent', 'agent', 'agent', 'boot', 'boot', 'time'];
+const kinds: Kind[] = [
+  ...(Object.keys(happenings) as Kind[]),
+  ...(['agent', 'agent', 'agent', 'agent', 'agent', 'agent', 'agent', 'agent'] as const),
+  ...(['boot', 'boot', 'boot', 'time', 'time', 'notice', 'return', 'exit'] as const),
+];
 
 const event = fc.record({
   kind: fc.constantFrom(...kinds),
@@ -72,7 +100,13 @@ const options = fc.record({
   failureThreshold: fc.integer({ min: 1, max: 3 }),
   drain: fc.boolean(),
   canLock: fc.boolean(),
+  slow: fc.boolean(),
 });
+
+/** Something of a pool is on the machine. */
+function isLeft({ node, nodeTarget, deleted }: Machine): boolean {
+  return nodeTarget !== undefined || (!deleted && node.cordon !== undefined);
+}
 
 function happen(fleet: Fleet, { kind, i, n }: Event): void {
   happenings[kind](fleet, fleet.at(i), n);
@@ -88,6 +122,7 @@ describe('plan, whatever happens', () => {
         for (const e of events) {
           happen(fleet, e);
           fleet.pass(e.kill ?? undefined);
+          fleet.pass(undefined, 'other');
         }
         fleet.deleting = false;
         fleet.settle();
@@ -96,7 +131,7 @@ describe('plan, whatever happens', () => {
         for (const m of fleet.machines) {
           if (!m.deleted) assert.equal(m.node.cordon, undefined, `${m.node.name} still bears a mark`);
           if (!m.deleted) assert.equal(m.node.unschedulable, false, `${m.node.name} is still cordoned`);
-          if (m.deleted || !m.inPool) assert.equal(m.nodeTarget, undefined, `${m.node.name} still has a target`);
+          if (m.deleted || !(m.inPool || m.inOther)) assert.equal(m.nodeTarget, undefined, `${m.node.name} still has a target`);
         }
         assert.equal(plan(fleet.state()).summary.outcome.kind, 'Ready');
       }),
@@ -111,13 +146,18 @@ describe('plan, whatever happens', () => {
         for (const e of events) {
           happen(fleet, e);
           fleet.pass(e.kill ?? undefined);
+          fleet.pass(undefined, 'other');
         }
         fleet.deleting = true;
-        for (const m of fleet.machines) delete m.refuses;
-        for (let i = 0; i < 40; i++) {
+        for (const m of fleet.machines) {
+          delete m.refuses;
+          Object.assign(m, { inOther: false, lag: 0 });
+        }
+        for (let i = 0; i < 200 && fleet.machines.some(isLeft); i++) {
           fleet.now += minute;
           if (i % 2) fleet.machines.forEach(m => fleet.boot(m));
           fleet.pass();
+          fleet.pass(undefined, 'other');
         }
         for (const m of fleet.machines) {
           if (!m.deleted) assert.equal(m.node.cordon, undefined);

@@ -182,6 +182,40 @@ describe('plan', () => {
     }
   });
 
+  it('keeps the cordon of a node that hangs on its way down, also when another target takes its go-ahead back', () => {
+    const fleet = new Fleet({ nodes: 2, slow: true });
+    run(fleet, f => f.at(0).told !== undefined);
+    fleet.now += 16 * minute;
+    fleet.beat();
+    fleet.target = image(2);
+    fleet.pass();
+    assert.equal(fleet.at(0).nodeTarget?.state, 'Staged', 'if the host can still be stopped, it is');
+    assert.deepEqual(cordoned(fleet), ['node-000'], 'it may go down at any moment');
+    fleet.now += 16 * minute;
+    fleet.beat();
+    fleet.pass();
+    assert.equal(reasonOf(fleet, 0)?.reason, 'RebootTimeout');
+    assert.deepEqual(cordoned(fleet), ['node-000']);
+    fleet.goDown(fleet.at(0));
+    run(fleet);
+    assert.equal(fleet.updated(), 2);
+    assert.deepEqual(cordoned(fleet), []);
+  });
+
+  it('gives a node back whose agent falls silent on the way down, and whose go-ahead is gone', () => {
+    const fleet = new Fleet({ nodes: 2, slow: true });
+    run(fleet, f => f.at(0).told !== undefined);
+    fleet.now += 16 * minute;
+    fleet.beat();
+    fleet.at(0).agentDead = true;
+    fleet.target = image(2);
+    fleet.pass();
+    assert.deepEqual(cordoned(fleet), ['node-000']);
+    fleet.now += 16 * minute;
+    fleet.pass();
+    assert.deepEqual(cordoned(fleet), []);
+  });
+
   it('lets a node that was approved for an older target finish before it is moved on', () => {
     const fleet = running({ nodes: 2 });
     run(fleet, f => f.writes.some(w => w.type === 'approve'));

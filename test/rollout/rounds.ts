@@ -1,7 +1,8 @@
 /** Time passing over a fleet in memory. */
 import assert from 'node:assert/strict';
 import { image } from './machine.ts';
-import { Fleet, type FleetOptions } from './model.ts';
+import type { FleetOptions } from './hosts.ts';
+import { Fleet } from './model.ts';
 
 /** Lets every agent act and every reboot end, then makes a pass; until `done`, or nothing moves. */
 export function run(fleet: Fleet, done: (fleet: Fleet) => boolean = () => false, rounds = 400): void {
@@ -13,6 +14,7 @@ export function run(fleet: Fleet, done: (fleet: Fleet) => boolean = () => false,
     for (const m of fleet.machines) {
       if (m.down || m.nodeTarget) quiet = m.down ? 0 : quiet;
       fleet.boot(m);
+      fleet.notice(m);
       fleet.agent(m);
     }
   }
