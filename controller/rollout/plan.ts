@@ -61,7 +61,7 @@ function nextCheck(draft: Draft, departing: boolean): number | undefined {
   let next = departing ? awaitAgentMs : Number.POSITIVE_INFINITY;
   for (const { state } of draft.entries) {
     if ('deadline' in state && state.deadline !== undefined) next = Math.min(next, state.deadline - draft.pool.now);
-    else if (state.kind !== 'Updated' && state.kind !== 'Failed') next = Math.min(next, awaitAgentMs);
+    else if (state.kind !== 'Updated' && !(state.kind === 'Failed' && state.settled)) next = Math.min(next, awaitAgentMs);
   }
   return next === Number.POSITIVE_INFINITY ? undefined : Math.max(0, next);
 }

@@ -203,14 +203,19 @@ describe('plan', () => {
   });
 
   it('gives a node back whose agent falls silent on the way down, and whose go-ahead is gone', () => {
-    const fleet = new Fleet({ nodes: 2, slow: true });
+    const fleet = new Fleet({ nodes: 1, slow: true });
     run(fleet, f => f.at(0).told !== undefined);
     fleet.now += 16 * minute;
     fleet.beat();
-    fleet.at(0).agentDead = true;
     fleet.target = image(2);
     fleet.pass();
+    fleet.now += 16 * minute;
+    fleet.beat();
+    fleet.pass();
     assert.deepEqual(cordoned(fleet), ['node-000']);
+    const { nextCheckMs = Number.POSITIVE_INFINITY } = plan(fleet.state());
+    assert(nextCheckMs <= minute, 'nothing else would tell of the silence');
+    fleet.at(0).agentDead = true;
     fleet.now += 16 * minute;
     fleet.pass();
     assert.deepEqual(cordoned(fleet), []);
