@@ -68,11 +68,11 @@ describe('scantling context', () => {
     const image = await build(`${server.host}/built/first`);
     const directory = await fetch(image.reference);
     const plan = JSON.parse(await readFile(join(directory, 'plan.json'), 'utf8')) as Plan;
-    const layers = await Promise.all(plan.layers.map((_, i) => readFile(join(directory, 'context', `finish-${i + 1}.tar`))));
+    const layers = await Promise.all(plan.layers.map((_, i) => readFile(join(directory, 'finish', `finish-${i + 1}.tar`))));
     const again = { plan, layers };
     assert.equal(contextDigest(again), contextDigest(input));
     assert.equal((await build(`${server.host}/built/second`, again)).digest, image.digest);
-    assert.match(await readFile(join(directory, 'Containerfile'), 'utf8'), new RegExp(`^FROM ${base}\n`));
+    assert.match(await readFile(join(directory, 'finish/Containerfile'), 'utf8'), new RegExp(`^FROM ${base}\n`));
     assert.match(await readFile(join(directory, 'README.md'), 'utf8'), /buildah build/);
   });
 
@@ -113,15 +113,15 @@ describe('scantling context', () => {
     });
     const digest = await pushContext(registry, repository, steps);
     const directory = await fetch(`${repository}@${digest}`);
-    assert.deepEqual((await readdir(directory)).toSorted(), ['Containerfile', 'README.md', 'context', 'plan.json']);
+    assert.deepEqual((await readdir(directory)).toSorted(), ['Containerfile', 'README.md', 'context', 'finish', 'plan.json']);
     assert.equal(await readFile(join(directory, 'context/app/run.sh'), 'utf8'), '#!/bin/sh\n');
     assert.match(
       await readFile(join(directory, 'Containerfile'), 'utf8'),
       /^ARG SCANTLING_BASE\nFROM \$\{SCANTLING_BASE\} AS base\n/,
     );
     const readme = await readFile(join(directory, 'README.md'), 'utf8');
-    assert.ok(readme.includes("--build-arg 'A=it'\\''s'") && readme.includes('--secret id=token,src=FILE'), readme);
-    assert.ok(readme.includes('--build-arg SCANTLING_BASE=BASE'));
+    assert.ok(readme.includes("--build-arg 'A=it'\\''s'") && readme.includes('--secret id=token,src=secrets/token'), readme);
+    assert.ok(readme.includes('--build-arg SCANTLING_BASE="$BASE"'));
   });
 
   test('a directory that is not empty is left alone, and what is not there is told apart from what is none', async () => {
