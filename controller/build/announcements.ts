@@ -29,6 +29,10 @@ export class Announcements {
     if (news) this.say(after, 'Warning', ready.reason, ready.message);
   }
 
+  warn(build: ImageBuild, reason: string, note: string): void {
+    this.say(build, 'Warning', reason, note);
+  }
+
   say({ apiVersion, kind, metadata }: ImageBuild, type: 'Normal' | 'Warning', reason: string, note: string): void {
     const regarding = { apiVersion, kind, name: metadata.name, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
     this.#events.record({ regarding, type, reason, action: 'Build', note });

@@ -18,6 +18,8 @@ export interface FoundationQuery {
   /** Output repository. */
   repository: string;
   auth: DockerConfig | undefined;
+  /** Told of each foundation that is passed over because the registry no longer has all of it. */
+  gone?: (message: string) => void;
 }
 
 export interface Foundation {
@@ -62,18 +64,24 @@ export async function findFoundation(
 
 /**
  * The foundation under that name; undefined when there is none, or when it is not marked as the complete one of this key, or not on the layers of
- * its base. Who built it is not known from that.
+ * its base, or when the registry says definitely that it lacks a blob of its own. Who built it is not known from that.
  */
 export async function readFoundation(
   registry: Registry,
-  { key, base, repository, auth }: FoundationQuery,
+  query: FoundationQuery,
   reference: string,
 ): Promise<Foundation | undefined> {
+  const { key, base, repository, auth } = query;
   let digest: string;
   try {
     const manifest = await registry.manifest(reference, auth);
     if (annotationsOf(manifest.json)[keyAnnotation] !== key) return undefined;
     ({ digest } = manifest);
+    const gone = await goneBlob(registry, query, manifest.json);
+    if (gone !== undefined) {
+      query.gone?.(`the registry no longer has ${gone} of the foundation ${repository}@${digest}`);
+      return undefined;
+    }
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;
@@ -91,6 +99,17 @@ export async function readFoundation(
     onto: variant === undefined ? onto : { ...onto, variant },
     warnings: warningsOf(lint),
   };
+}
+
+/** A blob that the registry definitely does not have, of those that only the foundation has: the base's own are taken from the base. */
+async function goneBlob(
+  registry: Registry,
+  { base, repository, auth }: FoundationQuery,
+  manifest: unknown,
+): Promise<string | undefined> {
+  const own = blobsOf(manifest).filter((_, i) => i === 0 || i > base.layers.length);
+  const sizes = await Promise.all(own.map(({ digest }) => registry.hasBlob(repository, digest, auth)));
+  return own.find((_, i) => sizes[i] === undefined)?.digest;
 }
 
 /** By mount where the registry can; the digest stays. */

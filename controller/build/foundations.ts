@@ -41,6 +41,8 @@ export interface FoundationServices {
   atWork: (build: string) => boolean;
   /** Keys of foundations that a pass of some build works on, with the build's name. */
   claims: Map<string, string>;
+  /** Warns of something that changes no condition. */
+  say: (build: ImageBuild, reason: string, message: string) => void;
   now: () => number;
 }
 
@@ -138,10 +140,12 @@ export class Foundations {
     const { registry, known, builders, jobs, atWork } = this.#o;
     const { build } = work;
     const { key } = wanted;
-    const query = queryOf(work, wanted);
+    const gone = new Set<string>();
+    const query = { ...queryOf(work, wanted), gone: (message: string) => void gone.add(message) };
     const own = (build.status?.foundations ?? []).filter(f => f.key === key);
     const found = await findFoundation(registry, query, [...own, ...known(key)]);
     if (found) wanted.found = found;
+    else for (const message of gone) this.#o.say(build, 'FoundationGone', `${message}; it is built again`);
     if (found || !builders.includes('Job')) return;
     const other = await jobs.otherBuilder(key, build.metadata.uid ?? '', atWork);
     // Between the two looks another's Job may have come to its end, and what it pushed is not to be built again.

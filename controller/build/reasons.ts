@@ -21,6 +21,8 @@ export const buildReasons = {
   FoundationBuilding:
     'Another build is making the same foundation; this one uses it when it is there. The message names the other.',
   FoundationNotFound: 'A builder said that it had pushed the foundation, and the registry does not have it.',
+  FoundationGone:
+    'The registry has the manifest of a foundation and definitely not all of its blobs: the foundation is built again (event).',
   ImageGone:
     'Somebody asked whether the image is there still, and the registry definitely no longer has it: it is built again (event).',
   Canceled: 'A person ended the build with the annotation scantling.dev/cancel; without it the build runs again.',

@@ -82,6 +82,7 @@ export class BuildReconciler {
       known: key => stores.builds.byIndex('foundation', key).flatMap(b => b.foundations.filter(f => f.key === key)),
       atWork: build => stores.builds.get(build)?.phase === 'Building',
       claims: new Map(),
+      say: (...told) => this.#said.warn(...told),
     });
   }
 
@@ -136,12 +137,7 @@ export class BuildReconciler {
           await this.#write(build, statusAcknowledged(build, this.#date()));
           return;
         }
-        this.#said.say(
-          build,
-          'Warning',
-          'ImageGone',
-          `the registry no longer has ${build.status?.image?.reference}; it is built again`,
-        );
+        this.#said.warn(build, 'ImageGone', `the registry no longer has ${build.status?.image?.reference}; it is built again`);
         return this.#work(await this.#begin(build), context);
       case 'Begin':
         return this.#work(await this.#begin(build), context);

@@ -83,13 +83,14 @@ export class JobHands {
     await this.set(pod, { phase, containerStatuses: [container({ terminated })] });
   }
 
-  /** What a build that goes well does: pushes a foundation, and says so. */
-  async succeed({ job, pod }: { job: Job; pod: Pod }, warnings: string[] = []): Promise<void> {
+  /** What a build that goes well does: pushes a foundation, with a layer of its own where one is given, and says so. */
+  async succeed({ job, pod }: { job: Job; pod: Pod }, warnings: string[] = [], own?: Uint8Array): Promise<void> {
     const of = argumentsOf(job);
     const digest = await pushFoundation(
       this.#cluster.registry,
       { base: of('base'), repository: of('repository'), tag: of('tag'), key: of('key') },
       warnings,
+      own,
     );
     await this.exit(pod, 0, { message: encodeTermination({ result: { digest, warnings } }) });
   }

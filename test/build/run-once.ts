@@ -48,6 +48,7 @@ export async function runOnce(
     known: () => [],
     atWork: () => false,
     claims: new Map(),
+    say: () => undefined,
     now: Date.now,
   });
   try {
