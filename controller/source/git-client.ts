@@ -52,7 +52,8 @@ export class GitClient {
         ? readRef(await this.#post(lsRefsRequest(ref), wire), ref)
         : readAdvertisedRef(await this.#get({}, wire), ref),
     );
-    if (oid === undefined) throw new StallingError('RefNotFound' satisfies SourceReason, `the repository has no ${ref}`);
+    if (oid === undefined)
+      throw new StallingError('RefNotFound' satisfies SourceReason, `the repository has no ${ref}; push it, or correct spec.ref`);
     return oid;
   }
 
@@ -120,7 +121,7 @@ export class GitClient {
     if (!response.contentType.startsWith('application/x-git-upload-pack-advertisement')) {
       throw new TransientError(
         'GitOperationFailed' satisfies SourceReason,
-        "the server does not speak Git's smart http protocol here",
+        "what answers at spec.url does not speak Git's smart http protocol; name the repository itself, as https://git.example.com/systems.git",
       );
     }
     return packets(response.body);

@@ -26,12 +26,13 @@ export function directoryOf(file: string): string {
 /**
  * `sha256:…` over the document's meaning and the path, mode and id of everything that its paths reach; `origin` tells apart
  * repositories, so that a source which moved to another one pins its documents there. Comments and layout are not in it.
+ * `paths`: of everything that was reached.
  */
 export async function inputsDigest(
   document: SourceDocument,
   tree: RepositoryTree,
   origin: string,
-): Promise<{ digest: string } | { problems: InputProblem[] }> {
+): Promise<{ digest: string; paths: string[] } | { problems: InputProblem[] }> {
   const [problems, entries]: [InputProblem[], TreeEntry[]] = [[], []];
   for (const reading of readingsOf(document)) {
     const read = await reach(reading, directoryOf(document.file), tree);
@@ -45,6 +46,7 @@ export async function inputsDigest(
     digest: `sha256:${createHash('sha256')
       .update(canonical([origin, kind, name, labels, annotations, spec, reached]))
       .digest('hex')}`,
+    paths: entries.map(e => e.path),
   };
 }
 

@@ -119,8 +119,12 @@ async function readCredentials(o: RepositoriesOptions, source: SystemSource): Pr
     return credentialsOf(await o.client.get(secrets, name, o.namespace));
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    throw new TransientError('SecretNotFound' satisfies SourceReason, `Secret ${o.namespace}/${name} does not exist`, {
-      cause: error,
-    });
+    throw new TransientError(
+      'SecretNotFound' satisfies SourceReason,
+      `Secret ${o.namespace}/${name} does not exist; create it, or correct spec.secretRef`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -72,7 +72,10 @@ export function inflateEntry(pack: Buffer, { dataAt, size }: PackEntry): { bytes
 }
 
 export function exceeded(cap: keyof SystemSourceSpecLimits, value: number, what: string): StallingError {
-  return new StallingError('LimitExceeded' satisfies SourceReason, `spec.limits.${cap} is ${value}: ${what}`);
+  return new StallingError(
+    'LimitExceeded' satisfies SourceReason,
+    `spec.limits.${cap} is ${value}: ${what}; raise it, or make the commit smaller`,
+  );
 }
 
 function tooLarge(size: number, limits: SystemSourceSpecLimits): StallingError {

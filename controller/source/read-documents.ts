@@ -21,6 +21,8 @@ export interface Reading {
   failures: Failure[];
   /** Documents of our kinds that were found, good or bad. */
   found: number;
+  /** YAML files without a document of our kinds that no document reads either; what a refused one reads is not known. */
+  ignored: string[];
 }
 
 export interface ReadingOptions {
@@ -36,8 +38,9 @@ export interface ReadingOptions {
 /** Throws what the tree throws for the commit as a whole; what is wrong with one document is a failure in the result. */
 export async function readDocuments(tree: SourceTree, o: ReadingOptions): Promise<Reading> {
   const top = await tree.entry(o.path);
-  if (top?.mode !== 'directory') return { pathExists: false, declared: [], failures: [], found: 0 };
-  const reading: Reading = { pathExists: true, declared: [], failures: [], found: 0 };
+  if (top?.mode !== 'directory') return { pathExists: false, declared: [], failures: [], found: 0, ignored: [] };
+  const reading: Reading = { pathExists: true, declared: [], failures: [], found: 0, ignored: [] };
+  const ignored = new Set<string>();
   const breathe = createBreather();
   const decoded: { document: SourceDocument; bytes: Uint8Array }[] = [];
   const files = await documentFiles(tree, top.path);
@@ -49,14 +52,17 @@ export async function readDocuments(tree: SourceTree, o: ReadingOptions): Promis
     decoded.push(...documents.map(document => ({ document, bytes })));
     reading.failures.push(...failures);
     reading.found += documents.length + refused;
+    if (documents.length + refused === 0) ignored.add(file.path);
   }
   for (const one of withoutTwins(decoded, reading.failures)) {
     await breathe();
     const read = await inputsDigest(one.document, tree, o.origin);
-    if ('digest' in read) reading.declared.push({ ...one, digest: read.digest });
-    else reading.failures.push(...read.problems.map(p => failureAt(o.lines, one, p.field, p.message)));
+    if ('digest' in read) {
+      reading.declared.push({ ...one, digest: read.digest });
+      for (const path of read.paths) ignored.delete(path);
+    } else reading.failures.push(...read.problems.map(p => failureAt(o.lines, one, p.field, p.message)));
   }
-  return reading;
+  return { ...reading, ignored: [...ignored] };
 }
 
 /** A failure of a document at the line of a field. */

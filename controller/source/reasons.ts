@@ -19,6 +19,7 @@ export const sourceReasons = {
   NonFastForward: 'The new commit does not descend from the last applied one.',
   PathNotFound: 'spec.path does not exist in the revision, or is not a directory.',
   NoDocuments: 'spec.path holds no document of our kinds.',
+  FilesIgnored: 'YAML files under spec.path hold no document of ours, which is no error; the message names them.',
   DocumentsRefused: 'Some documents are invalid; status.failures names file and line.',
   ObjectClaimed: 'Another source declares the same object; neither changes it until one lets go.',
   TooManyObjects: 'The revision declares more objects than an inventory can hold.',
@@ -31,3 +32,6 @@ export type SourceReason = keyof typeof sourceReasons;
 
 /** The condition type that says why objects without a document were not removed; there only while True. */
 export const pruneBlocked = 'PruneBlocked';
+
+/** The condition type that names YAML files which hold no document of ours and that no document reads; there only while True. */
+export const filesIgnored = 'FilesIgnored';

@@ -1,10 +1,12 @@
 /** The status of a SystemSource after a pass (pure). */
 import { type Outcome, conditionOf, conditionsOf } from '../api/conditions.ts';
 import { StallingError, WaitingError } from '../api/errors.ts';
+import type { Condition } from '../api/meta.ts';
 import { requestedAt } from '../api/names.ts';
+import { shortRevision } from '../api/short-revision.ts';
 import type { SystemSource, SystemSourceStatus } from '../api/system-source.ts';
 import type { Failure } from './document.ts';
-import { type SourceReason, pruneBlocked } from './reasons.ts';
+import { type SourceReason, filesIgnored, pruneBlocked } from './reasons.ts';
 import type { Transport } from './repository.ts';
 import type { SyncResult } from './sync.ts';
 
@@ -24,7 +26,7 @@ export function statusAfter({ metadata, status: before, spec }: SystemSource, pa
   const { revision, transport, result, error } = pass;
   const requested = metadata.annotations?.[requestedAt];
   const synced = error === undefined ? result : undefined;
-  const outcome: Outcome = synced ? outcomeOf(synced, spec.path, revision ?? '') : { kind: 'Failed', error };
+  const outcome: Outcome = synced ? outcomeOf(synced, spec.path, shortRevision(revision ?? '')) : { kind: 'Failed', error };
   const acted = outcome.kind === 'Ready' || outcome.error instanceof StallingError;
   return withoutUndefined({
     ...before,
@@ -40,7 +42,7 @@ export function statusAfter({ metadata, status: before, spec }: SystemSource, pa
 
 /** Suspended: nothing else is said than that; Ready stays what it was. A source that never was Ready waits for a person to resume it. */
 export function suspendedStatus({ metadata, status: before }: SystemSource, now: Date): SystemSourceStatus {
-  const message = 'spec.suspend is set';
+  const message = 'spec.suspend is set: nothing is read, applied or removed until it is taken away';
   const reason = 'Suspended' satisfies SourceReason;
   const wasReady = conditionOf(before?.conditions, 'Ready')?.status === 'True';
   const outcome: Outcome = wasReady
@@ -61,8 +63,12 @@ type Final = Extract<Outcome, { kind: 'Ready' | 'Failed' }>;
 
 function outcomeOf(result: SyncResult, path: string, revision: string): Final {
   const { reading, failures, claimedBy, blocked, inventory } = result;
-  if (!reading.pathExists) return stalled('PathNotFound', `spec.path "${path}" is not a directory of ${revision}`);
-  if (reading.found === 0) return stalled('NoDocuments', `"${path}" holds no document of Scantling in ${revision}`);
+  if (!reading.pathExists)
+    return stalled('PathNotFound', `spec.path "${path}" is not a directory of ${revision}; correct it, or commit the directory`);
+  if (reading.found === 0) {
+    const beside = reading.ignored.length > 0 ? `; ignored: ${listed(reading.ignored)}` : '';
+    return stalled('NoDocuments', `"${path}" holds no document of Scantling in ${revision}${beside}`);
+  }
   const [first] = failures;
   const more = failures.length > 1 ? ` (and ${failures.length - 1} more in status.failures)` : '';
   if (claimedBy.length > 0) {
@@ -74,7 +80,7 @@ function outcomeOf(result: SyncResult, path: string, revision: string): Final {
   return {
     kind: 'Ready',
     reason: 'Succeeded' satisfies SourceReason,
-    message: `applied ${revision}: ${inventory.length} objects`,
+    message: `applied ${revision}: ${[counted(inventory.length, 'object'), ...ignoredFiles(reading.ignored)].join(', ')}`,
   };
 }
 
@@ -83,12 +89,38 @@ function textOf({ file, line, message }: Failure): string {
   return `${file}${line === undefined ? '' : `:${line}`}: ${message}`;
 }
 
-/** A pass that did not get to pruning says nothing new of it. */
+/** A pass that did not get to pruning says nothing new of it; nor one with refused documents of what is ignored, because they may read it. */
 function extraConditions(result: SyncResult | undefined): Parameters<typeof conditionsOf>[4] {
   if (!result) return {};
-  const { blocked } = result;
+  const { blocked, failures, reading } = result;
   const condition = { status: 'True', reason: 'PruneBlocked' satisfies SourceReason, message: blocked ?? '' } as const;
-  return { [pruneBlocked]: blocked === undefined ? undefined : condition };
+  return {
+    [pruneBlocked]: blocked === undefined ? undefined : condition,
+    ...(failures.length > 0 ? {} : { [filesIgnored]: ignoredCondition(reading.ignored) }),
+  };
+}
+
+function ignoredCondition(paths: readonly string[]): Pick<Condition, 'status' | 'reason' | 'message'> | undefined {
+  if (paths.length === 0) return undefined;
+  const [hold, were] = paths.length === 1 ? ['holds', 'was'] : ['hold', 'were'];
+  const message = `${counted(paths.length, 'file')} ${hold} no document of scantling.dev and ${were} ignored: ${listed(paths)}`;
+  return { status: 'True', reason: 'FilesIgnored' satisfies SourceReason, message };
+}
+
+function ignoredFiles(paths: readonly string[]): string[] {
+  return paths.length === 0 ? [] : [`${counted(paths.length, 'file')} ignored`];
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** The first ten, in at most a thousand characters: what is meant is seen by a few. */
+function listed(paths: readonly string[]): string {
+  const shown = paths.toSorted().slice(0, 10);
+  const more = paths.length > shown.length ? ` and ${paths.length - shown.length} more` : '';
+  const text = shown.map(path => (path.length <= 96 ? path : `…${path.slice(-95).toWellFormed()}`)).join(', ');
+  return `${text}${more}`;
 }
 
 function bounded(failures: readonly Failure[]): Failure[] {

@@ -86,7 +86,7 @@ export async function syncRevision(o: SyncOptions): Promise<SyncResult> {
   ))
     o.wake(other);
   if (reading.declared.length > mostObjects) {
-    const message = `${reading.declared.length} objects are declared; one source can hold ${mostObjects}`;
+    const message = `${reading.declared.length} objects are declared and one source can hold ${mostObjects}; divide them among several sources, each with a path of its own`;
     throw new StallingError('TooManyObjects' satisfies SourceReason, message);
   }
   if (!o.mayWrite())

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { isTrue } from '../../controller/api/conditions.ts';
 import { secrets } from '../../controller/api/core.ts';
 import { defaultNamespace, documentAnnotation, inputsAnnotation, requestedAt, sourceLabel } from '../../controller/api/names.ts';
+import { shortRevision } from '../../controller/api/short-revision.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { startGitServer } from '../cluster/git-server.ts';
@@ -45,7 +46,7 @@ describe('a SystemSource', () => {
     assert.equal(source.status?.transport, 'v2-filter');
     assert.equal(source.status?.transportReason, undefined);
     assert.equal(source.status?.observedGeneration, source.metadata.generation);
-    assert.equal(await world.message('first'), `applied ${revision}: 2 objects`);
+    assert.equal(await world.message('first'), `applied ${shortRevision(revision)}: 2 objects`);
     assert.deepEqual(await world.inventory('first'), [
       'SystemDefinition/first-one systems/one/one.yaml',
       'SystemPool/first-one systems/pools.yml',

@@ -1,5 +1,4 @@
 /** What a source lives in: a real API server behind the fault proxy, a real Git server, and the source controller under its own ServiceAccount. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { defaultNamespace } from '../../controller/api/names.ts';
 import { type SystemDefinition, systemdefinitions } from '../../controller/api/system-definition.ts';
@@ -131,15 +130,20 @@ export async function startSourceWorld(): Promise<SourceWorld> {
     annotate: (name, annotations) => patch(name, { metadata: { annotations } }),
     patch: (name, spec) => patch(name, { spec }),
     ready: async (name, reason, oid) => {
-      for (let left = 3000; ; left--) {
-        const source = await get(name);
+      let source = await get(name);
+      const holds = async (): Promise<boolean> => {
+        source = await get(name);
         const condition = conditionOf(source.status?.conditions, 'Ready');
         const current = condition?.observedGeneration === source.metadata.generation;
-        const there = oid === undefined || source.status?.lastAttemptedRevision?.endsWith(oid);
-        if (condition?.reason === reason && current && there) return source;
-        if (left === 0) throw new Error(`${name} is not ${reason} but ${JSON.stringify(source.status)}`);
-        await sleep(10);
+        const there = oid === undefined || source.status?.lastAttemptedRevision?.endsWith(oid) === true;
+        return condition?.reason === reason && current && there;
+      };
+      try {
+        await until(`${name} is ${reason}`, holds);
+      } catch (error) {
+        throw new Error(`${name} is not ${reason} but ${JSON.stringify(source.status)}`, { cause: error });
       }
+      return source;
     },
     definition: async name => {
       try {

@@ -107,7 +107,7 @@ The annotation \`reconcile.scantling.dev/requestedAt\` with any new value forces
 
 ## SystemSource
 
-Also \`PruneBlocked\`, only while True.
+Also \`PruneBlocked\` and \`FilesIgnored\`, only while True; the latter is no error, as people keep other YAML beside their documents.
 
 ${reasonTable(sourceReasons)}
 
