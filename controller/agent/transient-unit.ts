@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../api/errors.ts';
 import { requestOf, unitOf } from './bootc-command.ts';
+import { CommandTimeoutError } from './host-command.ts';
+import { wordsOf } from './host-failure.ts';
+import { HostError } from './host.ts';
 import type { Operation, Outcome, Request } from './host.ts';
 
 type Run = (command: readonly string[], timeoutMs?: number) => Promise<Outcome>;
@@ -49,10 +52,10 @@ export async function startUnit(request: Request, command: readonly string[], o:
 
 /** The unit of an earlier life of the agent that still runs, or ended unread. */
 export async function findUnit(o: UnitOptions): Promise<Operation | undefined> {
-  const { stdout } = await o.run(
-    ['systemctl', 'list-units', '--all', '--plain', '--no-legend', '--full', 'scantling-*'],
-    queryMs,
-  );
+  const list = ['systemctl', 'list-units', '--all', '--plain', '--no-legend', '--full', 'scantling-*'];
+  const outcome = await answered(o.run(list, queryMs));
+  if (outcome.code !== 0) throw new HostError('Failed', `systemctl list-units: ${wordsOf(outcome)}`);
+  const { stdout } = outcome;
   const loaded = stdout.split('\n').map(line => line.trim().split(/\s+/)[0] ?? '');
   for (const unit of new Set([...loaded, ...(await unread(o.root))])) {
     const request = requestOf(unit);
@@ -99,15 +102,37 @@ async function finished(unit: string, started: Promise<Outcome> | undefined, o: 
  */
 async function endOf(unit: string, clientCode: number | undefined, o: UnitOptions): Promise<number | undefined> {
   for (;;) {
-    const { stdout } = await o.run(
-      ['systemctl', 'show', '--property=LoadState,ActiveState,Result,ExecMainStatus', unit],
-      queryMs,
-    );
+    const stdout = await stateOf(unit, o);
+    if (stdout === undefined) {
+      await sleep(o.pollMs);
+      continue;
+    }
     const properties = new Map(stdout.split('\n').map(line => [line.split('=', 1)[0] ?? '', line.slice(line.indexOf('=') + 1)]));
     const state = properties.get('ActiveState') ?? '';
     if (state === 'failed') return Number(properties.get('ExecMainStatus')) || 1;
     if (!['active', 'activating', 'deactivating', 'reloading'].includes(state)) return clientCode ?? 0;
     await sleep(o.pollMs);
+  }
+}
+
+/** What the service manager says of a unit; undefined when it does not answer, which says nothing of the unit. */
+async function stateOf(unit: string, o: UnitOptions): Promise<string | undefined> {
+  try {
+    const show = ['systemctl', 'show', '--property=LoadState,ActiveState,Result,ExecMainStatus', unit];
+    const { code, stdout } = await o.run(show, queryMs);
+    return code === 0 && stdout.includes('ActiveState=') ? stdout : undefined;
+  } catch (error) {
+    if (error instanceof CommandTimeoutError) return undefined;
+    throw error;
+  }
+}
+
+async function answered(outcome: Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await outcome;
+  } catch (error) {
+    if (error instanceof CommandTimeoutError) throw new HostError('Failed', error.message, { cause: error });
+    throw error;
   }
 }
 

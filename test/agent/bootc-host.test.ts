@@ -1,11 +1,13 @@
 /** The driver against the fake host, for each release and fault. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { failureOf } from '../../controller/agent/host-failure.ts';
 import { HostError } from '../../controller/agent/host.ts';
 import { rebootHost, rebootRequested } from '../cluster/host/fake-host.ts';
+import type { FakeHost } from '../cluster/host/fake-host.ts';
 import { injectFault } from '../cluster/host/faults.ts';
 import type { Fault } from '../cluster/host/faults.ts';
 import type { BootcVersion } from '../cluster/host/state.ts';
@@ -22,6 +24,17 @@ before(async () => {
 after(() => workshop.stop());
 
 const callsOf = (directory: string) => readFileSync(hostPaths(directory).calls, 'utf8').trim().split('\n');
+
+/** A PATH whose systemctl finds no service manager while it is down. */
+function shaky(fake: FakeHost): { path: string; setDown: (down: boolean) => void } {
+  const directory = join(fake.directory, 'shaky');
+  const mark = join(directory, 'down');
+  mkdirSync(directory);
+  const script = `#!/bin/sh\n[ -e ${mark} ] && { echo 'Failed to connect to bus: Connection refused' >&2; exit 1; }\nPATH='${fake.path}' exec systemctl "$@"\n`;
+  writeFileSync(join(directory, 'systemctl'), script, { mode: 0o755 });
+  const setDown = (down: boolean): void => (down ? writeFileSync(mark, '') : rmSync(mark));
+  return { path: `${directory}:${fake.path}`, setDown };
+}
 
 for (const version of ['1.12', '1.16.9', 'next'] as BootcVersion[]) {
   describe(`bootc ${version}`, () => {
@@ -211,6 +224,26 @@ describe('operations outlive the agent', () => {
     assert.equal(callsOf(fake.directory).length, 1);
     await adopted?.forget();
     assert.equal(await next.adopt(), undefined);
+  });
+
+  test('a service manager that does not answer is not taken to say that nothing runs, or that it went well', async () => {
+    const fake = workshop.host();
+    const { path, setDown } = shaky(fake);
+    injectFault(fake.directory, { kind: 'BoundImage', times: 1 });
+    injectFault(fake.directory, { kind: 'SlowPull', ms: 700, times: 1 });
+    await drive(fake).start(stageRequest(second));
+    await until(() => existsSync(hostPaths(fake.directory).calls));
+    const next = drive(fake, { path });
+    setDown(true);
+    await assert.rejects(next.adopt(), (e: unknown) => e instanceof HostError && /connect to bus/.test(e.message));
+    setDown(false);
+    const adopted = await next.adopt();
+    setDown(true);
+    const early = await Promise.race([adopted?.done, sleep(300)]);
+    assert.equal(early, undefined, 'it runs on');
+    setDown(false);
+    assert.equal((await adopted?.done)?.code, 1);
+    await adopted?.forget();
   });
 
   test('one that failed unread is found with its words', async () => {
