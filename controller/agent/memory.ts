@@ -8,7 +8,8 @@ import type {
   NodeTargetStatusHostFailed,
   NodeTargetStatusVerdict,
 } from '../api/node-target.ts';
-import { digestsOf } from './target.ts';
+import type { TargetView } from './target-watch.ts';
+import { approvalOf, digestOf, digestsOf } from './target.ts';
 
 /** An approved boot on its way. */
 export interface Intent {
@@ -58,11 +59,22 @@ export function parseMemory(text: string): Memory {
   }
   const m = value as Partial<Memory> | null;
   if (m?.version !== 1) throw new MemoryFormatError('is not of version 1');
-  if (![m.failed, m.spent, m.revisions].every(Array.isArray)) throw new MemoryFormatError('lacks a list');
-  if (m.intent !== undefined && ![m.intent.approval, m.intent.digest, m.intent.bootID].every(v => typeof v === 'string')) {
-    throw new MemoryFormatError('has an incomplete intent');
-  }
+  const { failed, spent, revisions, intent } = m;
+  if (!Array.isArray(failed) || !Array.isArray(spent) || !Array.isArray(revisions)) throw new MemoryFormatError('lacks a list');
+  const whole = failed.every(f => areTexts(f?.digest, f?.time)) && spent.every(s => areTexts(s));
+  if (!whole || !revisions.every(r => areTexts(r?.digest, r?.revision))) throw new MemoryFormatError('has an incomplete entry');
+  if (intent !== undefined && !isWhole(intent)) throw new MemoryFormatError('has an incomplete intent');
   return m as Memory;
+}
+
+/** The types say what a whole file holds; this one was read from a disk. */
+function isWhole(intent: Partial<Intent> | null): boolean {
+  const { approval, digest, bootID, digests } = intent ?? {};
+  return areTexts(approval, digest, bootID) && Array.isArray(digests) && areTexts(...digests);
+}
+
+function areTexts(...values: readonly unknown[]): boolean {
+  return values.every(v => typeof v === 'string');
 }
 
 /** Notes which commit the target's digests are from. The same object when it is known already. */
@@ -122,16 +134,47 @@ export function withoutIntent(memory: Memory): Memory {
   return rest;
 }
 
-/** Fills an empty memory from what the agent itself once reported: a new disk does not make a bad image good. */
-export function recall(memory: Memory, status: NodeTargetStatus | undefined): Memory {
+/** What the target asks for, and which version of it that is. */
+export type Order = Pick<TargetView, 'spec' | 'generation'>;
+
+/**
+ * Fills an empty memory from what the agent itself once reported: neither a new disk nor a host that keeps nothing over a boot makes a bad
+ * image good.
+ */
+export function recall(memory: Memory, status: NodeTargetStatus | undefined, order?: Order): Memory {
   if (memory.verdict || memory.failed.length > 0 || memory.intent) return memory;
   const { verdict, host } = status ?? {};
+  const intent = order && recalledIntent(status, order);
   const approvals = [verdict?.approval, ...(host?.failed ?? []).map(f => f.approval)].filter(a => a !== undefined);
   return {
     ...memory,
+    ...(intent ? { intent } : {}),
     ...(verdict ? { verdict } : {}),
     failed: host?.failed ?? [],
     spent: [...new Set([...memory.spent, ...approvals])].slice(-limits.spent),
+  };
+}
+
+/**
+ * The boot that was to come next by the last report. Where its go-ahead was taken back since, what was staged then tells the digest, and
+ * the time of the report stands for the go-ahead.
+ */
+function recalledIntent(status: NodeTargetStatus | undefined, { spec, generation }: Order): Intent | undefined {
+  const { host, verdict, observedGeneration } = status ?? {};
+  if (host?.phase !== 'Rebooting' || host.bootID === undefined) return undefined;
+  const standing = observedGeneration === generation ? approvalOf(spec) : undefined;
+  const digest = standing === undefined ? host.staged?.digest : digestOf(spec.image);
+  if (digest === undefined || (standing !== undefined && verdict?.approval === standing)) return undefined;
+  const before = host.booted?.digest;
+  const at = Date.parse(host.reportedAt ?? '') || 0;
+  return {
+    approval: standing ?? `${host.reportedAt}/${digest}`,
+    digest,
+    digests: standing === undefined ? [digest] : digestsOf(spec),
+    bootID: host.bootID,
+    ...(before === undefined ? {} : { before }),
+    rebootAt: at,
+    toldAt: at,
   };
 }
 

@@ -3,7 +3,7 @@ import type { NodeTargetStatus } from '../api/node-target.ts';
 import type { Facts, StageTrouble } from './decide.ts';
 import type { Operation, Request } from './host.ts';
 import { recall } from './memory.ts';
-import type { Memory } from './memory.ts';
+import type { Memory, Order } from './memory.ts';
 import type { MemoryStore } from './memory-file.ts';
 
 export class Mind {
@@ -21,8 +21,8 @@ export class Mind {
   }
 
   /** The memory; read once, and filled from what an earlier life reported when it is empty. Rejects when it cannot be read. */
-  async memory(reported: NodeTargetStatus | undefined): Promise<Memory> {
-    this.#memory ??= recall(await this.#store.load(), reported);
+  async memory(reported: NodeTargetStatus | undefined, order?: Order): Promise<Memory> {
+    this.#memory ??= recall(await this.#store.load(), reported, order);
     return this.#memory;
   }
 

@@ -11,7 +11,7 @@ type Event =
   | { do: 'revoke' }
   | { do: 'run' }
   | { do: 'kill'; after: number }
-  | { do: 'boot'; how: 'well' | 'fallsBack' | 'finalizeFails' | 'powerCut' | 'rolledBack' }
+  | { do: 'boot'; how: 'well' | 'fallsBack' | 'finalizeFails' | 'powerCut' | 'rolledBack'; forgets: boolean }
   | { do: 'approve another' }
   | { do: 'revoke while it reports' }
   | { do: 'wait'; ms: number };
@@ -33,11 +33,15 @@ const event: fc.Arbitrary<Event> = fc.oneof(
         'powerCut' as const,
         'rolledBack' as const,
       ),
+      forgets: fc.boolean(),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('approve another' as const, 'revoke while it reports' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1000, 31_000, 3_600_000) }) },
 );
+
+/** FC_RUNS, as a multiple of the runs that are made by default. */
+const times = Number(process.env['FC_RUNS'] ?? 400) / 400;
 
 interface Rules {
   /** In which boots an approval made the host reboot. */
@@ -115,7 +119,7 @@ async function happen(world: World, rules: Rules, e: Event): Promise<void> {
       await runAndKill(world, e.after);
       return;
     case 'boot':
-      bootAgain(world, rules, e.how);
+      bootAgain(world, rules, e);
   }
 }
 
@@ -136,14 +140,16 @@ async function runAndKill(world: World, after: number): Promise<void> {
 }
 
 /** A boot ends the agent too. Only one that the agent asked for counts against the digest. */
-function bootAgain(world: World, rules: Rules, how: Extract<Event, { do: 'boot' }>['how']): void {
+function bootAgain(world: World, rules: Rules, { how, forgets }: Extract<Event, { do: 'boot' }>): void {
   if (how === 'rolledBack' && world.host.state.rollback) {
     world.host.state = { ...world.host.state, staged: null, rollbackQueued: true };
   }
   const { staged } = world.host.state;
   const approval = [...rules.rebootedIn].find(([, boots]) => boots.has(world.host.bootID))?.[0];
   const outcome = world.host.bootAgain({ [how]: true });
-  world.restart();
+  // What it has reported is all it has then.
+  if (forgets) world.forget();
+  else world.restart();
   if (!staged || approval === undefined || digestIn(approval) !== staged.digest) return;
   if (outcome === 'FellBack' || outcome === 'FinalizeFailed') {
     const failed = rules.failed.get(staged.digest) ?? new Set();
@@ -163,7 +169,7 @@ for (const version of ['next', '1.16.9'] as BootcVersion[]) {
           if (e.do === 'boot') await world.run();
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 400 * times },
     );
   });
 }
@@ -190,6 +196,6 @@ test('whatever happened before, a new image gets staged, and booted once it is a
       assert.equal(verdict?.type, 'Succeeded');
       assert.equal(world.host.state.booted?.digest, digest(9));
     }),
-    { numRuns: 300 },
+    { numRuns: 300 * times },
   );
 });

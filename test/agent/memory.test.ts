@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, test, describe } from 'node:test';
 import { createMemoryFile } from '../../controller/agent/memory-file.ts';
 import {
   MemoryFormatError,
@@ -45,6 +45,9 @@ for (const text of [
   '{}',
   '{"version":2}',
   '{"version":1,"failed":{},"spent":[],"revisions":[]}',
+  '{"version":1,"failed":[null],"spent":[],"revisions":[]}',
+  '{"version":1,"failed":[],"spent":[7],"revisions":[]}',
+  '{"version":1,"failed":[],"spent":[],"revisions":[],"intent":{"approval":"a","digest":"d","bootID":"b"}}',
 ]) {
   test(`a file with ${JSON.stringify(text)} is named, and not taken for an empty one`, async () => {
     const path = join(directory, 'bad.json');
@@ -108,6 +111,36 @@ test('a failure bars its digest until a fresh approval or a word', () => {
   assert.equal(barred('third'), false);
   assert.equal(barred(undefined, [`${digest(2)}/2026-01-01T00:00:00Z`]), false);
   assert.equal(barredBy(memory, { digests: [digest(3)], approval: undefined, retried: [] }), undefined);
+});
+
+describe('an empty memory and a reboot that was reported', () => {
+  const approval = `2026-01-01T00:00:00Z/${digest(2)}`;
+  const order = { spec: specOf(2, { state: 'Booted', approval }), generation: 3 };
+  const host = {
+    phase: 'Rebooting',
+    bootID: 'boot-1',
+    booted: { digest: digest(1) },
+    staged: { digest: digest('aa') },
+    reportedAt: '2026-01-01T00:01:00Z',
+  } as const;
+  const at = Date.parse(host.reportedAt);
+  const common = { bootID: 'boot-1', before: digest(1), rebootAt: at, toldAt: at };
+
+  test('it was for the go-ahead that stands', () => {
+    const { intent } = recall(emptyMemory(), { observedGeneration: 3, host }, order);
+    assert.deepEqual(intent, { approval, digest: digest(2), digests: [digest(2)], ...common });
+  });
+  test('when that was taken back since, it was for what was staged', () => {
+    const of = { approval: `${host.reportedAt}/${digest('aa')}`, digest: digest('aa'), digests: [digest('aa')], ...common };
+    assert.deepEqual(recall(emptyMemory(), { observedGeneration: 2, host }, order).intent, of);
+    assert.deepEqual(recall(emptyMemory(), { observedGeneration: 3, host }, { spec: specOf(2), generation: 3 }).intent, of);
+  });
+  test('it is over when there is a verdict, or another phase', () => {
+    const verdict = { type: 'FellBack', digest: digest(2), approval, bootID: 'boot-2', time: 't' } as const;
+    assert.equal(recall(emptyMemory(), { observedGeneration: 3, host, verdict }, order).intent, undefined);
+    const staged = { ...host, phase: 'Staged' } as const;
+    assert.equal(recall(emptyMemory(), { observedGeneration: 3, host: staged }, order).intent, undefined);
+  });
 });
 
 test('an empty memory is filled from what was reported, any other is not', () => {

@@ -6,6 +6,7 @@ import { Mind } from '../../controller/agent/mind.ts';
 import { decide } from '../../controller/agent/decide.ts';
 import type { Facts, Situation, Step } from '../../controller/agent/decide.ts';
 import type { BootcStatus } from '../../controller/agent/bootc-status.ts';
+import { reportOf } from '../../controller/agent/report.ts';
 import { settle, take } from '../../controller/agent/steps.ts';
 import type { Hands } from '../../controller/agent/steps.ts';
 import { approvalOf, digestOf } from '../../controller/agent/target.ts';
@@ -103,6 +104,12 @@ export class World {
     this.#adopted = false;
   }
 
+  /** The host keeps nothing over a boot but its images. */
+  forget(): void {
+    this.disk.text = undefined;
+    this.restart();
+  }
+
   memory(): Promise<Memory> {
     return this.disk.load();
   }
@@ -120,6 +127,7 @@ export class World {
       const step = decide(facts);
       if (step.do === 'Rest') {
         this.resting = step.situation;
+        this.#keepReport(step.situation, facts);
         return step.situation;
       }
       this.#check(step);
@@ -129,7 +137,7 @@ export class World {
   }
 
   async facts(fresh?: BootcStatus): Promise<Facts> {
-    const memory = await this.#mind.memory(undefined);
+    const memory = await this.#mind.memory(this.target.status, this.target);
     const { stageTrouble, bootTrouble, lockTried } = this.#mind;
     return {
       now: this.now,
@@ -154,6 +162,13 @@ export class World {
     this.check?.(step);
   }
 
+  /** What the API has of the agent from now on. */
+  #keepReport(situation: Situation, { now, boot, status, features, memory }: Facts): void {
+    const { spec, generation = 0, status: previous } = this.target;
+    const input = { now, generation, spec, situation, agentVersion: 'test', boot, status, features, memory };
+    this.target = { ...this.target, status: reportOf({ ...input, ...(previous ? { previous } : {}) }) };
+  }
+
   async #operation(): Promise<Mind['operation']> {
     if (!this.#mind.operation && !this.#adopted) {
       const running = await this.host.adopt();
@@ -175,9 +190,10 @@ export class World {
       log: createLog('silent'),
       now: () => this.now,
       random: () => 0,
-      report: async (_target, situation) => {
+      report: async (_target, situation, facts) => {
         this.#before('Report');
         this.reports.push(situation);
+        if (facts) this.#keepReport(situation, facts);
         return this.target;
       },
     };
