@@ -2,7 +2,6 @@
  * What a definition lives in: a real API server behind the fault proxy, a registry with a base, a Git server, and the definition
  * controller under its own ServiceAccount. The source and the builds are played by the test, by hand.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { secrets } from '../../controller/api/core.ts';
 import { type ImageBuild, type ImageBuildStatus, imagebuilds } from '../../controller/api/image-build.ts';
@@ -43,6 +42,7 @@ import { startGitServer } from '../cluster/git-server.ts';
 import { install } from '../cluster/manifests.ts';
 import { type RegistryOptions, type RegistryServer, registryCredentials, startRegistry } from '../cluster/registry.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
+import { until } from '../kube/until.ts';
 
 type RegistryKind = NonNullable<RegistryOptions['kind']>;
 
@@ -166,12 +166,16 @@ async function start(stops: (() => Promise<void>)[], kind: RegistryKind): Promis
       await admin.apply(systemdefinitions, object, { fieldManager: 'test' });
     },
     until: async (name, holds) => {
-      for (let left = 2_000; ; left--) {
-        const object = await definition(name);
-        if (holds(object)) return object;
-        if (left === 0) throw new Error(`waited in vain; ${name} is ${JSON.stringify(object.status)}`);
-        await sleep(10);
+      let object = await definition(name);
+      try {
+        await until(`${name} is as it should be`, async () => {
+          object = await definition(name);
+          return holds(object);
+        });
+      } catch (error) {
+        throw new Error(`waited in vain; ${name} is ${JSON.stringify(object.status)}`, { cause: error });
       }
+      return object;
     },
     builds: async of => {
       const { items } = await admin.list(imagebuilds);
