@@ -1,6 +1,6 @@
 /** Child processes that cannot outlive the program that started them, free ports for them, and directories that go with them. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdtempSync, openSync, readSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ export interface ProcessOptions {
   name: string;
   command: string;
   args: readonly string[];
-  /** The whole environment; default: this process's own. */
+  /** The whole environment, but for GOGC; default: this process's own. */
   env?: NodeJS.ProcessEnv;
   cwd?: string;
   /** Standard output and standard error are appended here. */
@@ -55,12 +55,34 @@ function tellWatchdog(line: string): void {
   watchdog.stdin?.write(`${line}\n`);
 }
 
-/** A new directory under the system's temporary one, removed when this process ends, however it ends. */
-export function temporaryDirectory(name: string): string {
-  const directory = mkdtempSync(join(tmpdir(), `scantling-${name}-`));
+/** A new directory, by default under the system's temporary one, removed when this process ends, however it ends. */
+export function temporaryDirectory(name: string, parent = tmpdir()): string {
+  const directory = mkdtempSync(join(parent, `scantling-${name}-`));
   if (/\s/.test(directory)) return directory; // the guard's lines are split at blanks: better left behind than the wrong one removed
   tellWatchdog(`d ${directory}`);
   return directory;
+}
+
+const memoryFileSystem = '/dev/shm';
+/** What it must have left to be used. */
+const roomBytes = 4 * 1024 ** 3;
+
+/**
+ * The same in memory where there is room: for servers that wait for the disk after each file that they write, which nobody needs of what is
+ * thrown away.
+ */
+export function directoryInMemory(name: string): string {
+  return temporaryDirectory(name, hasRoom(memoryFileSystem) ? memoryFileSystem : tmpdir());
+}
+
+function hasRoom(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize > roomBytes;
+  } catch {
+    return false; // there is none on this machine, or not for this user
+  }
 }
 
 /** The last `lines` lines of a file, '' when there is none. Reads at most 64 KiB. */
@@ -158,6 +180,9 @@ export class ServerProcess {
   }
 }
 
+/** For the servers, which are written in Go: a quarter of their processor time would go into keeping a memory small that is small anyway. */
+const GOGC = '400';
+
 /**
  * Starts a program that ends with this process at the latest, also when this process is killed.
  * @throws Error when the program cannot be executed.
@@ -168,7 +193,7 @@ export async function startProcess(options: ProcessOptions): Promise<ServerProce
     const child = spawn(options.command, options.args, {
       stdio: ['ignore', log, log],
       detached: true,
-      env: options.env ?? process.env,
+      env: { GOGC, ...(options.env ?? process.env) },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     await new Promise<void>((resolve, reject) => {

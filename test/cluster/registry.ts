@@ -15,7 +15,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Certificate, createAuthority } from './certificates.ts';
 import { HttpFaults } from './http-faults.ts';
-import { freePort, removeDirectory, startProcess, temporaryDirectory } from './processes.ts';
+import { directoryInMemory, freePort, removeDirectory, startProcess } from './processes.ts';
 import { distribution, referrersRegistry } from './registry-program.ts';
 import { tokenService } from './registry-token.ts';
 
@@ -120,7 +120,7 @@ const answers = (url: string) =>
 /** Starts a registry; resolves when it answers. */
 export async function startRegistry(options: RegistryOptions = {}): Promise<RegistryServer> {
   const { auth, directory: given, address = '127.0.0.1', kind = 'distribution', tls } = options;
-  const directory = given ?? temporaryDirectory('registry');
+  const directory = given ?? directoryInMemory('registry');
   mkdirSync(directory, { recursive: true });
   const requests = new HttpFaults();
   const agent = new Agent({ keepAlive: true });
