@@ -15,7 +15,7 @@ import { stepRows } from './bad-input-steps.ts';
 import { withoutBuildah } from './build-fixture.ts';
 import { onShell, type Place, type Row } from './bad-input-row.ts';
 
-const rows: Record<string, Row> = { ...contentRows, ...registryRows, ...stepRows };
+const rows: Record<string, Row> = { ...registryRows, ...contentRows, ...stepRows };
 
 describe('bad input', { skip: withoutBuildah() || withoutApt(), concurrency: 4 }, () => {
   let scene: Scene;
