@@ -1,6 +1,7 @@
 /** One pass of work on a build that has a slot: as far as it goes now, and what came of it. */
 import { StallingError, TransientError } from '../api/errors.ts';
 import type { ImageBuild, ImageBuildSpec } from '../api/image-build.ts';
+import { shortStep } from '../api/short-step.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
 import { metrics } from '../telemetry/metrics.ts';
@@ -14,10 +15,11 @@ import { pullPlan } from './context.ts';
 import type { Plan } from './context.ts';
 import type { RefusedJob } from './foundation-jobs.ts';
 import { Foundations } from './foundations.ts';
-import type { FoundationServices } from './foundations.ts';
+import type { FoundationServices, FoundationWork } from './foundations.ts';
 import { generationOf, isFinished, jobOutcome, unknownStep } from './job-outcome.ts';
 import type { JobOutcome, JobPlace } from './job-outcome.ts';
 import { builderVersion, imageTag } from './name.ts';
+import type { Step } from './progress.ts';
 import { publishImage } from './publish.ts';
 import type { BuildEvent, Findings } from './status.ts';
 import { lacksJob, waitedFor } from './waited-for.ts';
@@ -75,7 +77,11 @@ export class BuildRun {
    * exists is found, and what is pushed has the same bytes again.
    * @throws BuildError, StallingError, WaitingError, TransientError; the signal's reason when it is aborted.
    */
-  async advance(build: ImageBuild, observed: readonly ObservedJob[], signal: AbortSignal): Promise<RunResult> {
+  async advance(
+    build: ImageBuild,
+    observed: readonly ObservedJob[],
+    { signal, onStep }: Pick<FoundationWork, 'signal' | 'onStep'>,
+  ): Promise<RunResult> {
     const { spec, metadata } = build;
     const { repository } = spec.output;
     checkVersion(spec.builderVersion);
@@ -91,7 +97,7 @@ export class BuildRun {
     const { foundation } = plan;
     if (foundation) {
       const started = performance.now();
-      const work = { build, plan: { ...plan, foundation }, base: onto, auth: auth.both, observed, signal };
+      const work = { build, plan: { ...plan, foundation }, base: onto, auth: auth.both, observed, signal, onStep };
       const result = await this.#foundations.advance(work);
       ({ findings } = result);
       if (result.kind !== 'Ready') return this.#unready(build, result, observed);
@@ -185,6 +191,13 @@ function withRefusal(event: RunResult, refused: RefusedJob | undefined): RunResu
   const { platform, error } = refused;
   const message = `${event.message}; the Job for ${platform} is not made yet: ${error.message}`;
   return { ...event, reason: 'JobRefused', message, checkMs: refusedCheckMs };
+}
+
+/** What a build says that runs beside the controller. */
+export function stepEvent({ status }: ImageBuild, { platform, step }: Step): RunResult {
+  const what = /^(\[\d+\/\d+\] )?(STEP )?\d+\/\d+: /.test(step) ? `step ${shortStep(step)}` : shortStep(step);
+  const message = `attempt ${(status?.attempts ?? 0) + 1} is running: ${what} for ${platform}`;
+  return { kind: 'Running', reason: 'Building', message, findings: { builder: 'Process' } };
 }
 
 function jobsOf(namespace: string, running: readonly Running[]): NonNullable<Findings['jobs']> {

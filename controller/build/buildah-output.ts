@@ -15,6 +15,8 @@ export interface OutputOptions {
   mask: (line: string) => string;
   /** Called for each line as it comes; most are masked only when asked for, for there may be millions. */
   onLine?: ((masked: () => string) => void) | undefined;
+  /** Called when buildah begins a step, with its text, masked. */
+  onStep?: ((step: string) => void) | undefined;
   platform?: string | undefined;
 }
 
@@ -86,6 +88,7 @@ export class BuildahOutput {
       this.#step = cut(this.#o.mask(plain(step.text)), maxStepLength);
       this.#stepNumber = step.number;
       this.#lines = [];
+      this.#o.onStep?.(this.#step);
       return;
     }
     if (raw === '') return;

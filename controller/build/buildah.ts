@@ -20,6 +20,7 @@ export interface BuildahOptions {
   deadline: AbortSignal;
   timeoutMs: number;
   onOutput: ((masked: () => string) => void) | undefined;
+  onStep: ((step: string) => void) | undefined;
 }
 
 /** buildah in a workspace of its own, until a signal or the deadline ends it. */
@@ -35,11 +36,12 @@ export class Buildah {
    * @throws BuildError when the time is over, the signal's reason, TransientError `BuilderUnavailable`.
    */
   async run(step: string, args: readonly string[], onLine = this.#o.onOutput): Promise<BuildError | undefined> {
-    const { signal, deadline, files, platform, mask } = this.#o;
-    const output = new BuildahOutput({ step, mask, onLine, platform });
+    const { signal, deadline, files, platform, mask, onStep } = this.#o;
+    const output = new BuildahOutput({ step, mask, onLine, onStep, platform });
     const late = (): BuildError =>
       output.failure({ exitCode: null, how: `not done after ${this.#o.timeoutMs / 1000} s, the time for the whole build` });
     if (deadline.aborted) throw late();
+    onStep?.(step);
     const child = await this.#start([...files.global, ...args], AbortSignal.any([signal, deadline]), chunk => output.push(chunk));
     signal.throwIfAborted();
     if (deadline.aborted) throw late();

@@ -41,6 +41,8 @@ export interface FoundationAccess {
   signal: AbortSignal;
   /** Called for each line of output; gives it masked, without its end. */
   onOutput?: (masked: () => string) => void;
+  /** Called when something is begun that takes its time, with words for it: a step as buildah names it, a pull, the push. */
+  onStep?: (step: string) => void;
 }
 
 export interface FoundationProxy {

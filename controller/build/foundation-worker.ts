@@ -188,6 +188,7 @@ class FoundationBuild {
       deadline: this.#deadline,
       timeoutMs,
       onOutput: this.#access.onOutput,
+      onStep: this.#access.onStep,
     });
   }
 

@@ -21,6 +21,7 @@ import { waitedFor } from './waited-for.ts';
 import type { JobOutcome } from './job-outcome.ts';
 import { foundationStep } from './next-step.ts';
 import { architectureOf } from './platform-name.ts';
+import type { Step } from './progress.ts';
 import type { Findings } from './status.ts';
 
 export interface FoundationServices {
@@ -54,6 +55,8 @@ export interface FoundationWork {
   /** Its Jobs, as they were read in this pass. */
   observed: readonly ObservedJob[];
   signal: AbortSignal;
+  /** Told of what runs beside the controller, as it begins. */
+  onStep: (step: Step) => void;
 }
 
 export type FoundationsResult = { findings: Findings } & (
@@ -183,10 +186,11 @@ export class Foundations {
   }
 
   async #process(work: FoundationWork, wanted: Wanted): Promise<void> {
-    const { build, base, signal } = work;
+    const { build, base, signal, onStep } = work;
     const { registry, process, inputs } = this.#o;
     const { repository } = build.spec.output;
-    const access = await inputs.access(build.spec, signal);
+    const { platform } = wanted.platform;
+    const access = { ...(await inputs.access(build.spec, signal)), onStep: (step: string) => onStep({ platform, step }) };
     const { digest, warnings } = await process.build(taskOf(build, base, wanted), access);
     signal.throwIfAborted();
     const found = await readFoundation(registry, queryOf(work, wanted), `${repository}@${digest}`);

@@ -16,13 +16,14 @@ import { BuildInputs } from './build-inputs.ts';
 import { BuildJobs } from './build-jobs.ts';
 import type { ObservedJob } from './build-jobs.ts';
 import { BuildQueue, turnOf } from './build-queue.ts';
-import { BuildRun } from './build-run.ts';
+import { BuildRun, stepEvent } from './build-run.ts';
 import type { BuilderName } from './builder-name.ts';
 import type { FoundationBuilder } from './foundation-task.ts';
 import type { JobSettings } from './job-manifest.ts';
 import { isFinished } from './job-outcome.ts';
 import { lifeStep, queuedCheckMs } from './next-step.ts';
 import type { LifeStep } from './next-step.ts';
+import { Progress } from './progress.ts';
 import { projectBuild } from './projection.ts';
 import type { BuildView } from './projection.ts';
 import type { Limits } from './slots.ts';
@@ -187,11 +188,15 @@ export class BuildReconciler {
     let build = asked;
     let observed: readonly ObservedJob[] | undefined;
     let event: BuildEvent;
+    const progress = new Progress(async step => {
+      build = await this.#write(build, statusAfter(build, stepEvent(build, step), this.#date()).status);
+    }, context.log);
     try {
       observed = await this.#observe(build);
       const looked = await this.#run.look(build, observed);
       if (!looked) build = await this.#start(build);
-      event = looked ?? (await this.#run.advance(build, observed, context.signal));
+      const within = { signal: context.signal, onStep: progress.note };
+      event = looked ?? (await this.#run.advance(build, observed, within));
     } catch (error) {
       if (context.signal.aborted) {
         context.log.info({}, `the attempt was cut off: ${messageOf(context.signal.reason)}`);
@@ -199,6 +204,8 @@ export class BuildReconciler {
       }
       const unfinished = observed?.some(({ job }) => !isFinished(job)) ?? (build.status?.jobs ?? []).length > 0;
       event = { kind: 'Thrown', error, busy: unfinished };
+    } finally {
+      await progress.end();
     }
     const verdict = statusAfter(build, event, this.#date());
     // What is at work for nothing would hold no slot from here on.

@@ -91,7 +91,8 @@ class Show {
     const { builder } = build.status ?? {};
     if (this.#refused || builder === 'Process' || builder === 'Assemble') return;
     const newest = new Map((await this.#pods(build)).map(pod => [platformOf(pod), pod]));
-    if (newest.size === 0 && builder === undefined && build.status?.phase === 'Building') this.#sayNoPod();
+    if (newest.size === 0 && builder === undefined && build.status?.phase === 'Building')
+      this.#sayNoPod('there is no pod of it yet; a build beside the controller has none');
     const several = newest.size > 1 || (build.status?.jobs ?? []).length > 1;
     for (const pod of newest.values()) {
       const { uid = '', name, namespace = '' } = pod.metadata;
@@ -137,24 +138,18 @@ class Show {
   #sayState(build: ImageBuild): void {
     const { phase = 'Pending', builder } = build.status ?? {};
     const message = conditionOf(build.status?.conditions, 'Ready')?.message ?? 'nobody has looked at it yet';
-    const how =
-      builder === 'Process'
-        ? ' (it runs beside the controller, so there is no pod to follow)'
-        : builder === 'Assemble'
-          ? ' (no steps, so no output)'
-          : '';
+    const how = builder === 'Assemble' ? ' (no steps, so no output)' : '';
     const text = `${build.metadata.name}: ${phase}: ${message}${how}`;
     if (text !== this.#said) this.#say(text);
     this.#said = text;
+    if (builder === 'Process' && phase === 'Building') this.#sayNoPod('it runs beside the controller');
   }
 
-  /** Which builder a build has is known only when there is a pod or it has ended. */
-  #sayNoPod(): void {
+  /** Why there is no output to show. */
+  #sayNoPod(why: string): void {
     if (this.#noPod) return;
     this.#noPod = true;
-    this.#say(
-      'there is no pod of it to read; a build beside the controller has none, and only what failed is kept of its output',
-    );
+    this.#say(`${why}, and of its output only what failed is kept; its steps are named as they begin`);
   }
 
   /** The kept tail of what failed, unless its pod was shown. */

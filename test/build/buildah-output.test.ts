@@ -36,6 +36,18 @@ test('the step, its exit code and its last lines are found, however the output i
   );
 });
 
+test('each step is told of as it begins, masked', () => {
+  const steps: string[] = [];
+  const mask = createMask(['multi']);
+  const output = new BuildahOutput({ step: 'Containerfile', mask, onStep: step => void steps.push(step) });
+  output.push(bytes(failing));
+  assert.deepEqual(steps, [
+    '1/3: FROM registry.example/base@sha256:00',
+    '2/3: RUN echo fine',
+    '3/3: RUN echo before;     echo [masked] && exit 7',
+  ]);
+});
+
 test('an end before the first step is told with the exit code of buildah itself', () => {
   const output = new BuildahOutput({ step: 'Containerfile', mask: asIs });
   output.push(bytes('Error: parsing main Dockerfile: unknown instruction: RUNN'));

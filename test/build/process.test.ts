@@ -70,10 +70,24 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
 
   test("a foundation has the base's own blobs, and one layer of all steps", async () => {
     const repository = `${server.host}/built/steps`;
-    const { digest, warnings } = await build('RUN echo made > /etc/made && ln -s made /etc/link\nLABEL com.example.step=yes\n', {
-      repository,
-    });
+    const steps: string[] = [];
+    const { digest, warnings } = await build(
+      'RUN echo made > /etc/made && ln -s made /etc/link\nLABEL com.example.step=yes\n',
+      { repository },
+      { onStep: step => void steps.push(step) },
+    );
     assert.deepEqual(warnings, []);
+    const adopted = `${repository}@${base.digest}`;
+    assert.deepEqual(
+      steps.filter(step => !/^Containerfile$|lint$/.test(step)),
+      [
+        `pull of ${adopted}`,
+        `1/3: FROM ${adopted} AS base`,
+        '2/3: RUN echo made > /etc/made && ln -s made /etc/link',
+        '3/3: LABEL com.example.step=yes',
+        `push to ${repository}`,
+      ],
+    );
     const [image] = (await baseInfo(registry, `${repository}@${digest}`)).platforms;
     const layers = image?.layers.map(layer => layer.digest) ?? [];
     assert.deepEqual(layers.slice(0, 2), base.layers);

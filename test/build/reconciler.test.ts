@@ -140,6 +140,37 @@ describe('the ImageBuild reconciler on a real API server', () => {
     await running.stop();
   });
 
+  test('the step that runs beside the controller is named in the status, and few writes are made of it', async () => {
+    const hold = Promise.withResolvers<void>();
+    const builder: FoundationBuilder = {
+      architecture,
+      build: async (task, { onStep }) => {
+        for (const step of ['pull of base', '1/3: FROM base', '2/3: RUN dnf install -y a b c']) onStep?.(step);
+        await hold.promise;
+        onStep?.('push to os');
+        return { digest: await pushFoundation(cluster.registry, task), warnings: [] };
+      },
+    };
+    cluster.proxy.clear();
+    const running = await cluster.start({ builder });
+    const name = await cluster.ask(steps('stepping'), amd64);
+    const build = await cluster.becomes(name, 'says its step', b => b.status?.builder === 'Process');
+    const ready = conditionOf(build.status?.conditions, 'Ready');
+    assert.deepEqual(
+      [build.status?.phase, ready?.reason, ready?.message],
+      ['Building', 'Building', 'attempt 1 is running: step 2/3: RUN dnf install -y a b c for linux/amd64'],
+    );
+    hold.resolve();
+    const done = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    assert.deepEqual([done.status?.builder, done.status?.attempts], ['Process', 1]);
+    assert.equal(writesOf(name), 3);
+    assert.deepEqual(
+      running.events.map(e => e.reason),
+      ['BuildStarted', 'Succeeded'],
+    );
+    await running.stop();
+  });
+
   test('a deleted build stops its child', async () => {
     let signal: AbortSignal | undefined;
     const builder: FoundationBuilder = {

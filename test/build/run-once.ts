@@ -53,7 +53,7 @@ export async function runOnce(
   });
   try {
     const build = { apiVersion: 'scantling.dev/v1alpha1', kind: 'ImageBuild', metadata: { name, uid: 'x' }, spec } as const;
-    const result = await run.advance(build, [], new AbortController().signal);
+    const result = await run.advance(build, [], { signal: new AbortController().signal, onStep: () => undefined });
     if (result.kind === 'Succeeded') return result.image;
     throw result.kind === 'Thrown' ? result.error : new Error(result.kind);
   } finally {

@@ -187,7 +187,14 @@ describe('scantling logs', () => {
   test('a build beside the controller has nothing to follow, and says so', async () => {
     await build('beside-0000000004', { phase: 'Building', builder: 'Process' });
     const shown = start(['-f', 'beside-0000000004']);
-    await until('it says so', () => shown.said().includes('runs beside the controller, so there is no pod to follow'));
+    await until('it says so', () =>
+      shown.said().includes('it runs beside the controller, and of its output only what failed is kept'),
+    );
+    const [first, second] = ['attempt 1 is running: step 2/3: RUN one', 'attempt 1 is running: step 3/3: RUN two'];
+    for (const step of [first, second]) {
+      await becomes('beside-0000000004', { phase: 'Building', builder: 'Process' }, step);
+      await until('it shows the step', () => shown.said().includes(`beside-0000000004: Building: ${step}\n`));
+    }
     shown.abort();
     assert.equal(await shown.code, 130);
     assert.equal(shown.out(), '');
