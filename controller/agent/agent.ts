@@ -5,9 +5,10 @@
 import { messageOf } from '../api/errors.ts';
 import type { Client } from '../kube/client.ts';
 import type { Log } from '../telemetry/log.ts';
-import { decide, memoryUnreadableSituation, stagingSituation, unreadableSituation } from './decide.ts';
+import { decide, stagingSituation } from './decide.ts';
 import type { Facts, Situation } from './decide.ts';
 import type { BootcStatus } from './bootc-status.ts';
+import { hindranceOf } from './hindrance.ts';
 import { HostError } from './host.ts';
 import type { Host, Operation, Outcome } from './host.ts';
 import { emptyMemory, recall, withRevision } from './memory.ts';
@@ -49,10 +50,6 @@ export interface Agent {
 export function createAgent(options: AgentOptions): Agent {
   return new Loop(options);
 }
-
-/** When the host could not be asked. */
-const unreadableRetryMs = 10_000;
-const memoryRetryMs = 60_000;
 
 class Loop implements Agent {
   readonly #o: AgentOptions;
@@ -136,9 +133,8 @@ class Loop implements Agent {
       const target = this.#target();
       if (!target) return this.#o.heartbeatMs ?? 300_000;
       this.#reporter.observe(target);
-      const memory = await this.#memory(target);
-      if (!memory) return memoryRetryMs;
       try {
+        const memory = await this.#memory(target);
         await this.#adopt();
         if (this.#mind.operation) {
           fresh = await this.#settle(target);
@@ -149,12 +145,12 @@ class Loop implements Agent {
         const step = decide(facts);
         if (step.do === 'Rest') {
           await this.#report(target, step.situation, facts);
-          return Math.max(100, Math.min(step.until ?? Infinity, this.#reporter.dueAt) - this.#now());
+          const now = this.#now();
+          return Math.max(100, Math.min(step.until ?? Infinity, this.#reporter.dueAt(now)) - now);
         }
         fresh = await take(step, target, facts, this.#hands);
       } catch (error) {
-        if (!(error instanceof HostError)) throw error;
-        return await this.#unreadableHost(target, error);
+        return await this.#hindered(target, error);
       }
     }
     return 0;
@@ -166,19 +162,11 @@ class Loop implements Agent {
     return newer ? this.#latest : seen;
   }
 
-  /** The memory, with the target's commit in it; undefined, and reported, when it cannot be read. */
-  async #memory(target: TargetView): Promise<Memory | undefined> {
-    let memory: Memory;
-    try {
-      memory = await this.#mind.memory(this.#reporter.written);
-    } catch (error) {
-      this.#o.log.error({ error }, 'the memory cannot be read; nothing is staged or booted');
-      await this.#report(target, memoryUnreadableSituation(messageOf(error)), undefined);
-      return undefined;
-    }
-    const noted = withRevision(memory, target.spec);
-    await this.#mind.remember(noted);
-    return noted;
+  /** The memory, with the target's commit in it. */
+  async #memory(target: TargetView): Promise<Memory> {
+    const memory = withRevision(await this.#mind.memory(this.#reporter.written, target), target.spec);
+    await this.#mind.remember(memory);
+    return memory;
   }
 
   /** Finds what an earlier life left running or unread, before anything else is started. */
@@ -217,14 +205,16 @@ class Loop implements Agent {
         }
         await this.#beat(target);
       }
-      await this.#wakeup.wait(Math.max(1000, this.#reporter.dueAt - this.#now()));
+      const now = this.#now();
+      await this.#wakeup.wait(Math.max(1000, this.#reporter.dueAt(now) - now));
     }
     return ended.outcome;
   }
 
   /** The heartbeat while an operation runs: the host is not asked, as the operation holds the lock. */
   async #beat(target: TargetView): Promise<void> {
-    if (this.#now() < this.#reporter.dueAt) return;
+    const now = this.#now();
+    if (now < this.#reporter.dueAt(now)) return;
     try {
       await this.#report(target, stagingSituation(target.spec), undefined);
     } catch (error) {
@@ -254,14 +244,14 @@ class Loop implements Agent {
     };
   }
 
-  /** A first failure is waited out, as another program may hold the lock for a moment. */
-  async #unreadableHost(target: TargetView, error: HostError): Promise<number> {
-    this.#o.log.warn({ error }, 'the host could not be read; trying again');
-    if (++this.#unreadable > 1) {
-      const phase = this.#reporter.written?.host?.phase;
-      await this.#report(target, unreadableSituation(error.kind, error.message, phase, unreadableRetryMs), undefined);
-    }
-    return unreadableRetryMs;
+  /** Says what keeps the agent from its work; returns when it is tried again. */
+  async #hindered(target: TargetView, error: unknown): Promise<number> {
+    const phase = this.#reporter.written?.host?.phase;
+    const hindrance = hindranceOf(error, { phase, times: error instanceof HostError ? ++this.#unreadable : 0 });
+    if (!hindrance) throw error;
+    this.#o.log.warn({ error }, hindrance.words);
+    if (hindrance.situation) await this.#report(target, hindrance.situation, undefined);
+    return hindrance.retryMs;
   }
 
   async #report(
@@ -292,7 +282,7 @@ class Loop implements Agent {
     try {
       return await this.#mind.memory(this.#reporter.written);
     } catch {
-      // Reported as such by #memory; what was reported before is all that is known then.
+      // Reported as such by #hindered; what was reported before is all that is known then.
       return recall(emptyMemory(), this.#reporter.written);
     }
   }

@@ -2,13 +2,13 @@
  * What the agent does next: pure. One step at a time, each decided from what was just read back from the host, so that being killed
  * between any two steps leads to the same end.
  */
-import { StallingError, TransientError, WaitingError } from '../api/errors.ts';
+import { StallingError, TransientError } from '../api/errors.ts';
 import { timestamp } from '../api/conditions.ts';
 import type { Outcome as Condition } from '../api/conditions.ts';
 import type { NodeTargetSpec, NodeTargetStatusHost } from '../api/node-target.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { BootFacts, HostFeatures, LockMethod } from './host.ts';
-import type { HostFailure } from './host-failure.ts';
+import { type HostFailure, longestWait } from './host-failure.ts';
 import { barredBy } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
 import { approvalOf, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
@@ -135,7 +135,7 @@ function staged(facts: Facts, entry: BootEntry): Step {
   }
   const intent = memory.intent ?? newIntent(facts, approval);
   const { bootTrouble } = facts;
-  if (bootTrouble && facts.now < bootTrouble.retryAt) {
+  if (bootTrouble && isAhead(bootTrouble, facts.now)) {
     const error = new TransientError(bootTrouble.reason, bootTrouble.message);
     return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: bootTrouble.retryAt };
   }
@@ -155,12 +155,17 @@ function newIntent({ spec, boot, status }: Facts, approval: string): Intent {
 
 function stage({ spec, trouble, now }: Facts): Step {
   const digest = digestOf(spec.image);
-  if (trouble?.digest === digest && now < trouble.retryAt) {
+  if (trouble?.digest === digest && isAhead({ ...trouble.failure, retryAt: trouble.retryAt }, now)) {
     const { reason, message, stalled: forPerson } = trouble.failure;
     const error = forPerson ? new StallingError(reason, message) : new TransientError(reason, message);
     return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: trouble.retryAt };
   }
   return { do: 'Stage', image: spec.image, digest };
+}
+
+/** Whether the next try is still to come. One that is further off than any wait is of a clock that was set back since. */
+function isAhead({ retryAt, backoff }: { retryAt: number; backoff: HostFailure['backoff'] }, now: number): boolean {
+  return now < retryAt && retryAt <= now + longestWait(backoff);
 }
 
 /**
@@ -169,7 +174,8 @@ function stage({ spec, trouble, now }: Facts): Step {
  */
 function toldUntil({ memory, now, stopping, rebootGraceMs }: Facts): number | undefined {
   const toldAt = memory.intent?.toldAt;
-  if (toldAt !== undefined && now < toldAt + rebootGraceMs) return toldAt + rebootGraceMs;
+  // Told in the future: the clock was set back, and telling once more does no harm.
+  if (toldAt !== undefined && toldAt <= now && now < toldAt + rebootGraceMs) return toldAt + rebootGraceMs;
   return stopping ? now + rebootGraceMs : undefined;
 }
 
@@ -191,23 +197,6 @@ function rebootingSituation({ spec, memory, now, rebootTimeoutMs }: Facts): Situ
 export function stagingSituation(spec: NodeTargetSpec): Situation {
   const message = `stages ${nameOf(spec.revision, digestOf(spec.image))}`;
   return { phase: 'Staging', condition: { kind: 'Progressing', reason: 'Staging', message } };
-}
-
-/** The host cannot be asked: what was known stays, and the condition says why. */
-export function unreadableSituation(
-  kind: 'Busy' | 'Failed',
-  message: string,
-  phase: Phase | undefined,
-  retryMs: number,
-): Situation {
-  const error =
-    kind === 'Busy' ? new WaitingError('HostBusy', message, retryMs) : new TransientError('StatusUnreadable', message);
-  return { phase: kind === 'Busy' ? (phase ?? 'Idle') : 'Failed', condition: { kind: 'Failed', error } };
-}
-
-/** Without its memory the agent cannot know what failed here before, so it does nothing. */
-export function memoryUnreadableSituation(message: string): Situation {
-  return { phase: 'Failed', condition: { kind: 'Failed', error: new StallingError('MemoryUnreadable', message) } };
 }
 
 function stalled(reason: string, message: string): Step {

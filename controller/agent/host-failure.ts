@@ -59,6 +59,11 @@ export function failureOf(outcome: Outcome, fallback: string): HostFailure {
   return { ...(found?.[1] ?? transient(fallback, later)), message };
 }
 
+/** No wait that `retryAt` sets is longer than this, ms. */
+export function longestWait([, longest]: HostFailure['backoff']): number {
+  return longest * 1.2;
+}
+
 /** When to try again after `count` failures: doubled each time, with up to a fifth more so that a pool's nodes spread. */
 export function retryAt(failure: HostFailure, count: number, now: number, random: number): number {
   const [first, longest] = failure.backoff;

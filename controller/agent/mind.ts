@@ -1,10 +1,17 @@
 /** What one life of the agent knows: the memory on disk, and what it may forget when it ends. */
+import { messageOf } from '../api/errors.ts';
 import type { NodeTargetStatus } from '../api/node-target.ts';
 import type { Facts, StageTrouble } from './decide.ts';
 import type { Operation, Request } from './host.ts';
 import { recall } from './memory.ts';
 import type { Memory, Order } from './memory.ts';
 import type { MemoryStore } from './memory-file.ts';
+
+/** What must be known later could not be kept, so what depends on it was not done. */
+export class MemoryWriteError extends Error {}
+
+/** What an earlier life kept cannot be read. */
+export class MemoryReadError extends Error {}
 
 export class Mind {
   readonly #store: MemoryStore;
@@ -20,16 +27,28 @@ export class Mind {
     this.#store = store;
   }
 
-  /** The memory; read once, and filled from what an earlier life reported when it is empty. Rejects when it cannot be read. */
+  /** The memory; read once, and filled from what an earlier life reported when it is empty. Throws MemoryReadError. */
   async memory(reported: NodeTargetStatus | undefined, order?: Order): Promise<Memory> {
-    this.#memory ??= recall(await this.#store.load(), reported, order);
+    this.#memory ??= recall(await this.#load(), reported, order);
     return this.#memory;
   }
 
-  /** Keeps the memory; on disk before this resolves. */
+  async #load(): Promise<Memory> {
+    try {
+      return await this.#store.load();
+    } catch (error) {
+      throw new MemoryReadError(messageOf(error), { cause: error });
+    }
+  }
+
+  /** Keeps the memory; on disk before this resolves. Throws MemoryWriteError. */
   async remember(memory: Memory): Promise<void> {
     if (memory === this.#memory) return;
-    await this.#store.save(memory);
+    try {
+      await this.#store.save(memory);
+    } catch (error) {
+      throw new MemoryWriteError(messageOf(error), { cause: error });
+    }
     this.#memory = memory;
   }
 }

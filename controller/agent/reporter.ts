@@ -32,10 +32,10 @@ export class Reporter {
     return this.#written;
   }
 
-  /** When the next heartbeat is due, epoch ms. */
-  get dueAt(): number {
+  /** When the next heartbeat is due, epoch ms. A report of the future is of a clock that was set back since. */
+  dueAt(now: number): number {
     const reportedAt = Date.parse(this.#written?.host?.reportedAt ?? '');
-    return Number.isNaN(reportedAt) ? 0 : reportedAt + this.#heartbeatMs;
+    return Number.isNaN(reportedAt) || reportedAt > now ? 0 : reportedAt + this.#heartbeatMs;
   }
 
   /**
@@ -53,7 +53,7 @@ export class Reporter {
       ...(target.generation === undefined ? {} : { generation: target.generation }),
       ...(this.#written ? { previous: this.#written } : {}),
     });
-    if (!force && saysTheSame(report, this.#written) && input.now < this.dueAt) return undefined;
+    if (!force && saysTheSame(report, this.#written) && input.now < this.dueAt(input.now)) return undefined;
     return this.#write(target, report);
   }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { NodeTargetSpec } from '../../controller/api/node-target.ts';
 import type { BootcVersion } from '../cluster/host/state.ts';
-import { Killed, World, digest, specOf } from './world.ts';
+import { Killed, World, digest, specOf, wasKilled } from './world.ts';
 
 type Event =
   | { do: 'target'; n: number }
@@ -132,7 +132,7 @@ async function runAndKill(world: World, after: number): Promise<void> {
   try {
     await world.run();
   } catch (error) {
-    if (!(error instanceof Killed)) throw error;
+    if (!wasKilled(error)) throw error;
   } finally {
     world.watch = undefined;
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Situation } from '../../controller/agent/decide.ts';
 import { reasonOf } from '../../controller/api/errors.ts';
-import { Killed, World, digest, specOf } from './world.ts';
+import { Killed, World, digest, specOf, wasKilled } from './world.ts';
 
 function reason({ condition }: Situation): string {
   return condition.kind === 'Failed' ? reasonOf(condition.error) : condition.reason;
@@ -56,7 +56,7 @@ test('killed before any effect, it comes to the same end with one reboot', async
       try {
         await work();
       } catch (error) {
-        if (!(error instanceof Killed)) throw error;
+        if (!wasKilled(error)) throw error;
         world.restart();
         // A host that was told, or perhaps was not, is left alone for a moment before it is told.
         world.now += 31_000;

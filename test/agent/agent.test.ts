@@ -1,6 +1,6 @@
 /** The whole agent against a real API server, with a token that is bound to its node. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
@@ -265,6 +265,33 @@ describe('the API', () => {
     await station.aim(second);
     await station.untilReady('Staged');
     assert.equal(writesOf(station), writes + 1, 'a new life writes nothing of its own');
+  });
+
+  test('a clock that is set back does not silence the heartbeat', async () => {
+    const station = await yard.station();
+    await station.aim(first);
+    let aheadMs = 7_200_000;
+    station.startAgent({ heartbeatMs: 1500, now: () => Date.now() + aheadMs });
+    const ahead = await station.untilReady('Booted');
+    aheadMs = 0;
+    const then = Date.parse(hostOf(ahead).reportedAt ?? '');
+    await station.until(t => Date.parse(hostOf(t).reportedAt ?? '') < then - 3_600_000);
+  });
+
+  test('a memory that cannot be written: nothing is staged or booted, and the node says so until it can', async () => {
+    const station = await yard.station();
+    await station.aim(second);
+    const inTheWay = `${station.memoryPath}.new`;
+    mkdirSync(inTheWay, { recursive: true });
+    station.startAgent();
+    const failed = await station.untilReady('MemoryUnwritable');
+    assert.match(ready(failed)?.message ?? '', /memory\.json/);
+    assert.equal(hostOf(failed).phase, 'Failed');
+    assert.equal(existsSync(hostPaths(station.host.directory).calls), false, 'nothing was done to the host');
+    await station.stopAgent();
+    rmSync(inTheWay, { recursive: true });
+    station.startAgent();
+    await station.untilReady('Staged');
   });
 
   test('a failed write is written again', async () => {

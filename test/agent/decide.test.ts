@@ -62,6 +62,24 @@ function rests(step: Step): { phase: string; condition: string; reason: string }
   return { phase, condition: kind, reason: reasonOf(condition.error) };
 }
 
+describe('a clock that was set back by hours', () => {
+  const ahead = 1_000_000 + 7_200_000;
+  const diskFull = failureOf({ code: 1, stdout: '', stderr: 'error: No space left on device' }, 'StageFailed');
+
+  test('does not put off the next try of a staging', () => {
+    const trouble = { digest: digest(2), failure: diskFull, count: 1, firstAt: ahead, retryAt: ahead };
+    assert.equal(decide(facts({ trouble })).do, 'Stage');
+  });
+  test('does not put off the next try of a reboot', () => {
+    const bootTrouble = { ...diskFull, retryAt: ahead };
+    assert.equal(decide(facts({ spec: booted, staged: entry(2, { locked: true }), bootTrouble })).do, 'Arm');
+  });
+  test('does not put off telling a host once more that did not go down', () => {
+    const memory = { intent: { ...intent, rebootAt: ahead, toldAt: ahead } };
+    assert.equal(decide(facts({ spec: booted, staged: entry(2), memory })).do, 'Reboot');
+  });
+});
+
 describe('staging', () => {
   test('what is not on the host is staged', () => {
     assert.deepEqual(decide(facts()), { do: 'Stage', image: imageOf(2), digest: digest(2) });

@@ -40,6 +40,11 @@ export function specOf(n: number, more: Partial<NodeTargetSpec> = {}): NodeTarge
 /** The agent was killed before an effect. */
 export class Killed extends Error {}
 
+/** Whether the agent was killed: before an effect, or where that is a write, in the middle of it. */
+export function wasKilled(error: unknown): boolean {
+  return error instanceof Killed || (error instanceof Error && error.cause instanceof Killed);
+}
+
 /** A disk: keeps text, as a file does, so that nothing is shared by reference with the next life. */
 export class Disk implements MemoryStore {
   text: string | undefined;

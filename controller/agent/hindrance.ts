@@ -1,0 +1,47 @@
+/** What on the host keeps the agent from its work, and what to say of it: pure. */
+import { StallingError, TransientError, WaitingError } from '../api/errors.ts';
+import type { Phase, Situation } from './decide.ts';
+import { HostError } from './host.ts';
+import { MemoryReadError, MemoryWriteError } from './mind.ts';
+
+export interface Hindrance {
+  /** For the log. */
+  words: string;
+  /** Absent while there is nothing to say of it. */
+  situation?: Situation;
+  retryMs: number;
+}
+
+const hostRetryMs = 10_000;
+const memoryRetryMs = 60_000;
+
+/** The hindrance behind an error, undefined for any other. `times`: how often in a row the host could not be read, this time included. */
+export function hindranceOf(
+  error: unknown,
+  { phase, times }: { phase: Phase | undefined; times: number },
+): Hindrance | undefined {
+  // Without its memory the agent cannot know what failed here before; what is not sure to be remembered is not begun.
+  if (error instanceof MemoryReadError) {
+    const words = 'the memory cannot be read; nothing is staged or booted';
+    return { words, situation: failed(new StallingError('MemoryUnreadable', error.message)), retryMs: memoryRetryMs };
+  }
+  if (error instanceof MemoryWriteError) {
+    const words = 'the memory cannot be written; nothing is staged or booted';
+    return { words, situation: failed(new TransientError('MemoryUnwritable', error.message)), retryMs: memoryRetryMs };
+  }
+  if (!(error instanceof HostError)) return undefined;
+  const words = 'the host could not be read; trying again';
+  // A first failure is waited out, as another program may hold the lock for a moment.
+  if (times < 2) return { words, retryMs: hostRetryMs };
+  return { words, situation: unreadable(error, phase), retryMs: hostRetryMs };
+}
+
+/** What was known stays, and the condition says why. */
+function unreadable({ kind, message }: HostError, phase: Phase | undefined): Situation {
+  if (kind === 'Failed') return failed(new TransientError('StatusUnreadable', message));
+  return failed(new WaitingError('HostBusy', message, hostRetryMs), phase ?? 'Idle');
+}
+
+function failed(error: StallingError | TransientError | WaitingError, phase: Phase = 'Failed'): Situation {
+  return { phase, condition: { kind: 'Failed', error } };
+}
