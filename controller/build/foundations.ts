@@ -11,6 +11,7 @@ import type { BuildJobs, ObservedJob } from './build-jobs.ts';
 import type { Plan } from './context.ts';
 import { countOf, counted, makeJobs } from './foundation-jobs.ts';
 import type { RefusedJob, Wanted } from './foundation-jobs.ts';
+import type { FoundationWaits } from './foundation-waits.ts';
 import { foundationKey, foundationTagOf } from './foundation-key.ts';
 import { findFoundation, readFoundation } from './foundation-lookup.ts';
 import type { FoundationQuery, KnownFoundation } from './foundation-lookup.ts';
@@ -40,8 +41,8 @@ export interface FoundationServices {
   known: (key: string) => readonly KnownFoundation[];
   /** Whether the build of that name is in its phase Building. */
   atWork: (build: string) => boolean;
-  /** Keys of foundations that a pass of some build works on, with the build's name. */
-  claims: Map<string, string>;
+  /** Who works on which foundation, and who waits. */
+  waits: FoundationWaits;
   /** Warns of something that changes no condition. */
   say: (build: ImageBuild, reason: string, message: string) => void;
   now: () => number;
@@ -66,8 +67,10 @@ export type FoundationsResult = { findings: Findings } & (
   | { kind: 'Resting'; lost: Extract<JobOutcome, { kind: 'Interrupted' }>; restMs: number; busy: boolean }
 );
 
-/** How long a build waits for another's foundation before it looks again; it is woken earlier when that one is done. */
-const otherBuildMs = 30_000;
+/** How long a build waits for another's foundation before it looks again; it is woken when something becomes of that one. */
+const otherBuildMs = 300_000;
+/** The same for a node of an architecture: one that comes wakes it. */
+const platformMs = 900_000;
 
 export class Foundations {
   readonly #o: FoundationServices;
@@ -77,22 +80,28 @@ export class Foundations {
   }
 
   /**
-   * @throws WaitingError `FoundationBuilding`, `BuilderUnavailable`, `SecretNotFound`, ...; StallingError `PlatformUnsupported`,
-   *   `BuilderNotAllowed`; what a builder beside the controller throws; TransientError for a registry.
+   * @throws WaitingError `FoundationBuilding`, `PlatformUnsupported` (no node of it yet), `BuilderUnavailable`, `SecretNotFound`, ...;
+   *   StallingError `PlatformUnsupported` (not the controller's own), `BuilderNotAllowed`; what a builder beside the controller throws; TransientError for a registry.
    */
   async advance(work: FoundationWork): Promise<FoundationsResult> {
     const { base, plan, build } = work;
+    const { waits } = this.#o;
+    const { name } = build.metadata;
     const wanted: Wanted[] = base.platforms.map(platform => ({ platform, key: foundationKey(platform, plan.foundation) }));
     const claimed: string[] = [];
+    let waiting = false;
+    for (const { key } of wanted) waits.wait(key, name);
     try {
       for (const { key } of wanted) {
-        this.#claim(key, build.metadata.name);
+        const holder = waits.claim(key, name);
+        if (holder !== undefined) throw foundationBuilding(holder);
         claimed.push(key);
       }
       await Promise.all(wanted.map(each => this.#look(work, each)));
       const missing = wanted.filter(each => !each.found);
       const other = missing.find(each => each.other !== undefined)?.other;
       // With Jobs of its own at work it comes back here when they are done.
+      waiting = other !== undefined;
       if (other !== undefined && !missing.some(each => each.outcome?.kind === 'Running')) throw foundationBuilding(other);
       if (missing.length > 0 && (await this.#builderOf(work, missing)) === 'Process') {
         for (const each of missing) await this.#process(work, each);
@@ -100,15 +109,9 @@ export class Foundations {
       }
       return await this.#jobs(work, wanted);
     } finally {
-      for (const key of claimed) this.#o.claims.delete(key);
+      if (!waiting) for (const { key } of wanted) waits.leave(key, name);
+      for (const key of claimed) waits.release(key);
     }
-  }
-
-  /** No two builds of this process make one foundation at a time; other processes do not lead. */
-  #claim(key: string, name: string): void {
-    const other = this.#o.claims.get(key);
-    if (other !== undefined && other !== name) throw foundationBuilding(other);
-    this.#o.claims.set(key, name);
   }
 
   async #look(work: FoundationWork, wanted: Wanted): Promise<void> {
@@ -172,11 +175,12 @@ export class Foundations {
     const not = missing.filter(({ platform }) => !has.includes(architectureOf(platform.platform)));
     if (not.length > 0) {
       const names = not.map(({ platform }) => platform.platform).join(', ');
-      const where = builder === 'Process' ? 'the machine of the controller has' : 'the nodes of the cluster have';
-      throw new StallingError(
-        'PlatformUnsupported',
-        `the definition has steps to run, which needs the architecture of ${names}; ${where} ${has.join(', ') || 'none'}`,
-      );
+      const needs = `the definition has steps to run, which needs the architecture of ${names}`;
+      const list = has.join(', ') || 'none';
+      if (builder === 'Process')
+        throw new StallingError('PlatformUnsupported', `${needs}; the machine of the controller has ${list}`);
+      const message = `${needs}; the nodes of the cluster have ${list}; it goes on when such a node is there`;
+      throw new WaitingError('PlatformUnsupported', message, platformMs);
     }
     if (builder === 'Job' && !hasImage) {
       const message = 'the definition has steps to run in a Job, and the controller was started without --builder-image';

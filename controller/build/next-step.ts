@@ -17,6 +17,7 @@ export type LifeStep =
 
 /** A definition names a new build a moment after it made it; a build this young is not taken for an old one. */
 const youngMs = 30_000;
+const queuedMs = 300_000;
 
 /** Where a build is in its life. `definition` is undefined when there is none, and then nobody can supersede the build. */
 export function lifeStep(build: BuildView, definition: DefinitionView | undefined, now: number): LifeStep {
@@ -59,9 +60,9 @@ function whilePending(
   return left > 0 ? { kind: 'Wait', remainingMs: left } : { kind: 'Work' };
 }
 
-/** When a build that waits for its turn is to be looked at again though nothing happens. */
-export function queuedCheckMs(build: BuildView, definition: DefinitionView | undefined, now: number): number | undefined {
-  if (wantedInstead(build, definition) === undefined) return undefined;
+/** Milliseconds until a build that waits for its turn is to be looked at again though nothing happens. A free slot wakes it before. */
+export function queuedCheckMs(build: BuildView, definition: DefinitionView | undefined, now: number): number {
+  if (wantedInstead(build, definition) === undefined) return queuedMs;
   return Math.max(0, youngMs - (now - build.created)) + 1;
 }
 

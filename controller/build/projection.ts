@@ -35,7 +35,6 @@ export interface BuildView extends StoredObject {
 export const buildIndexes = {
   foundation: (view: BuildView): readonly string[] => view.foundations.map(f => f.key),
   definition: (view: BuildView): readonly string[] => [view.definition],
-  waitsForFoundation: (view: BuildView): readonly string[] => (view.reason === 'FoundationBuilding' ? ['yes'] : []),
   /** Jobs of it are at work: it holds a slot. */
   atWork: (view: BuildView): readonly string[] => (view.phase === 'Building' && view.hasJobs && !view.deleting ? ['yes'] : []),
 };

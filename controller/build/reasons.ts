@@ -14,7 +14,7 @@ export const buildReasons = {
   BaseNotBootable: 'The base image has neither label containers.bootc nor ostree.bootable.',
   BaseUnsupported: 'The base image cannot be built on; the message says why.',
   PlatformUnsupported:
-    'The base image lacks a wanted platform, or its steps need an architecture that no node has; the message says which there are.',
+    'The base image lacks a wanted platform, or steps are to run beside a controller of another architecture (Stalled); or they need an architecture that no node has yet: the build waits for one and uses up no attempt. The message says which there are.',
   BuilderUnavailable: 'buildah cannot be run beside the controller.',
   BuilderVersion: 'The build was asked for by another version of Scantling; the definition asks for a new one.',
   BuilderNotAllowed: 'The definition asks for a builder that the flag --builders does not list.',

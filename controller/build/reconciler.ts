@@ -19,6 +19,7 @@ import { BuildQueue, turnOf } from './build-queue.ts';
 import { BuildRun, stepEvent } from './build-run.ts';
 import type { BuilderName } from './builder-name.ts';
 import type { FoundationBuilder } from './foundation-task.ts';
+import { FoundationWaits } from './foundation-waits.ts';
 import type { JobSettings } from './job-manifest.ts';
 import { isFinished } from './job-outcome.ts';
 import { lifeStep, queuedCheckMs } from './next-step.ts';
@@ -65,6 +66,7 @@ export class BuildReconciler {
   readonly #jobs: BuildJobs;
   readonly #run: BuildRun;
   readonly #said: Announcements;
+  readonly #waits = new FoundationWaits(build => this.#enqueue(build));
   readonly #atWork = new Map<string, { uid: string; abort: AbortController }>();
   #enqueue: (key: string) => void = () => undefined;
 
@@ -82,7 +84,7 @@ export class BuildReconciler {
       architectures: () => stores.nodes.list().map(node => node.architecture),
       known: key => stores.builds.byIndex('foundation', key).flatMap(b => b.foundations.filter(f => f.key === key)),
       atWork: build => stores.builds.get(build)?.phase === 'Building',
-      claims: new Map(),
+      waits: this.#waits,
       say: (...told) => this.#said.warn(...told),
     });
   }
@@ -98,6 +100,7 @@ export class BuildReconciler {
       },
       // The cache may be what still counted it.
       left: () => this.#wakeNext(),
+      changed: key => this.#waits.changed(key),
     });
   }
 
@@ -180,8 +183,7 @@ export class BuildReconciler {
     // Who else runs changes all the time, and is not worth a write.
     const message = ready?.reason === 'Queued' ? ready.message : why;
     await this.#write(build, statusAfter(build, { kind: 'Queued', message }, this.#date()).status);
-    const checkMs = queuedCheckMs(view, this.#o.stores.definitions.get(view.definition), this.#o.now());
-    return checkMs === undefined ? {} : { requeueAfterMs: checkMs };
+    return { requeueAfterMs: queuedCheckMs(view, this.#o.stores.definitions.get(view.definition), this.#o.now()) };
   }
 
   async #pass(asked: ImageBuild, context: ReconcileContext): Promise<Pass> {

@@ -1,4 +1,4 @@
-/** What wakes a build: itself, its Jobs and their pods, its definition, and another build whose foundation it waits for. */
+/** What wakes a build: itself, its Jobs and their pods, its definition, another build whose foundation it waits for, and a new kind of node. */
 import type { Store } from '../kube/store.ts';
 import type { BuildView, DefinitionView, JobView, NodeView, PodView } from './projection.ts';
 
@@ -18,14 +18,14 @@ export interface BuildWatcher {
   stop: (name: string, uid: string | undefined, why: string) => void;
   /** A build is known to have left its slot. */
   left: () => void;
+  /** Something became of the foundation of this key, or of what a Job's label has of it. */
+  changed: (key: string) => void;
 }
 
 /** Begins with all builds, the oldest first. Returns how to end it. */
-export function watchBuilds({ builds, definitions, jobs, pods }: BuildStores, { enqueue, stop, left }: BuildWatcher): () => void {
+export function watchBuilds(stores: BuildStores, { enqueue, stop, left, changed }: BuildWatcher): () => void {
+  const { builds, definitions, jobs, pods, nodes } = stores;
   for (const { name } of builds.list().toSorted((a, b) => a.created - b.created)) enqueue(name);
-  const wakeWaiting = (): void => {
-    for (const { name } of builds.byIndex('waitsForFoundation', 'yes')) enqueue(name);
-  };
   const ends = [
     builds.onChange((name, now, before) => {
       if (!now || now.deleting) stop(name, undefined, 'the ImageBuild was deleted');
@@ -39,24 +39,39 @@ export function watchBuilds({ builds, definitions, jobs, pods }: BuildStores, { 
         now.generation !== before.generation ||
         now.canceled !== before.canceled;
       if (asked) enqueue(name);
-      if (now && now.foundations.length !== before?.foundations.length) wakeWaiting();
-      if (before?.phase === 'Building' && now?.phase !== 'Building') left();
+      for (const { key } of now?.foundations ?? []) if (!before?.foundations.some(f => f.key === key)) changed(key);
+      if (before?.phase === 'Building' && now?.phase !== 'Building') {
+        left();
+        // What its Jobs have made is no longer about to be said.
+        for (const { key } of jobs.byIndex('build', before.uid)) changed(key);
+      }
     }),
     definitions.onChange((name, now, before) => {
       if (now?.latestBuild === before?.latestBuild) return;
       for (const build of builds.byIndex('definition', name)) enqueue(build.name);
     }),
     jobs.onChange((_, now, before) => {
-      const name = (now ?? before)?.build;
-      if (name) enqueue(name);
-      if (!now || now.finished !== before?.finished) wakeWaiting();
+      const { build, key } = now ?? before ?? {};
+      if (build) enqueue(build);
+      if (key && (!now || now.finished !== before?.finished || now.deleting !== before.deleting)) changed(key);
     }),
     pods.onChange((_, now, before) => {
       const name = (now ?? before)?.build;
       if (name) enqueue(name);
     }),
+    nodes.onChange((_, now, before) => {
+      if (!now || now.architecture === before?.architecture) return;
+      const same = nodes.list().filter(({ architecture }) => architecture === now.architecture);
+      if (same.length > 1) return;
+      // Also those that are looked at just now, and may have looked at the nodes before.
+      for (const { name, phase } of builds.list()) if (!hasEnded(phase)) enqueue(name);
+    }),
   ];
   return () => {
     for (const end of ends) end();
   };
+}
+
+function hasEnded(phase: BuildView['phase']): boolean {
+  return phase === 'Succeeded' || phase === 'Failed' || phase === 'Canceled';
 }

@@ -17,6 +17,19 @@ const own = writeTar([{ path: 'usr/lib/made', mode: 0o644, bytes: new TextEncode
 const context = (definition: string, file: string): ReturnType<typeof contextOf> =>
   contextOf({ definition, layers: [{ 'etc/name': file }], containerfile: `RUN echo ${definition} > /usr/lib/made\n` });
 
+async function removeBlob(repository: string, digest: string): Promise<void> {
+  const [host, ...path] = repository.split('/');
+  const answer = await fetch(`http://${host}/v2/${path.join('/')}/blobs/${digest}`, { method: 'DELETE' });
+  assert.equal(answer.status, 202);
+}
+
+const partsOf = ({ json }: Manifest): { config: string; layer: string } => {
+  const { config, layers } = json as { config: { digest: string }; layers: { digest: string }[] };
+  return { config: config.digest, layer: layers.at(-1)?.digest ?? '' };
+};
+
+const hasBlob: Registry['hasBlob'] = () => Promise.reject(new TransientError('RegistryUnavailable', 'answers 503'));
+
 describe('a foundation that the registry has lost a part of', () => {
   let cluster: BuildCluster;
   let hands: JobHands;
@@ -34,17 +47,6 @@ describe('a foundation that the registry has lost a part of', () => {
     const { status } = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
     return cluster.registry.manifest(status?.foundations?.[0]?.reference ?? '');
   }
-
-  async function removeBlob(repository: string, digest: string): Promise<void> {
-    const [host, ...path] = repository.split('/');
-    const answer = await fetch(`http://${host}/v2/${path.join('/')}/blobs/${digest}`, { method: 'DELETE' });
-    assert.equal(answer.status, 202);
-  }
-
-  const partsOf = ({ json }: Manifest): { config: string; layer: string } => {
-    const { config, layers } = json as { config: { digest: string }; layers: { digest: string }[] };
-    return { config: config.digest, layer: layers.at(-1)?.digest ?? '' };
-  };
 
   for (const part of ['config', 'layer'] as const) {
     test(`whose ${part} is gone is built again, and that is told`, async () => {
@@ -75,7 +77,6 @@ describe('a foundation that the registry has lost a part of', () => {
     const told: string[] = [];
     const query = { key, base, repository, auth: undefined, gone: (message: string) => void told.push(message) };
     assert.ok(await findFoundation(cluster.registry, query, []));
-    const hasBlob: Registry['hasBlob'] = () => Promise.reject(new TransientError('RegistryUnavailable', 'answers 503'));
     await assert.rejects(findFoundation({ ...cluster.registry, hasBlob }, query, []), { reason: 'RegistryUnavailable' });
     assert.deepEqual(told, []);
   });

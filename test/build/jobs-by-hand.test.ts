@@ -165,15 +165,15 @@ describe('builds in Jobs', () => {
     await running.stop();
   });
 
-  test('one Job for each platform, refused where no node can run it', async () => {
+  test('one Job for each platform; where no node can run it the build waits, and goes on when there is one', async () => {
     const running = await cluster.start();
-    const refused = await cluster.ask(steps('no-arm'));
-    const build = await cluster.becomes(refused, 'Failed', inPhase('Failed'));
-    assert.ok(because('PlatformUnsupported')(build));
-    assert.match(readyMessage(build), /linux\/arm64; the nodes of the cluster have amd64/);
-    await hands.addNode('arm64');
-    await until('the node is known', () => running.nodes().includes('arm64'));
     const name = await cluster.ask(steps('both'));
+    const build = await cluster.becomes(name, 'waiting', because('PlatformUnsupported'));
+    assert.match(readyMessage(build), /linux\/arm64; the nodes of the cluster have amd64; it goes on when such a node is there/);
+    assert.deepEqual([build.status?.phase, build.status?.attempts, build.status?.failure], ['Pending', 0, undefined]);
+    assert.ok(isTrue(build.status?.conditions, 'Reconciling'));
+    assert.deepEqual(await hands.jobsOf(name), []);
+    await hands.addNode('arm64');
     await until('two Jobs', async () => (await hands.jobsOf(name)).length === 2);
     const [a, b] = await hands.jobsOf(name);
     assert.ok(a && b);

@@ -4,6 +4,7 @@ import type { ImageBuildSpec } from '../../controller/api/image-build.ts';
 import { BuildInputs } from '../../controller/build/build-inputs.ts';
 import { BuildJobs } from '../../controller/build/build-jobs.ts';
 import { BuildRun } from '../../controller/build/build-run.ts';
+import { FoundationWaits } from '../../controller/build/foundation-waits.ts';
 import type { FoundationBuilder } from '../../controller/build/foundation-task.ts';
 import type { BuiltImage } from '../../controller/build/publish.ts';
 import { createClient } from '../../controller/kube/client.ts';
@@ -47,7 +48,7 @@ export async function runOnce(
     architectures: () => [],
     known: () => [],
     atWork: () => false,
-    claims: new Map(),
+    waits: new FoundationWaits(() => undefined),
     say: () => undefined,
     now: Date.now,
   });
