@@ -92,11 +92,9 @@ function approved(node: NodeView, nodeTarget: NodeTargetView, around: Surroundin
   if (!verdict && around.now < deadline) return { kind: 'Rebooting', deadline };
   // Without a verdict: it went down before the agent saw the go-ahead, and came up on the target, as a host without locks does.
   if (!verdict && !runs) {
-    return failed(
-      'RebootTimeout',
-      `is not back on ${digestOf(nodeTarget.image)} since the go-ahead of ${iso(nodeTarget.since)}`,
-      true,
-    );
+    const says = nodeTarget.trouble === undefined ? '' : `; its agent says ${nodeTarget.trouble}`;
+    const since = `since the go-ahead of ${iso(nodeTarget.since)}`;
+    return failed('RebootTimeout', `is not back on ${digestOf(nodeTarget.image)} ${since}${says}`, true);
   }
   if (verdict && !runs) return strayed(nodeTarget, verdict.bootID);
   if (node.cordon?.pool !== around.pool) return { kind: 'Updated' };

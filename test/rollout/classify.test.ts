@@ -202,6 +202,32 @@ const table: [string, Partial<NodeTargetView> | undefined, Partial<NodeView>, Pa
   ],
 ];
 
+describe('a node that is not back in time', () => {
+  const late = { ...approved, since: now - 16 * minute };
+
+  it('is explained with what its agent says', () => {
+    const member: Member = {
+      node: node(),
+      nodeTarget: nodeTarget({ ...late, trouble: 'StatusUnreadable: no JSON' }),
+      conflicts: [],
+    };
+    const state = classify(member, around);
+    assert.equal(state.kind, 'Failed');
+    assert.match(state.kind === 'Failed' ? state.message : '', /^is not back .*; its agent says StatusUnreadable: no JSON$/);
+  });
+
+  const hangs = host({ phase: 'Rebooting', staged: { digest: platform, locked: false } });
+  const taken = (h: HostView, n: Partial<NodeView> = {}): NodeState['kind'] =>
+    classify({ node: node(n), nodeTarget: nodeTarget({ host: h }), conflicts: [] }, around).kind;
+
+  it('may still go down when its go-ahead was taken back', () => {
+    assert.equal(taken(hangs), 'Rebooting');
+    assert.equal(taken(hangs, { bootID: 'b2' }), 'Staging', 'that was the boot before');
+    assert.equal(taken({ ...hangs, reportedAt: now - 16 * minute }), 'Staging', 'nobody says so any more');
+    assert.equal(taken({ ...hangs, phase: 'Staged' }), 'Staging', 'the agent has given it up');
+  });
+});
+
 describe('classify', () => {
   for (const [name, t, n, expected] of table) {
     it(name, () => {
