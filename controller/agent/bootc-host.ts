@@ -132,8 +132,10 @@ class BootcHost implements Host {
   /** What a command prints; undefined when there is no such program or verb. */
   async #ask(command: readonly string[]): Promise<string | undefined> {
     try {
-      const { code, stdout } = await this.#run(command, queryMs);
-      return code === 0 ? stdout : undefined;
+      const outcome = await this.#run(command, queryMs);
+      // Taken for an answer, it would have hosts stage without the lock that they can set.
+      if (outcome.code === undefined) throw new HostError('Failed', `${command.join(' ')}: ${wordsOf(outcome)}`);
+      return outcome.code === 0 ? outcome.stdout : undefined;
     } catch (error) {
       // nsenter reports a missing program by its exit code, spawn by this.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

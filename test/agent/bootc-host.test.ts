@@ -184,6 +184,17 @@ describe('status', () => {
     assert.deepEqual(await host.features(), { switchDownloadOnly: false, upgradeDownloadOnly: false, lockFinalization: false });
   });
 
+  test('a tool that is killed while it is asked says nothing of what it can do', async () => {
+    const fake = workshop.host();
+    const directory = join(fake.directory, 'killed');
+    mkdirSync(directory);
+    writeFileSync(join(directory, 'bootc'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 });
+    const host = drive(fake, { path: `${directory}:${fake.path}` });
+    await assert.rejects(host.features(), (e: unknown) => e instanceof HostError && e.kind === 'Failed');
+    rmSync(directory, { recursive: true });
+    assert.equal((await host.features()).switchDownloadOnly, true, 'and it is asked again');
+  });
+
   test("the agent's own environment never reaches bootc, or it would take the host for a container", async () => {
     const fake = workshop.host();
     process.env['container'] = 'oci';
