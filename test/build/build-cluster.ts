@@ -17,23 +17,15 @@ import type { Client } from '../../controller/kube/client.ts';
 import { Controller } from '../../controller/kube/controller.ts';
 import { isNotFound } from '../../controller/kube/errors.ts';
 import type { RecordedEvent } from '../../controller/kube/events.ts';
-import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Caches } from '../../controller/kube/caches.ts';
-import { Transport } from '../../controller/kube/transport.ts';
+import type { Transport } from '../../controller/kube/transport.ts';
 import type { DockerConfig } from '../../controller/registry/credentials.ts';
-import { createRegistry } from '../../controller/registry/client.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
 import { pushBaseImage } from '../cluster/base-image.ts';
-import { startControlPlane } from '../cluster/control-plane.ts';
 import type { ControlPlaneOptions } from '../cluster/control-plane.ts';
-import { startFaultProxy } from '../cluster/fault-proxy.ts';
-import type { FaultProxy } from '../cluster/fault-proxy.ts';
-import { install } from '../cluster/manifests.ts';
-import { startRegistry } from '../cluster/registry.ts';
-import type { RegistryServer } from '../cluster/registry.ts';
-import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
 import { until } from '../kube/until.ts';
+import { type BuildServers, startBuildServers } from './build-servers.ts';
 import { noBuilder } from './run-once.ts';
 
 /** A condition for `becomes`. */
@@ -83,13 +75,7 @@ export interface AskChange {
   execution?: Partial<ImageBuildSpecExecution>;
 }
 
-export interface BuildCluster {
-  admin: Client;
-  proxy: FaultProxy;
-  server: RegistryServer;
-  /** Asks for credentials. */
-  locked: RegistryServer;
-  registry: Registry;
+export interface BuildCluster extends Omit<BuildServers, 'transport'> {
   /** `host/repository@digest` */
   base: string;
   /** Pushes the context and creates the ImageBuild as a definition would. */
@@ -99,47 +85,23 @@ export interface BuildCluster {
   /** The build, as soon as the condition holds. */
   becomes(name: string, what: string, holds: (build: ImageBuild) => boolean): Promise<ImageBuild>;
   start(change?: ControllerChange): Promise<RunningController>;
-  stop(): Promise<void>;
 }
 
 /** Starts all of it, or nothing. */
 export async function startBuildCluster(o: ControlPlaneOptions = {}): Promise<BuildCluster> {
-  const stops: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const end of stops.splice(0).toReversed()) await end();
-  };
+  const servers = await startBuildServers(o);
   try {
-    return { ...(await start(stops, o)), stop };
+    const { digest } = await pushBaseImage({ registry: servers.server.host });
+    return clusterOn(servers, `${servers.server.host}/base/system@${digest}`);
   } catch (error) {
-    await stop();
+    await servers.stop();
     throw error;
   }
 }
 
-async function start(stops: (() => Promise<void>)[], o: ControlPlaneOptions): Promise<Omit<BuildCluster, 'stop'>> {
-  const started = <T extends { stop(): Promise<void> }>(part: T): T => {
-    stops.push(() => part.stop());
-    return part;
-  };
-  const closed = <T extends { close(): Promise<void> }>(part: T): T => {
-    stops.push(() => part.close());
-    return part;
-  };
-  const cluster = started(await startControlPlane(o));
-  const server = started(await startRegistry());
-  const locked = started(await startRegistry({ auth: 'token' }));
-  const proxy = started(await startFaultProxy(cluster));
-  const direct = closed(new Transport({ kubeConfig: loadKubeConfig(cluster.adminKubeconfig), userAgent: 'admin' }));
-  const admin = createClient(direct);
-  // No pod runs here: the controller is started by the test.
-  await install(admin, { without: ['Deployment', 'DaemonSet'] });
-  const token = await serviceAccountToken(direct, 'scantling-controller');
-  const kubeConfig = loadKubeConfig(proxy.kubeconfigFor(token));
-  const transport = closed(new Transport({ kubeConfig, userAgent: 'scantling-controller' }));
-  const registry = closed(createRegistry({ insecureHosts: new Set([server.host, locked.host]), userAgent: 'scantling-test' }));
-  const pushed = await pushBaseImage({ registry: server.host });
-  const base = `${server.host}/base/system@${pushed.digest}`;
-
+function clusterOn({ transport, ...servers }: BuildServers, base: string): BuildCluster {
+  const { admin, server, registry } = servers;
+  const controllers: RunningController[] = [];
   const find = async (name: string): Promise<ImageBuild | undefined> => {
     try {
       return await admin.get(imagebuilds, name);
@@ -150,11 +112,7 @@ async function start(stops: (() => Promise<void>)[], o: ControlPlaneOptions): Pr
   };
 
   return {
-    admin,
-    proxy,
-    server,
-    locked,
-    registry,
+    ...servers,
     base,
     async ask(context, change = {}) {
       const platforms = change.platforms ? { platforms: change.platforms } : {};
@@ -195,9 +153,13 @@ async function start(stops: (() => Promise<void>)[], o: ControlPlaneOptions): Pr
     },
     start: async change => {
       const running = await startController(transport, registry, change);
-      // Stopping what is stopped does nothing.
-      stops.push(() => running.stop());
+      controllers.push(running);
       return running;
+    },
+    async stop() {
+      // Stopping what is stopped does nothing.
+      for (const running of controllers.splice(0).toReversed()) await running.stop();
+      await servers.stop();
     },
   };
 }

@@ -19,20 +19,16 @@ import { type Client, createClient } from '../../controller/kube/client.ts';
 import { Controller } from '../../controller/kube/controller.ts';
 import { isNotFound } from '../../controller/kube/errors.ts';
 import type { RecordedEvent } from '../../controller/kube/events.ts';
-import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
-import { Transport } from '../../controller/kube/transport.ts';
-import { createRegistry } from '../../controller/registry/client.ts';
+import type { Transport } from '../../controller/kube/transport.ts';
 import type { DockerConfig } from '../../controller/registry/credentials.ts';
 import { NotFoundError } from '../../controller/registry/errors.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
-import { startControlPlane } from '../cluster/control-plane.ts';
-import { startFaultProxy, type FaultProxy } from '../cluster/fault-proxy.ts';
-import { install } from '../cluster/manifests.ts';
-import { startRegistry, type RegistryServer } from '../cluster/registry.ts';
-import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
+import type { FaultProxy } from '../cluster/fault-proxy.ts';
+import type { RegistryServer } from '../cluster/registry.ts';
 import { contextOf } from './build-fixture.ts';
+import { type BuildServers, startBuildServers } from './build-servers.ts';
 
 const fieldManager = 'test';
 const apiVersion = 'scantling.dev/v1alpha1';
@@ -47,49 +43,7 @@ export interface Built {
 
 /** Starts all of it, or nothing. */
 export async function startRetentionCluster(): Promise<RetentionCluster> {
-  const stops: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const end of stops.splice(0).toReversed()) await end();
-  };
-  try {
-    return new RetentionCluster(await start(stops), stop);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
-
-async function start(stops: (() => Promise<void>)[]): Promise<Parts> {
-  const started = <T extends { stop(): Promise<void> }>(part: T): T => {
-    stops.push(() => part.stop());
-    return part;
-  };
-  const closed = <T extends { close(): Promise<void> }>(part: T): T => {
-    stops.push(() => part.close());
-    return part;
-  };
-  const plane = started(await startControlPlane());
-  const server = started(await startRegistry());
-  const locked = started(await startRegistry({ auth: 'token' }));
-  const proxy = started(await startFaultProxy(plane));
-  const direct = closed(new Transport({ kubeConfig: loadKubeConfig(plane.adminKubeconfig), userAgent: 'admin' }));
-  const admin = createClient(direct);
-  await install(admin, { without: ['Deployment', 'DaemonSet'] });
-  const token = await serviceAccountToken(direct, 'scantling-controller');
-  const kubeConfig = loadKubeConfig(proxy.kubeconfigFor(token));
-  const transport = closed(new Transport({ kubeConfig, userAgent: 'controller' }));
-  const insecureHosts = new Set([server.host, locked.host]);
-  const registry = closed(createRegistry({ insecureHosts, userAgent: 'test' }));
-  return { admin, proxy, server, locked, registry, transport };
-}
-
-interface Parts {
-  admin: Client;
-  proxy: FaultProxy;
-  server: RegistryServer;
-  locked: RegistryServer;
-  registry: Registry;
-  transport: Transport;
+  return new RetentionCluster(await startBuildServers());
 }
 
 export class RetentionCluster {
@@ -104,14 +58,14 @@ export class RetentionCluster {
   #running: { stop(): Promise<void> } | undefined;
   #age = 0;
 
-  constructor(parts: Parts, end: () => Promise<void>) {
-    this.admin = parts.admin;
-    this.proxy = parts.proxy;
-    this.server = parts.server;
-    this.locked = parts.locked;
-    this.registry = parts.registry;
-    this.#transport = parts.transport;
-    this.#end = end;
+  constructor(servers: BuildServers) {
+    this.admin = servers.admin;
+    this.proxy = servers.proxy;
+    this.server = servers.server;
+    this.locked = servers.locked;
+    this.registry = servers.registry;
+    this.#transport = servers.transport;
+    this.#end = () => servers.stop();
   }
 
   async stop(): Promise<void> {
