@@ -78,7 +78,7 @@ export function decide(facts: Facts): Step {
   if (told !== undefined) return goingDown(facts, told);
   if (intent && !stands(intent, spec)) return { do: 'Withdraw' };
   const digests = digestsOf(spec);
-  if (isOneOf(status.booted, digests)) return booted(facts, status.booted);
+  if (isOneOf(status.booted, digests)) return booted(facts);
   const drift = driftOf(status);
   if (drift) return stalled(drift[0], drift[1]);
   const failure = barredBy(memory, { digests, approval: approvalOf(spec), retried: facts.retried });
@@ -108,14 +108,14 @@ function driftOf(status: BootcStatus): [string, string] | undefined {
   return undefined;
 }
 
-function booted(facts: Facts, entry: BootEntry): Step {
+function booted(facts: Facts): Step {
   const { spec, memory } = facts;
   const approval = approvalOf(spec);
   // The controller waits for a word on each approval, also where there was nothing left to boot.
   if (approval !== undefined && !memory.spent.includes(approval)) {
     return { do: 'Acknowledge', approval, digest: digestOf(spec.image) };
   }
-  const message = `runs ${nameOf(spec.revision, entry.digest)}`;
+  const message = `runs ${nameOf(spec.revision, digestOf(spec.image))}`;
   return lockFirst(facts, { do: 'Rest', situation: { phase: 'Idle', condition: { kind: 'Ready', reason: 'Booted', message } } });
 }
 

@@ -1,5 +1,6 @@
 /** What a NodeTarget's spec asks for, as questions that decide, verdict and report share. */
 import type { NodeTargetSpec } from '../api/node-target.ts';
+import { shortRevision } from '../api/short-revision.ts';
 import type { BootEntry } from './bootc-status.ts';
 
 /** The digest in `repository@digest`. */
@@ -23,7 +24,9 @@ export function approvalOf(spec: NodeTargetSpec): string | undefined {
   return spec.approval.slice(spec.approval.indexOf('/') + 1) === digestOf(spec.image) ? spec.approval : undefined;
 }
 
-/** How people name a target: by its commit, else by its digest. */
+/** How people name a target: by its commit and its digest, because a commit has another image when only the base has changed. Both are cut. */
 export function nameOf(revision: string | undefined, digest: string | undefined): string {
-  return revision ?? digest ?? 'an unknown image';
+  const short = digest?.replace(/^(sha256:[0-9a-f]{12})[0-9a-f]{52}$/, '$1');
+  if (revision === undefined) return short ?? 'an unknown image';
+  return `${shortRevision(revision)}${short === undefined ? '' : ` (${short})`}`;
 }

@@ -3,6 +3,7 @@ import { type Outcome, conditionOf } from '../api/conditions.ts';
 import { StallingError } from '../api/errors.ts';
 import type { ImageBuild } from '../api/image-build.ts';
 import { cancelAnnotation, requestedAt } from '../api/names.ts';
+import { shortRevision } from '../api/short-revision.ts';
 import { shortStep } from '../api/short-step.ts';
 import type { DefinitionReason } from './reasons.ts';
 
@@ -27,7 +28,7 @@ export function lacksContext({ status }: ImageBuild): boolean {
 /** `revision` is that of the definition, for the message. */
 export function outcomeOf(build: ImageBuild, revision: string | undefined): Outcome {
   const { phase } = build.status ?? {};
-  const of = revision === undefined ? '' : ` of ${revision}`;
+  const of = revision === undefined ? '' : ` of ${shortRevision(revision)}`;
   if (imageOf(build) !== undefined) {
     // By the build's name: the image's version stays the same when only the base has changed.
     const message = `ImageBuild ${build.metadata.name}${of} succeeded`;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { digestOf, nameOf } from '../../controller/agent/target.ts';
 import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
 import { nodes } from '../../controller/api/core.ts';
 import { fieldManagers, nodeUIDAnnotation, retriedAnnotation } from '../../controller/api/names.ts';
@@ -62,7 +63,7 @@ describe('an update', () => {
     assert.equal(hostOf(start).booted?.revision, start.spec.revision);
     assert.deepEqual(hostOf(start).capabilities, ['SwitchDownloadOnly', 'UpgradeDownloadOnly', 'LockedStaging']);
     assert.equal(hostOf(start).bootcVersion, '1.17.0');
-    assert.equal(ready(start)?.message, `runs ${start.spec.revision}`);
+    assert.equal(ready(start)?.message, `runs ${nameOf(start.spec.revision, digestOf(start.spec.image))}`);
     assert.equal(writesOf(station), 1);
 
     await station.aim(second);

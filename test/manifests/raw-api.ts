@@ -17,6 +17,8 @@ export interface Call {
   body?: object;
   /** Of a PATCH; default merge. */
   contentType?: string;
+  /** Of the answer; default any JSON. */
+  accept?: string;
 }
 
 export interface RawApi {
@@ -29,12 +31,12 @@ export interface RawApi {
 
 export function rawApi(controlPlane: ControlPlane): RawApi {
   const dispatcher = new Agent({ connect: { ca: controlPlane.certificateAuthority } });
-  const call = async (token: string, { method, path, body, contentType }: Call): Promise<Answer> => {
+  const call = async (token: string, { method, path, body, contentType, accept }: Call): Promise<Answer> => {
     const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
     const response = await request(`${controlPlane.url}${path}`, {
       method,
       dispatcher,
-      headers: { authorization: `Bearer ${token}`, 'content-type': type },
+      headers: { authorization: `Bearer ${token}`, 'content-type': type, ...(accept === undefined ? {} : { accept }) },
       body: body === undefined ? null : JSON.stringify(body),
     });
     const warning = response.headers['warning'];
