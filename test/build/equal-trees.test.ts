@@ -165,20 +165,12 @@ describe('assemble and buildah give the same file tree', { skip: withoutBuildah(
       await fetchContext(assembled.reference, place);
       const tag = `localhost/${name.replaceAll(' ', '-')}`;
       const args = Object.entries(spec.build?.args ?? {}).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
-      await buildah(
-        'build',
-        ...access(),
-        '--isolation',
-        'chroot',
-        '--timestamp',
-        '0',
-        ...args,
-        '--tag',
-        tag,
-        '--file',
-        join(place, 'Containerfile'),
-        join(place, 'context'),
-      );
+      const how = ['build', ...access(), '--isolation', 'chroot', '--timestamp', '0'];
+      if (spec.containerfile) {
+        const steps = ['--tag', 'localhost/worker-foundation', '--file', join(place, 'Containerfile'), join(place, 'context')];
+        await buildah(...how, ...args, ...steps);
+      }
+      await buildah(...how, '--tag', tag, '--file', join(place, 'finish/Containerfile'), join(place, 'finish'));
 
       const [ours, theirs] = [await treeOf(`docker://${repository}@${assembled.platforms[0]?.digest}`), await treeOf(tag)];
       assert.ok(ours.size > 40, `${ours.size} entries`);
