@@ -97,7 +97,10 @@ describe('kubectl get', () => {
     });
     assert.equal(written.status, 200, written.body.message);
     const answer = await server.call({ method: 'GET', path, accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
-    const { columnDefinitions, rows: [row] } = answer.body as object as Table;
+    const {
+      columnDefinitions,
+      rows: [row],
+    } = answer.body as object as Table;
     const cells = columnDefinitions.map(({ name: column, priority }, i) => {
       const text = String(row?.cells[i] ?? '');
       return { priority, text: text.padEnd(Math.max(column.length, text.length) + 3) };
