@@ -198,7 +198,9 @@ export class Fleet extends Hosts {
   }
 
   isUnavailable(machine: Machine): boolean {
-    return machine.down || (machine.told && !machine.opened) || !machine.node.ready || machine.node.unschedulable;
+    // Of a node that goes down without our cordon nobody knows before its kubelet is missed.
+    const gone = (machine.down || machine.told !== undefined) && !machine.opened;
+    return gone || !machine.node.ready || machine.node.unschedulable;
   }
 
   updated(): number {
