@@ -5,12 +5,14 @@
 import { StallingError, TransientError } from '../api/errors.ts';
 import { timestamp } from '../api/conditions.ts';
 import type { Outcome as Condition } from '../api/conditions.ts';
+import { requestedAt } from '../api/names.ts';
 import type { NodeTargetSpec, NodeTargetStatusHost } from '../api/node-target.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { BootFacts, HostFeatures, LockMethod } from './host.ts';
 import { type HostFailure, longestWait } from './host-failure.ts';
 import { barredBy } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
+import { hindrance } from './problems.ts';
 import { approvalOf, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
 
 /** Staging that failed since the agent was started; a restart tries at once. */
@@ -79,8 +81,8 @@ export function decide(facts: Facts): Step {
   if (intent && !stands(intent, spec)) return { do: 'Withdraw' };
   const digests = digestsOf(spec);
   if (isOneOf(status.booted, digests)) return booted(facts);
-  const drift = driftOf(status);
-  if (drift) return stalled(drift[0], drift[1]);
+  const hindered = hindrance(status);
+  if (hindered) return stalled(hindered.reason, hindered.message);
   const failure = barredBy(memory, { digests, approval: approvalOf(spec), retried: facts.retried });
   if (failure) return lockFirst(facts, stalled(failure.reason, failure.message ?? failure.reason));
   if (status.staged && isOneOf(status.staged, digests)) return staged(facts, status.staged);
@@ -97,15 +99,11 @@ function unmanaged(boot: BootFacts): Step {
     const message = 'bootc sees an empty host though the host was booted from an image: the agent is in the wrong namespaces';
     return stalled('AgentMisconfigured', message);
   }
-  const error = new StallingError('Unmanaged', 'the host was not booted from a bootable container image');
+  const error = new StallingError(
+    'Unmanaged',
+    'the host was not booted from a bootable container image: install one on it (bootc install)',
+  );
   return { do: 'Rest', situation: { phase: 'Unmanaged', condition: { kind: 'Failed', error } } };
-}
-
-function driftOf(status: BootcStatus): [string, string] | undefined {
-  if (status.booted?.incompatible)
-    return ['HostIncompatible', 'packages are layered on the image; bootc cannot update this host'];
-  if (status.readOnly) return ['HostReadOnly', 'the host is a live system that cannot be updated'];
-  return undefined;
 }
 
 function booted(facts: Facts): Step {
@@ -125,12 +123,12 @@ function staged(facts: Facts, entry: BootEntry): Step {
   const approval = approvalOf(spec);
   if (approval === undefined) {
     const how = entry.locked ? 'staged' : 'staged without a lock';
-    const mismatch = spec.state === 'Booted' ? ', but the approval is for another image' : ', waits for approval';
+    const mismatch = spec.state === 'Booted' ? ', but the approval is for another image' : ', waits for its turn';
     const condition = { kind: 'Progressing', reason: 'Staged', message: `${how} ${name}${mismatch}` } as const;
     return lockFirst(facts, { do: 'Rest', situation: { phase: 'Staged', condition } });
   }
   if (memory.spent.includes(approval)) {
-    const message = `${name} was booted under ${approval} and is not what runs; another boot needs a new approval`;
+    const message = `${name} was booted under ${approval} and is not what runs; the annotation ${requestedAt} on the SystemPool lets it be tried again`;
     return lockFirst(facts, stalled('ApprovalSpent', message));
   }
   const intent = memory.intent ?? newIntent(facts, approval);

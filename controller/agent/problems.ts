@@ -1,5 +1,6 @@
 /** What on the host needs a person, though the agent goes on: pure. */
 import type { NodeTargetSpec, NodeTargetStatusHostProblem } from '../api/node-target.ts';
+import { shortRevision } from '../api/short-revision.ts';
 import { nextBoot } from './bootc-status.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { Memory } from './memory.ts';
@@ -7,9 +8,7 @@ import { revisionOf } from './memory.ts';
 import { digestsOf, isOneOf, nameOf } from './target.ts';
 
 export function problemsOf(status: BootcStatus, spec: NodeTargetSpec, memory: Memory): NodeTargetStatusHostProblem[] {
-  return [staging(status, spec, memory), rollback(status, memory), drift(status), incompatible(status), readOnly(status)].filter(
-    p => p !== undefined,
-  );
+  return [staging(status, spec, memory), rollback(status, memory), drift(status), hindrance(status)].filter(p => p !== undefined);
 }
 
 function staging(status: BootcStatus, spec: NodeTargetSpec, memory: Memory): NodeTargetStatusHostProblem | undefined {
@@ -29,7 +28,8 @@ function staging(status: BootcStatus, spec: NodeTargetSpec, memory: Memory): Nod
 
 function other(staged: BootEntry, effect: string, memory: Memory): NodeTargetStatusHostProblem {
   const known = revisionOf(memory, staged.digest);
-  if (known !== undefined) return { reason: 'StaleStaging', message: `${known}, an earlier target, is still staged; ${effect}` };
+  if (known !== undefined)
+    return { reason: 'StaleStaging', message: `${shortRevision(known)}, an earlier target, is still staged; ${effect}` };
   const image = staged.reference?.image ?? staged.digest ?? 'something without an image';
   return { reason: 'ForeignStaging', message: `${image} is staged and is no target of ours; ${effect}`.slice(0, 1024) };
 }
@@ -47,11 +47,13 @@ function drift(status: BootcStatus): NodeTargetStatusHostProblem | undefined {
   return { reason: 'UsrOverlay', message: '/usr is overlaid (bootc usr-overlay): what runs is not the image alone' };
 }
 
-function incompatible(status: BootcStatus): NodeTargetStatusHostProblem | undefined {
-  if (!status.booted?.incompatible) return undefined;
-  return { reason: 'HostIncompatible', message: 'packages are layered on the image; bootc cannot update this host' };
-}
-
-function readOnly(status: BootcStatus): NodeTargetStatusHostProblem | undefined {
-  return status.readOnly ? { reason: 'HostReadOnly', message: 'the host is a live system that cannot be updated' } : undefined;
+/** Why bootc could not update the host at all. */
+export function hindrance(status: BootcStatus): NodeTargetStatusHostProblem | undefined {
+  if (status.booted?.incompatible) {
+    const message =
+      'packages are layered on the image, and bootc updates no such host: put them into the definition and run "rpm-ostree reset" on the host';
+    return { reason: 'HostIncompatible', message };
+  }
+  if (!status.readOnly) return undefined;
+  return { reason: 'HostReadOnly', message: 'the host is a live system that cannot be updated: install the image to its disk' };
 }

@@ -37,7 +37,8 @@ function bootFailure({ approval, verdict, host, digests }: NodeTargetView): Fail
  * try. A digest that could not be staged is forgotten as soon as it is staged.
  */
 function stageFailure({ host, digests, retried, image }: NodeTargetView): Failure | undefined {
-  if (host?.phase === 'Unmanaged') return before('Unmanaged', 'the host was not booted from a bootable container image');
+  if (host?.phase === 'Unmanaged')
+    return before('Unmanaged', 'the host was not booted from a bootable container image: install one on it (bootc install)');
   const open = host?.failures.filter(f => digests.includes(f.digest) && !retried.includes(failureKey(f)));
   const boot = newest(open?.filter(f => f.approval !== undefined));
   if (boot) return before(boot.reason, `${digestOf(image)} failed on this node before: ${boot.message || boot.reason}`);

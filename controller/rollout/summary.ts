@@ -151,7 +151,11 @@ function detailsOf(draft: Draft, facts: Facts): (string | undefined)[] {
     phrase(
       named('Held').map(e => `${e.member.node.name} is still with SystemPool ${e.state.kind === 'Held' ? e.state.pool : ''}`),
     ),
-    phrase(conflicting(draft).map(e => `${e.member.node.name} is also selected by SystemPool ${e.member.conflicts.join(', ')}`)),
+    phrase(
+      conflicting(draft).map(
+        e => `${e.member.node.name} is also selected by SystemPool ${e.member.conflicts.join(', ')} (narrow one nodeSelector)`,
+      ),
+    ),
     phrase(facts.departing, 'finishing a reboot before it leaves the pool'),
   ];
 }
