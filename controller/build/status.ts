@@ -4,7 +4,7 @@ import type { Outcome } from '../api/conditions.ts';
 import { formatDuration } from '../api/duration.ts';
 import { StallingError, TransientError, WaitingError, messageOf } from '../api/errors.ts';
 import type { ImageBuild, ImageBuildStatus, ImageBuildStatusFailure } from '../api/image-build.ts';
-import { requestedAt } from '../api/names.ts';
+import { cancelAnnotation, requestedAt } from '../api/names.ts';
 import { shortStep } from '../api/short-step.ts';
 import { maxAttempts, retryDelayMs } from './attempts.ts';
 import { BuildError } from './build-error.ts';
@@ -70,7 +70,8 @@ export function statusAfter(build: ImageBuild, event: BuildEvent, now: Date): Ve
       };
     case 'Succeeded': {
       const { reference, digest, version, platforms } = event.image;
-      const message = `pushed ${reference} for ${platforms.map(p => p.platform).join(', ')}`;
+      // The whole reference is in status.image; the message is a column.
+      const message = `pushed ${digest.slice(0, 19)} for ${platforms.map(p => p.platform).join(', ')}`;
       const change: ImageBuildStatus = {
         phase: 'Succeeded',
         attempts: (before.attempts ?? 0) + 1,
@@ -86,7 +87,7 @@ export function statusAfter(build: ImageBuild, event: BuildEvent, now: Date): Ve
     case 'Interrupted':
       return interrupted(build, before, event, now);
     case 'Canceled': {
-      const message = 'was canceled by annotation; without the annotation it runs again';
+      const message = `was canceled by the annotation ${cancelAnnotation}; without it, it runs again`;
       return make({ kind: 'Ended', reason: 'Canceled', message }, { phase: 'Canceled', completionTime: timestamp(now) });
     }
     case 'Superseded': {
