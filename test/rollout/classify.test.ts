@@ -202,6 +202,11 @@ const table: [string, Partial<NodeTargetView> | undefined, Partial<NodeView>, Pa
   ],
 ];
 
+/** The state of a node whose go-ahead was taken back, by what its agent reports. */
+function takenBack(h: HostView, n: Partial<NodeView> = {}): NodeState['kind'] {
+  return classify({ node: node(n), nodeTarget: nodeTarget({ host: h }), conflicts: [] }, around).kind;
+}
+
 describe('a node that is not back in time', () => {
   const late = { ...approved, since: now - 16 * minute };
 
@@ -217,14 +222,12 @@ describe('a node that is not back in time', () => {
   });
 
   const hangs = host({ phase: 'Rebooting', staged: { digest: platform, locked: false } });
-  const taken = (h: HostView, n: Partial<NodeView> = {}): NodeState['kind'] =>
-    classify({ node: node(n), nodeTarget: nodeTarget({ host: h }), conflicts: [] }, around).kind;
 
   it('may still go down when its go-ahead was taken back', () => {
-    assert.equal(taken(hangs), 'Rebooting');
-    assert.equal(taken(hangs, { bootID: 'b2' }), 'Staging', 'that was the boot before');
-    assert.equal(taken({ ...hangs, reportedAt: now - 16 * minute }), 'Staging', 'nobody says so any more');
-    assert.equal(taken({ ...hangs, phase: 'Staged' }), 'Staging', 'the agent has given it up');
+    assert.equal(takenBack(hangs), 'Rebooting');
+    assert.equal(takenBack(hangs, { bootID: 'b2' }), 'Staging', 'that was the boot before');
+    assert.equal(takenBack({ ...hangs, reportedAt: now - 16 * minute }), 'Staging', 'nobody says so any more');
+    assert.equal(takenBack({ ...hangs, phase: 'Staged' }), 'Staging', 'the agent has given it up');
   });
 });
 
