@@ -23,11 +23,11 @@ export function hindranceOf(
   // Without its memory the agent cannot know what failed here before; what is not sure to be remembered is not begun.
   if (error instanceof MemoryReadError) {
     const words = 'the memory cannot be read; nothing is staged or booted';
-    return { words, situation: failed(new StallingError('MemoryUnreadable', error.message)), retryMs: memoryRetryMs };
+    return { words, situation: failed(new StallingError('MemoryUnreadable', error.message), phase), retryMs: memoryRetryMs };
   }
   if (error instanceof MemoryWriteError) {
     const words = 'the memory cannot be written; nothing is staged or booted';
-    return { words, situation: failed(new TransientError('MemoryUnwritable', error.message)), retryMs: memoryRetryMs };
+    return { words, situation: failed(new TransientError('MemoryUnwritable', error.message), phase), retryMs: memoryRetryMs };
   }
   if (!(error instanceof HostError)) return undefined;
   const words = 'the host could not be read; trying again';
@@ -36,12 +36,13 @@ export function hindranceOf(
   return { words, situation: unreadable(error, phase), retryMs: hostRetryMs };
 }
 
-/** What was known stays, and the condition says why. */
+/** A host that only waits for a lock is what it was before. */
 function unreadable({ kind, message }: HostError, phase: Phase | undefined): Situation {
-  if (kind === 'Failed') return failed(new TransientError('StatusUnreadable', message));
-  return failed(new WaitingError('HostBusy', message, hostRetryMs), phase ?? 'Idle');
+  if (kind === 'Failed') return failed(new TransientError('StatusUnreadable', message), phase);
+  return { phase: phase ?? 'Idle', condition: { kind: 'Failed', error: new WaitingError('HostBusy', message, hostRetryMs) } };
 }
 
-function failed(error: StallingError | TransientError | WaitingError, phase: Phase = 'Failed'): Situation {
-  return { phase, condition: { kind: 'Failed', error } };
+/** A host that was told to reboot goes down whatever becomes of its agent: while that is said of it, it stays cordoned. */
+function failed(error: StallingError | TransientError, phase: Phase | undefined): Situation {
+  return { phase: phase === 'Rebooting' ? phase : 'Failed', condition: { kind: 'Failed', error } };
 }

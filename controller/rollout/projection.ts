@@ -1,9 +1,15 @@
 /** What a rollout remembers of Nodes, NodeTargets, SystemPools and SystemDefinitions. Heartbeats of kubelets are dropped. */
 import type { Node } from '../api/core.ts';
 import { conditionOf } from '../api/conditions.ts';
-import type { KubeObject } from '../api/meta.ts';
+import type { Condition, KubeObject } from '../api/meta.ts';
 import { cordonAnnotation, nodeUIDAnnotation, requestedAt, retriedAnnotation } from '../api/names.ts';
-import type { NodeTarget, NodeTargetSpec, NodeTargetStatusHost, NodeTargetStatusRollout } from '../api/node-target.ts';
+import type {
+  NodeTarget,
+  NodeTargetSpec,
+  NodeTargetStatus,
+  NodeTargetStatusHost,
+  NodeTargetStatusRollout,
+} from '../api/node-target.ts';
 import type { SystemDefinition } from '../api/system-definition.ts';
 import type { SystemPool, SystemPoolSpec, SystemPoolStatus } from '../api/system-pool.ts';
 import { type Cordon, parseCordon } from './cordon.ts';
@@ -54,7 +60,7 @@ export interface NodeTargetView extends View {
   /** Failures that may be tried again: keys as failureKey makes them. */
   retried: readonly string[];
   host?: HostView;
-  /** What the agent says is wrong, while its host's phase is Failed. */
+  /** What the agent says is wrong, while its host's phase is Failed, or on the host's way down. */
   trouble?: string;
   verdict?: { type: string; approval?: string; bootID: string; message?: string };
   /** When the agent said that nothing is staged any more, epoch ms. */
@@ -100,7 +106,7 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
   const { spec, status, metadata } = target;
   const staged = conditionOf(status?.conditions, 'Staged');
   const verdict = status?.verdict;
-  const ready = status?.host?.phase === 'Failed' ? conditionOf(status.conditions, 'Ready') : undefined;
+  const trouble = troubleOf(status);
   return {
     ...identity(target),
     pool: spec.poolRef.name,
@@ -115,7 +121,7 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
     ...optional('revision', spec.revision === '' ? undefined : spec.revision),
     ...optional('approval', spec.approval),
     ...optional('host', status?.host && projectHost(status.host)),
-    ...optional('trouble', ready && `${ready.reason}: ${ready.message}`.slice(0, 300)),
+    ...optional('trouble', trouble && `${trouble.reason}: ${trouble.message}`.slice(0, 300)),
     ...optional(
       'verdict',
       verdict && {
@@ -128,6 +134,14 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
     ...optional('unstagedAt', staged?.status === 'False' ? epoch(staged.lastTransitionTime) : undefined),
     ...optional('rollout', status?.rollout),
   };
+}
+
+/** An agent that fails on the way down still says that its host reboots: its condition says the rest. */
+function troubleOf(status: NodeTargetStatus | undefined): Condition | undefined {
+  const phase = status?.host?.phase;
+  const ready = conditionOf(status?.conditions, 'Ready');
+  if (phase === 'Failed') return ready;
+  return phase === 'Rebooting' && ready?.reason !== 'Rebooting' ? ready : undefined;
 }
 
 function projectHost(host: NodeTargetStatusHost): HostView {

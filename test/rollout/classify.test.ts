@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { classify, type Member, type NodeState, type Surroundings } from '../../controller/rollout/classify.ts';
 import type { Cordon } from '../../controller/rollout/cordon.ts';
 import { digestOf } from '../../controller/rollout/digest.ts';
-import type { HostView, NodeTargetView, NodeView } from '../../controller/rollout/projection.ts';
+import { projectNodeTarget, type HostView, type NodeTargetView, type NodeView } from '../../controller/rollout/projection.ts';
 import { image, minute, timeouts } from './machine.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');
@@ -219,6 +219,17 @@ describe('a node that is not back in time', () => {
     const state = classify(member, around);
     assert.equal(state.kind, 'Failed');
     assert.match(state.kind === 'Failed' ? state.message : '', /^is not back .*; its agent says StatusUnreadable: no JSON$/);
+  });
+
+  it('is explained also when its agent fails on the way down', () => {
+    const troubles = (['Rebooting', 'StatusUnreadable'] as const).map(reason => {
+      const conditions = [{ type: 'Ready', status: 'False' as const, reason, message: 'no JSON', lastTransitionTime: '' }];
+      const spec = { poolRef: { name: 'p' }, image: target.image, digests: [...target.digests], state: 'Booted' as const };
+      const status = { host: { phase: 'Rebooting' as const }, conditions };
+      const object = { apiVersion: 'scantling.dev/v1alpha1', kind: 'NodeTarget', metadata: { name: 'n' } } as const;
+      return projectNodeTarget({ ...object, spec: { ...spec, since: '2026-01-01T00:00:00Z' }, status }).trouble;
+    });
+    assert.deepEqual(troubles, [undefined, 'StatusUnreadable: no JSON']);
   });
 
   const hangs = host({ phase: 'Rebooting', staged: { digest: platform, locked: false } });

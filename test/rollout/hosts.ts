@@ -1,5 +1,7 @@
 /** Machines in memory with their agents, and what befalls them: boots, outages, people with kubectl. Invariants 2 and 7 are held here. */
 import assert from 'node:assert/strict';
+import { hindranceOf } from '../../controller/agent/hindrance.ts';
+import { HostError } from '../../controller/agent/host.ts';
 import { silentAfterMs, type Target } from '../../controller/rollout/classify.ts';
 import type { NodeTargetView } from '../../controller/rollout/projection.ts';
 import { image, indexOf, type Machine, platformOf, timeouts } from './machine.ts';
@@ -154,6 +156,16 @@ export class Hosts {
   /** Agents that wait for their host to go down go on saying so. */
   beat(): void {
     for (const m of this.machines) if (m.told && !m.down && !m.agentDead && !m.deleted) this.#report(m);
+  }
+
+  /** The agent can no longer read its host, and says so. */
+  hinder(machine: Machine): void {
+    if (machine.agentDead || machine.down || machine.deleted) return;
+    const { phase } = machine.host;
+    const situation = hindranceOf(new HostError('Failed', 'no JSON'), { phase, times: 2 })?.situation;
+    assert(situation);
+    machine.host = { ...machine.host, phase: situation.phase };
+    this.#report(machine);
   }
 
   /** Ends a reboot. */

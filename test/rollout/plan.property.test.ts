@@ -25,6 +25,7 @@ const happenings = {
     fleet.beat();
   },
   goDown: (fleet, machine) => fleet.goDown(machine),
+  hinder: (fleet, machine) => fleet.hinder(machine),
   notice: (fleet, machine) => fleet.notice(machine),
   notReady: turnReady(false),
   ready: turnReady(true),
