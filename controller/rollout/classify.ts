@@ -1,6 +1,6 @@
 /** What one node is in the course of its pool's rollout. Pure: projections and a time in, a state out. */
 import { digestOf } from './digest.ts';
-import { failureKey, failureOf, type Failure } from './failure.ts';
+import { failureKey, failureOf, quoteOf, type Failure } from './failure.ts';
 import type { NodeTargetView, NodeView } from './projection.ts';
 
 export interface Target {
@@ -92,9 +92,8 @@ function approved(node: NodeView, nodeTarget: NodeTargetView, around: Surroundin
   if (!verdict && around.now < deadline) return { kind: 'Rebooting', deadline };
   // Without a verdict: it went down before the agent saw the go-ahead, and came up on the target, as a host without locks does.
   if (!verdict && !runs) {
-    const says = nodeTarget.trouble === undefined ? '' : `; its agent says ${nodeTarget.trouble}`;
     const since = `since the go-ahead of ${iso(nodeTarget.since)}`;
-    return failed('RebootTimeout', `is not back on ${digestOf(nodeTarget.image)} ${since}${says}`, true);
+    return failed('RebootTimeout', `is not back on ${digestOf(nodeTarget.image)} ${since}${quoteOf(nodeTarget)}`, true);
   }
   if (verdict && !runs) return strayed(nodeTarget, verdict.bootID);
   if (node.cordon?.pool !== around.pool) return { kind: 'Updated' };
@@ -132,10 +131,12 @@ export function mayGoDown(node: NodeView, nodeTarget: NodeTargetView, around: Su
 }
 
 /** The go-ahead was taken back too late. */
-function goingDown({ since }: NodeTargetView, { timeouts, now }: Surroundings): NodeState {
+function goingDown(nodeTarget: NodeTargetView, { timeouts, now }: Surroundings): NodeState {
+  const { since } = nodeTarget;
   const deadline = since + timeouts.reboot;
   if (now < deadline) return { kind: 'Rebooting', deadline };
-  return failed('RebootTimeout', `is still going down, though its go-ahead was taken back at ${iso(since)}`, true);
+  const message = `is still going down, though its go-ahead was taken back at ${iso(since)}${quoteOf(nodeTarget)}`;
+  return failed('RebootTimeout', message, true);
 }
 
 /** Before the go-ahead. */
@@ -164,7 +165,7 @@ function staging(node: NodeView, nodeTarget: NodeTargetView, { timeouts, now }: 
   const deadline = Math.min(from, now) + timeouts.stage;
   if (now < deadline) return { kind: 'Staging', deadline };
   const why = nodeTarget.host ? `has not staged ${digestOf(nodeTarget.image)}` : 'its agent has not reported';
-  return failed('StageTimeout', `${why} since ${iso(from)}`, false);
+  return failed('StageTimeout', `${why} since ${iso(from)}${quoteOf(nodeTarget)}`, false);
 }
 
 /** What is staged, when it is the target and locked, or cannot be locked on this host. */

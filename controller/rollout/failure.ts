@@ -16,6 +16,20 @@ export function failureKey(failure: { digest: string; time: string }): string {
   return `${failure.digest}/${failure.time}`;
 }
 
+const quoting = '; its agent says ';
+
+/** What the agent says is wrong, as the end of a message. */
+export function quoteOf({ trouble }: NodeTargetView): string {
+  return trouble === undefined ? '' : `${quoting}${trouble}`;
+}
+
+/** A message without what a quoted agent says beside its reason, which may be worded anew each time. */
+export function withoutWording(message: string): string {
+  const start = message.indexOf(quoting);
+  const end = start === -1 ? -1 : message.indexOf(':', start);
+  return end === -1 ? message : message.slice(0, end);
+}
+
 /** The failure that the API objects speak of; deadlines are the caller's. */
 export function failureOf(nodeTarget: NodeTargetView): Failure | undefined {
   return nodeTarget.state === 'Booted' ? bootFailure(nodeTarget) : (stageFailure(nodeTarget) ?? recordedFailure(nodeTarget));

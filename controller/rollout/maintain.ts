@@ -5,6 +5,7 @@ import { forgivenFailures, isOfAnother, mayGoDown, type Member } from './classif
 import { newCordon } from './cordon.ts';
 import { digestOf } from './digest.ts';
 import { act, type Draft, type Entry, isRefused } from './draft.ts';
+import { withoutWording } from './failure.ts';
 import type { Departed } from './pool-state.ts';
 import type { NodeTargetView } from './projection.ts';
 
@@ -65,23 +66,27 @@ function wantedRecord(draft: Draft, { member, state }: Entry): NodeTargetStatusR
   return { ...say(draft, member, { phase: 'Draining', ...drain.blocked }), deadline };
 }
 
+/** A record that says the same of the same order in other words goes on from when it began. */
 function say(
   draft: Draft,
   { nodeTarget }: Member,
-  record: Pick<NodeTargetStatusRollout, 'phase' | 'reason' | 'message'>,
+  said: Pick<NodeTargetStatusRollout, 'phase' | 'reason' | 'message'>,
 ): NodeTargetStatusRollout {
-  return {
-    ...record,
-    message: limit(record.message),
-    since: new Date(draft.pool.now).toISOString(),
-    digest: digestOf(nodeTarget?.image ?? ''),
-  };
+  const now = new Date(draft.pool.now).toISOString();
+  const record = { ...said, message: limit(said.message), since: now, digest: digestOf(nodeTarget?.image ?? '') };
+  const last = nodeTarget?.rollout;
+  const goesOn = last && isAbout(last, record) && Date.parse(last.since) >= nodeTarget.since;
+  return goesOn ? { ...record, since: last.since } : record;
 }
 
-/** Equal but for `since`, which keeps its first value. */
+function isAbout(a: NodeTargetStatusRollout, b: NodeTargetStatusRollout): boolean {
+  return a.phase === b.phase && a.reason === b.reason && a.digest === b.digest;
+}
+
+/** Equal but for `since`, which keeps its first value, and for the wording of what the agent says. */
 function same(a: NodeTargetStatusRollout | undefined, b: NodeTargetStatusRollout | undefined): boolean {
   if (!a || !b) return a === b;
-  return a.phase === b.phase && a.reason === b.reason && a.message === b.message && a.digest === b.digest;
+  return isAbout(a, b) && withoutWording(a.message) === withoutWording(b.message);
 }
 
 /** Lifts our cordon where it has no purpose any more, and puts it back where somebody lifted it during the reboot. */

@@ -140,6 +140,43 @@ describe('plan', () => {
     assert.deepEqual(summary(fleet).failedNodes, []);
   });
 
+  it('records since when a node is not back, whatever its agent says meanwhile, and writes no new words of the same trouble', () => {
+    const fleet = running({ nodes: 1 });
+    run(fleet, f => f.at(0).nodeTarget?.state === 'Booted' && f.at(0).nodeTarget?.image === f.target.image);
+    fleet.agent(fleet.at(0));
+    fleet.now += 16 * minute;
+    fleet.pass();
+    const { since } = reasonOf(fleet, 0) ?? {};
+    assert.equal(since, new Date(fleet.now).toISOString());
+    const writes = ['StatusUnreadable: line 7', 'StatusUnreadable: line 8', 'HostBusy: locked'].map(trouble => {
+      const { nodeTarget } = fleet.at(0);
+      assert.ok(nodeTarget);
+      fleet.at(0).nodeTarget = { ...nodeTarget, trouble };
+      fleet.now += minute;
+      const made = fleet.pass();
+      assert.equal(reasonOf(fleet, 0)?.since, since);
+      return made;
+    });
+    assert.deepEqual(writes, [1, 0, 1]);
+    assert.match(reasonOf(fleet, 0)?.message ?? '', /; its agent says HostBusy: locked$/);
+  });
+
+  it('records a failure anew that came back after a retry', () => {
+    const fleet = running({ nodes: 1 });
+    fleet.at(0).blocked = true;
+    const drainTimesOut = (): void => {
+      run(fleet, f => cordoned(f).length > 0);
+      fleet.now += 31 * minute;
+      fleet.pass();
+      assert.equal(reasonOf(fleet, 0)?.reason, 'DrainTimeout');
+    };
+    drainTimesOut();
+    fleet.retry = true;
+    fleet.pass();
+    drainTimesOut();
+    assert.equal(reasonOf(fleet, 0)?.since, new Date(fleet.now).toISOString());
+  });
+
   it('names what blocks a drain after ten seconds, gives up at the deadline, and gives the node back', () => {
     const fleet = running({ nodes: 2 });
     for (const m of fleet.machines) m.blocked = true;
@@ -200,6 +237,19 @@ describe('plan', () => {
     run(fleet);
     assert.equal(fleet.updated(), 2);
     assert.deepEqual(cordoned(fleet), []);
+  });
+
+  it('keeps that cordon also when the agent can no longer read its host', () => {
+    const fleet = new Fleet({ nodes: 1, slow: true });
+    run(fleet, f => f.at(0).told !== undefined);
+    fleet.now += 16 * minute;
+    fleet.beat();
+    fleet.target = image(2);
+    fleet.pass();
+    assert.equal(fleet.at(0).nodeTarget?.state, 'Staged');
+    fleet.hinder(fleet.at(0));
+    fleet.pass();
+    assert.deepEqual(cordoned(fleet), ['node-000']);
   });
 
   it('gives a node back whose agent falls silent on the way down, and whose go-ahead is gone', () => {
