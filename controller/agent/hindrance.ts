@@ -26,7 +26,7 @@ export function hindranceOf(
     return { words, situation: failed(new StallingError('MemoryUnreadable', error.message), phase), retryMs: memoryRetryMs };
   }
   if (error instanceof MemoryWriteError) {
-    const words = 'the memory cannot be written; nothing is staged or booted';
+    const words = 'the memory cannot be written; nothing more is staged or booted';
     return { words, situation: failed(new TransientError('MemoryUnwritable', error.message), phase), retryMs: memoryRetryMs };
   }
   if (!(error instanceof HostError)) return undefined;

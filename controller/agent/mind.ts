@@ -41,9 +41,13 @@ export class Mind {
     }
   }
 
-  /** Keeps the memory; on disk before this resolves. Throws MemoryWriteError. */
+  /** Keeps the memory, where it is new; on disk before this resolves. Throws MemoryWriteError. */
   async remember(memory: Memory): Promise<void> {
-    if (memory === this.#memory) return;
+    if (memory !== this.#memory) await this.keep(memory);
+  }
+
+  /** Keeps the memory, and writes it even where it is known: whether the disk takes it can be found out only so. Throws MemoryWriteError. */
+  async keep(memory: Memory): Promise<void> {
     try {
       await this.#store.save(memory);
     } catch (error) {

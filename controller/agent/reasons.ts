@@ -13,7 +13,7 @@ export const agentReasons = {
   MemoryUnreadable:
     'The file that remembers what failed here cannot be read; until it is mended or removed, the agent changes nothing.',
   MemoryUnwritable:
-    'What has to be remembered over a reboot cannot be written to the host, whose disk may be full; until it can, the agent changes nothing.',
+    'What has to be remembered over a reboot cannot be written to the host, whose disk may be full; until it can, nothing more is staged or booted there.',
   AgentMisconfigured: 'bootc takes the host for a container: the agent does not run in the namespaces of the host.',
   Unmanaged: 'The host was not booted from a bootable container image.',
   HostReadOnly: 'The host is a live system that cannot be updated.',

@@ -47,6 +47,8 @@ export async function take(
       await mind.remember(withoutIntent(facts.memory));
       return facts.status;
     case 'Stage':
+      // A host that could not remember its boot must not be taken away for it.
+      await mind.keep(facts.memory);
       if (!mind.stageTrouble) log.info({ image: step.image }, 'staging');
       // A controller that has never heard of this host should not wait for the pull.
       await reportFirstContact(target, facts, hands);
@@ -158,7 +160,8 @@ export async function settle(
       log.warn({ reason: trouble.failure.reason, attempt: trouble.count }, trouble.failure.message);
     }
     mind.stageTrouble = trouble;
-    await mind.remember(memory);
+    // The pull may have filled the disk, and once the target is reported as staged, the host may be taken away.
+    await (trouble ? mind.remember(memory) : mind.keep(memory));
   } else if (running.kind === 'Lock') {
     if (status.staged && !status.staged.locked) {
       mind.lockTried = lockTriedAfter(mind.lockTried, request?.kind === 'Lock' ? request : undefined, status);

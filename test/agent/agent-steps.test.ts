@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Situation } from '../../controller/agent/decide.ts';
+import { MemoryWriteError } from '../../controller/agent/mind.ts';
 import { reasonOf } from '../../controller/api/errors.ts';
 import { Killed, World, digest, specOf, wasKilled } from './world.ts';
 
@@ -33,7 +34,7 @@ test('the good way: stage, arm, one report, reboot', async () => {
   assert.equal(world.host.state.staged?.locked, true);
   const approval = world.approve();
   assert.equal((await world.run()).phase, 'Rebooting');
-  assert.deepEqual(world.effects, ['Report', 'Stage', 'Save', 'Arm', 'Save', 'Report', 'Save', 'Reboot']);
+  assert.deepEqual(world.effects, ['Save', 'Report', 'Stage', 'Save', 'Save', 'Arm', 'Save', 'Report', 'Save', 'Reboot']);
   assert.deepEqual(world.host.reboots, [digest(2)]);
   const end = await bootAndRun(world);
   assert.equal(reason(end), 'Booted');
@@ -46,7 +47,7 @@ test('the good way: stage, arm, one report, reboot', async () => {
 });
 
 test('killed before any effect, it comes to the same end with one reboot', async () => {
-  for (let n = 0; n < 12; n++) {
+  for (let n = 0; n < 14; n++) {
     const world = new World(specOf(2));
     let left = n;
     world.watch = () => {
@@ -195,10 +196,10 @@ test('bootc without locked staging: says so by the lock that is missing, and boo
   const world = new World(specOf(2), { version: '1.16.9' });
   assert.equal((await world.run()).phase, 'Staged');
   assert.equal(world.host.state.staged?.locked, false);
-  assert.deepEqual(world.effects, ['Report', 'Stage', 'Lock']);
+  assert.deepEqual(world.effects, ['Save', 'Report', 'Stage', 'Save', 'Lock']);
   world.now += 3_600_000;
   await world.run();
-  assert.deepEqual(world.effects, ['Report', 'Stage', 'Lock'], 'a lock that did not hold is tried once');
+  assert.deepEqual(world.effects, ['Save', 'Report', 'Stage', 'Save', 'Lock'], 'a lock that did not hold is tried once');
   world.approve();
   assert.equal((await world.run()).phase, 'Rebooting');
   assert.equal(reason(await bootAndRun(world)), 'Booted');
@@ -218,6 +219,37 @@ test('an unplanned reboot while it waits: what was staged and locked is staged a
   assert.equal((await bootAndRun(world)).phase, 'Staged');
   assert.equal(world.host.state.booted?.digest, digest(1));
   assert.deepEqual(world.host.reboots, []);
+});
+
+describe('a disk that is full', () => {
+  /** Fails each write of the memory from here on. */
+  function fill(world: World): void {
+    world.watch = effect => {
+      if (effect === 'Save') throw new Error('ENOSPC');
+    };
+  }
+
+  test('before the pull: nothing is staged', async () => {
+    const world = new World(specOf(2));
+    fill(world);
+    await assert.rejects(world.run(), MemoryWriteError);
+    assert.deepEqual(world.effects, []);
+    world.watch = undefined;
+    assert.equal((await world.run()).phase, 'Staged');
+  });
+
+  test('since the pull: what is staged is not reported as ready to boot before it can be remembered', async () => {
+    const world = new World(specOf(2));
+    world.watch = effect => {
+      if (effect === 'Stage') fill(world);
+    };
+    await assert.rejects(world.run(), MemoryWriteError);
+    assert.equal(world.host.state.staged?.digest, digest(2));
+    assert.equal(world.target.status?.host?.staged, undefined);
+    world.watch = undefined;
+    assert.equal((await world.run()).phase, 'Staged');
+    assert.equal(world.effects.filter(e => e === 'Stage').length, 1);
+  });
 });
 
 describe('a staging that fails', () => {
