@@ -13,7 +13,6 @@ import { refusedCheckMs } from './build-jobs.ts';
 import type { BuildJobs, ObservedJob } from './build-jobs.ts';
 import { pullPlan } from './context.ts';
 import type { Plan } from './context.ts';
-import type { RefusedJob } from './foundation-jobs.ts';
 import { Foundations } from './foundations.ts';
 import type { FoundationServices, FoundationWork } from './foundations.ts';
 import { generationOf, isFinished, jobOutcome, unknownStep } from './job-outcome.ts';
@@ -22,7 +21,8 @@ import { builderVersion, imageTag } from './name.ts';
 import type { Step } from './progress.ts';
 import { publishImage } from './publish.ts';
 import type { BuildEvent, Findings } from './status.ts';
-import { lacksJob, waitedFor } from './waited-for.ts';
+import { lacksJob, waitedFor, withRefusal } from './waited-for.ts';
+import type { RefusedJob } from './waited-for.ts';
 
 type Running = Extract<JobOutcome, { kind: 'Running' }>;
 
@@ -57,7 +57,7 @@ export class BuildRun {
   /** What its Jobs are at, when all that is to be said is that they run: for that nobody need ask a registry. */
   async look(build: ImageBuild, observed: readonly ObservedJob[]): Promise<RunResult | undefined> {
     const current = await this.#current(build, observed);
-    const outcomes = current.map(each => jobOutcome(each, waitedFor(build), this.#now()));
+    const outcomes = current.map(each => jobOutcome(each, waitedFor(build, each.job), this.#now()));
     const running = outcomes.filter((outcome): outcome is Running => outcome.kind === 'Running');
     // What has not begun is made again as the definition wants it now; its going wakes the build.
     const outdated = current.filter(({ job }) => (generationOf(job) ?? build.metadata.generation) !== build.metadata.generation);
@@ -130,12 +130,14 @@ export class BuildRun {
     const { findings } = result;
     switch (result.kind) {
       case 'Running':
-        return withRefusal(runningEvent(build, result.outcomes, findings), result.refused);
+        return besideRefusal(runningEvent(build, result.outcomes, findings), result.refused);
       case 'Resting': {
+        const { restMs, busy, refused } = result;
         const { platform, job, pod, reason, message } = result.lost;
         const place: JobPlace = { platform, job, ...(pod === undefined ? {} : { pod }) };
         const error = new TransientError(reason, message);
-        return { kind: 'Interrupted', error, place, retryAfterMs: result.restMs, busy: result.busy, findings };
+        const retryAfterMs = refused ? Math.min(restMs, refusedCheckMs) : restMs;
+        return { kind: 'Interrupted', error, place, retryAfterMs, busy, ...(refused ? { refused } : {}), findings };
       }
       case 'Failed': {
         const { platform, job, pod, error, reason } = result.failed;
@@ -185,12 +187,11 @@ function runningEvent(build: ImageBuild, running: readonly Running[], findings: 
   return { kind: 'Running', reason: 'Building', message, findings, ...check };
 }
 
-/** A Job that is refused beside those that are at work is asked for again. */
-function withRefusal(event: RunResult, refused: RefusedJob | undefined): RunResult {
+/** A Job that is refused beside those that are at work is asked for again. What keeps one of these from running is the reason all the same. */
+function besideRefusal(event: RunResult, refused: RefusedJob | undefined): RunResult {
   if (!refused || event.kind !== 'Running') return event;
-  const { platform, error } = refused;
-  const message = `${event.message}; the Job for ${platform} is not made yet: ${error.message}`;
-  return { ...event, reason: 'JobRefused', message, checkMs: refusedCheckMs };
+  const reason = event.reason === 'Building' ? 'JobRefused' : event.reason;
+  return { ...event, reason, message: withRefusal(event.message, refused), checkMs: refusedCheckMs };
 }
 
 /** What a build says that runs beside the controller. */

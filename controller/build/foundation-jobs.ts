@@ -7,6 +7,7 @@ import type { FoundationServices, FoundationWork } from './foundations.ts';
 import type { JobOutcome } from './job-outcome.ts';
 import type { FoundationStep } from './next-step.ts';
 import type { Findings } from './status.ts';
+import type { RefusedJob } from './waited-for.ts';
 
 type Running = Extract<JobOutcome, { kind: 'Running' }>;
 
@@ -20,26 +21,22 @@ export interface Wanted {
   other?: string;
 }
 
-/** A Job that was not made while others of the build are at work. */
-export interface RefusedJob {
-  platform: string;
-  error: WaitingError | TransientError;
-}
-
 /**
- * The Jobs that were made. One that was refused for now is told where others are at work, and thrown where none is.
+ * The Jobs that were made, each asked for whatever became of the others. The first that was refused for now is told where others are at work or
+ * were lost, and thrown where there is nothing else to tell.
  * @throws what BuildInputs.check and BuildJobs.create throw.
  */
 export async function makeJobs(
   { jobs, inputs }: Pick<FoundationServices, 'jobs' | 'inputs'>,
   { build, base, observed }: FoundationWork,
   wanted: readonly Wanted[],
-  { create, running }: FoundationStep,
+  { create, running, resting }: FoundationStep,
 ): Promise<{ made: Running[]; refused?: RefusedJob }> {
   if (create.length === 0) return { made: [] };
   await inputs.check(build.spec);
   const attempt = (build.status?.attempts ?? 0) + 1;
   const made: Running[] = [];
+  let refused: { platform: string; error: WaitingError | TransientError } | undefined;
   for (const { platform, lost, interruptions } of create) {
     const each = wanted.find(w => w.platform.platform === platform);
     if (!each || each.other !== undefined) continue;
@@ -49,8 +46,10 @@ export async function makeJobs(
       const job = await jobs.create({ build, platform, key: each.key, base: from, attempt, interruptions });
       made.push({ kind: 'Running', platform, job: job.metadata.name, starting: true });
     } catch (error) {
-      const passes = error instanceof WaitingError || error instanceof TransientError;
-      if (passes && running.length + made.length > 0) return { made, refused: { platform, error } };
+      if (error instanceof WaitingError || error instanceof TransientError) {
+        refused ??= { platform, error };
+        continue;
+      }
       // It is the end of the build, which nobody has told of these.
       if (error instanceof StallingError)
         await jobs.removeNamed(
@@ -60,7 +59,9 @@ export async function makeJobs(
       throw error;
     }
   }
-  return { made };
+  if (!refused) return { made };
+  if (running.length + made.length + resting.length === 0) throw refused.error;
+  return { made, refused: { platform: refused.platform, message: refused.error.message } };
 }
 
 /** How many Jobs of its present attempt a build has lost, as its status says. */

@@ -10,7 +10,7 @@ import type { BuildInputs } from './build-inputs.ts';
 import type { BuildJobs, ObservedJob } from './build-jobs.ts';
 import type { Plan } from './context.ts';
 import { countOf, counted, makeJobs } from './foundation-jobs.ts';
-import type { RefusedJob, Wanted } from './foundation-jobs.ts';
+import type { Wanted } from './foundation-jobs.ts';
 import type { FoundationWaits } from './foundation-waits.ts';
 import { foundationKey, foundationTagOf } from './foundation-key.ts';
 import { findFoundation, readFoundation } from './foundation-lookup.ts';
@@ -19,6 +19,7 @@ import type { FoundationBuilder, FoundationTask } from './foundation-task.ts';
 import { jobName } from './job-name.ts';
 import { interruptionDelayMs, jobOutcome, vainOutcome } from './job-outcome.ts';
 import { waitedFor } from './waited-for.ts';
+import type { RefusedJob } from './waited-for.ts';
 import type { JobOutcome } from './job-outcome.ts';
 import { foundationStep } from './next-step.ts';
 import { architectureOf } from './platform-name.ts';
@@ -64,7 +65,7 @@ export type FoundationsResult = { findings: Findings } & (
   | { kind: 'Ready'; onto: Base }
   | { kind: 'Running'; outcomes: Extract<JobOutcome, { kind: 'Running' }>[]; refused?: RefusedJob }
   | { kind: 'Failed'; failed: Extract<JobOutcome, { kind: 'Failed' }> }
-  | { kind: 'Resting'; lost: Extract<JobOutcome, { kind: 'Interrupted' }>; restMs: number; busy: boolean }
+  | { kind: 'Resting'; lost: Extract<JobOutcome, { kind: 'Interrupted' }>; restMs: number; busy: boolean; refused?: RefusedJob }
 );
 
 /** How long a build waits for another's foundation before it looks again; it is woken when something becomes of that one. */
@@ -125,7 +126,7 @@ export class Foundations {
   #outcomeOf({ build, observed }: FoundationWork, { platform }: Wanted): JobOutcome | undefined {
     const name = jobName(build.metadata.name, platform.platform, (build.status?.attempts ?? 0) + 1);
     const mine = observed.find(({ job }) => job.metadata.name === name);
-    return mine && jobOutcome(mine, waitedFor(build), this.#o.now());
+    return mine && jobOutcome(mine, waitedFor(build, mine.job), this.#o.now());
   }
 
   /** The digest is all that is believed of what a Job says. */
@@ -154,8 +155,8 @@ export class Foundations {
     else for (const message of gone) this.#o.say(build, 'FoundationGone', `${message}; it is built again`);
     if (found || !builders.includes('Job')) return;
     const other = await jobs.otherBuilder(key, build.metadata.uid ?? '', atWork);
-    // Between the two looks another's Job may have come to its end, and what it pushed is not to be built again.
-    const late = other === undefined ? await findFoundation(registry, query, []) : undefined;
+    // Between the two looks another may have made it and said so in its status; what it pushed is not to be built again.
+    const late = other === undefined ? await findFoundation(registry, query, known(key)) : undefined;
     if (other !== undefined) wanted.other = other;
     if (late) wanted.found = late;
   }
@@ -218,17 +219,17 @@ export class Foundations {
     if (step.kind === 'Fail' && step.failed) {
       return { kind: 'Failed', failed: step.failed, findings: this.#findings(wanted, used) };
     }
-    const { made, refused } = await makeJobs(this.#o, work, wanted, step);
+    const { made, ...rest } = await makeJobs(this.#o, work, wanted, step);
     const running = [...step.running, ...made];
     // With those that were lost the status names all, so that none is forgotten while the others run.
     const named = running.length > 0 ? [...running, ...step.resting] : [];
     const findings = { ...this.#findings(wanted, used, named), ...counted(work.build, step.resting) };
     const [lost] = step.resting;
     if (lost && step.restMs !== undefined) {
-      return { kind: 'Resting', lost, restMs: step.restMs, busy: running.length > 0, findings };
+      return { kind: 'Resting', lost, restMs: step.restMs, busy: running.length > 0, ...rest, findings };
     }
     const all = { ...findings, jobs: this.#named(jobs.namespace, running) };
-    return { kind: 'Running', outcomes: running, ...(refused ? { refused } : {}), findings: all };
+    return { kind: 'Running', outcomes: running, ...rest, findings: all };
   }
 
   #ready({ base }: FoundationWork, wanted: readonly Wanted[]): { kind: 'Ready'; onto: Base } {

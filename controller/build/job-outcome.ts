@@ -29,6 +29,11 @@ interface Trouble {
   message: string;
 }
 
+/** What the status says of a Job, of which the API may tell no more. `lost`: it was counted as such. */
+export interface Waited extends Trouble {
+  lost?: true;
+}
+
 /** After so many Jobs of one attempt were lost, the next loss counts as a failure: a build may be what brings its nodes down. */
 export const maxInterruptions = 5;
 /** The Job controller takes moments to make a pod. */
@@ -49,7 +54,7 @@ interface Observed {
  * What a Job has come to. `waitedFor` is what the build last said its pod waits for: when the Job's time is over
  * the Job controller deletes the pod, and with it what kept it from running. `now` is epoch ms.
  */
-export function jobOutcome(observed: Observed, waitedFor: Trouble | undefined, now: number): JobOutcome {
+export function jobOutcome(observed: Observed, waitedFor: Waited | undefined, now: number): JobOutcome {
   const seen = seenOf(observed);
   // What the worker says goes before what Kubernetes makes of it; it is there even when the pod was told to go a moment later.
   return saidOutcome(seen) ?? troubleOutcome(seen) ?? lateOutcome(seen, waitedFor) ?? endOutcome(seen, observed.refusal, now);
@@ -105,10 +110,11 @@ function troubleOutcome(seen: Seen): JobOutcome | undefined {
 }
 
 /** A build that never began has used up nothing but time. */
-function lateOutcome(seen: Seen, waitedFor: Trouble | undefined): JobOutcome | undefined {
+function lateOutcome(seen: Seen, waitedFor: Waited | undefined): JobOutcome | undefined {
   const { job, pod } = seen;
   const ended = endConditionOf(job);
   if (ended?.reason !== 'DeadlineExceeded' && pod?.status?.reason !== 'DeadlineExceeded') return undefined;
+  if (waitedFor?.lost) return interrupted(seen, waitedFor);
   const why = pod && hasStarted(pod) ? undefined : ((pod && podTrouble(pod)) ?? waitedFor);
   if (why) return interrupted(seen, { reason: why.reason, message: `the pod did not start in time: ${why.message}` });
   const message = ended?.message ?? pod?.status?.message ?? 'the Job was active for too long';

@@ -10,6 +10,8 @@ import { maxAttempts, retryDelayMs } from './attempts.ts';
 import { BuildError } from './build-error.ts';
 import type { JobPlace } from './job-outcome.ts';
 import type { BuiltImage } from './publish.ts';
+import { withRefusal } from './waited-for.ts';
+import type { RefusedJob } from './waited-for.ts';
 
 /** What a pass has found or made, whichever way it ends. */
 export type Findings = Pick<ImageBuildStatus, 'builder' | 'foundations' | 'interruptions' | 'jobs' | 'warnings'>;
@@ -27,11 +29,20 @@ export type BuildEvent = { findings?: Findings } & (
    * `busy`: other Jobs of the build are at work all the same.
    */
   | { kind: 'Thrown'; error: unknown; place?: JobPlace; reason?: string; generation?: number; busy?: boolean }
-  /** A Job was lost and another comes after `retryAfterMs`. */
-  | { kind: 'Interrupted'; error: TransientError; place: JobPlace; retryAfterMs: number; busy: boolean }
+  | Interruption
   | { kind: 'Canceled' }
   | { kind: 'Superseded'; by: string }
 );
+
+/** A Job was lost and another comes; to be looked at again after `retryAfterMs`. `refused`: another Job of the build. */
+interface Interruption {
+  kind: 'Interrupted';
+  error: TransientError;
+  place: JobPlace;
+  retryAfterMs: number;
+  busy: boolean;
+  refused?: RefusedJob;
+}
 
 export interface Verdict {
   status: ImageBuildStatus;
@@ -169,10 +180,10 @@ function ended({ metadata }: ImageBuild, status: ImageBuildStatus, error: Stalli
 function interrupted(
   build: ImageBuild,
   before: ImageBuildStatus,
-  { error, place, retryAfterMs, busy }: { error: TransientError; place: JobPlace; retryAfterMs: number; busy: boolean },
+  { error, place, retryAfterMs, busy, refused }: Interruption,
   now: Date,
 ): Verdict {
-  const said = `${place.platform}: ${error.message}; its Job is made again, which uses up no attempt`;
+  const said = withRefusal(`${place.platform}: ${error.message}; its Job is made again, which uses up no attempt`, refused);
   const outcome: Outcome = { kind: 'Failed', error: new WaitingError(error.reason, said, retryAfterMs, { cause: error }) };
   const failure = { step: 'Job', message: cut(error.message, 4096), ...placeOf(place, error.reason) };
   const change = { phase: busy ? ('Building' as const) : ('Pending' as const), failure };

@@ -4,7 +4,7 @@ import type { ContainerStatus, Job, Pod } from '../../controller/api/core.ts';
 import { interruptionsAnnotation, platformAnnotation } from '../../controller/api/names.ts';
 import { BuildError } from '../../controller/build/build-error.ts';
 import { interruptionDelayMs, jobOutcome, maxInterruptions } from '../../controller/build/job-outcome.ts';
-import type { JobOutcome } from '../../controller/build/job-outcome.ts';
+import type { JobOutcome, Waited } from '../../controller/build/job-outcome.ts';
 import { podTrouble } from '../../controller/build/pod-trouble.ts';
 import { encodeTermination } from '../../controller/build/termination.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
@@ -50,7 +50,7 @@ const said = (outcome: JobOutcome): string => {
 interface Case {
   job?: Job;
   pod?: Pod;
-  waitedFor?: { reason: string; message: string };
+  waitedFor?: Waited;
   refusal?: string;
   is: string;
 }
@@ -174,6 +174,11 @@ const cases: Record<string, Case> = {
   'never begun in its time, and the pod is gone': {
     job: jobOf([{ type: 'Failed', reason: 'DeadlineExceeded' }]),
     waitedFor: { reason: 'Unschedulable', message: '0/3 nodes are available' },
+    is: 'Interrupted Unschedulable: the pod did not start in time: 0/3 nodes are available',
+  },
+  'never begun in its time, which has been counted': {
+    job: jobOf([{ type: 'Failed', reason: 'DeadlineExceeded' }]),
+    waitedFor: { reason: 'Unschedulable', message: 'the pod did not start in time: 0/3 nodes are available', lost: true },
     is: 'Interrupted Unschedulable: the pod did not start in time: 0/3 nodes are available',
   },
   'never begun in its time, and the pod is there': {

@@ -22,6 +22,19 @@ const core = { group: '', version: 'v1', namespaced: true } as const;
 const quotas: Resource<ResourceQuota> = { ...core, plural: 'resourcequotas', kind: 'ResourceQuota' };
 const manager = { fieldManager: 'test', namespace: defaultNamespace };
 const amd64 = { platforms: ['linux/amd64'] };
+type Wrap = NonNullable<NonNullable<Parameters<BuildCluster['start']>[0]>['wrap']>;
+/** Admission that takes no Job of which this says so. */
+const refusing =
+  (refuses: (job: string) => Promise<boolean> | boolean): Wrap =>
+  (client, registry) => {
+    const create: Client['create'] = async (resource, object) => {
+      if (resource.plural === jobs.plural && (await refuses(object.metadata.name)))
+        throw new ApiError({ status: 403, reason: 'Forbidden', message: 'denied by a policy' });
+      return client.create(resource, object);
+    };
+    return { client: { ...client, create }, registry };
+  };
+const evicted = [{ type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'evicted' }];
 const steps = (definition: string): ReturnType<typeof contextOf> =>
   contextOf({ definition, layers: [{ 'etc/name': definition }], containerfile: `RUN echo ${definition}\n` });
 
@@ -102,6 +115,88 @@ describe('Jobs that do not come to run', () => {
     await running.stop();
   });
 
+  for (const architecture of ['amd64', 'arm64']) {
+    test(`the Job for ${architecture} is refused: the other is made all the same`, async () => {
+      let refused = true;
+      const running = await cluster.start({ wrap: refusing(job => refused && job.includes(`-${architecture}-`)) });
+      const name = await cluster.ask(steps(`without-${architecture.slice(0, 3)}`));
+      const one = await hands.next(name);
+      assert.doesNotMatch(one.job.metadata.name, new RegExp(`-${architecture}-`));
+      const said = await cluster.becomes(name, 'refused', because('JobRefused'));
+      assert.equal(said.status?.phase, 'Building');
+      assert.match(readyMessage(said), new RegExp(`; the Job for linux/${architecture} is not made yet: .*denied by a policy`));
+      refused = false;
+      running.controller.enqueue(name);
+      const two = await hands.next(name, [one.job]);
+      await hands.succeed(one);
+      await hands.succeed(two);
+      await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+      await running.stop();
+    });
+  }
+
+  test('a lost Job is what uses up the quota: it is counted, and made again while the other is refused', async () => {
+    let later = 0;
+    let most = 1;
+    let build = '';
+    const wrap = refusing(async () => (await hands.jobsOf(build)).length >= most);
+    const running = await cluster.start({ wrap, now: () => Date.now() + later });
+    const context = steps('crowded-out');
+    build = await cluster.ask(context);
+    const one = await hands.next(build);
+    await cluster.becomes(build, 'refused', because('JobRefused'));
+    await hands.set(one.pod, { phase: 'Failed', conditions: evicted });
+    const lost = await cluster.becomes(build, 'lost', b => because('Evicted')(b) && inPhase('Pending')(b));
+    assert.deepEqual([lost.status?.phase, lost.status?.interruptions], ['Pending', [{ platform: 'linux/amd64', count: 1 }]]);
+    assert.match(readyMessage(lost), /evicted.*; the Job for linux\/arm64 is not made yet: .*denied by a policy/);
+    later = 3_600_000;
+    running.controller.enqueue(build);
+    const again = await hands.next(build, [one.job]);
+    assert.equal(again.job.metadata.name, one.job.metadata.name);
+    assert.equal(again.job.metadata.annotations?.[interruptionsAnnotation], '1');
+    most = 2;
+    running.controller.enqueue(build);
+    const two = await hands.next(build, [one.job, again.job]);
+    await hands.succeed(again);
+    await hands.succeed(two);
+    const done = await cluster.becomes(build, 'Succeeded', inPhase('Succeeded'));
+    assert.equal(done.status?.attempts, 1);
+    await running.stop();
+  });
+
+  test('a pod without a node, beside a Job that is refused: both are said, and its deadline uses up no attempt', async () => {
+    let refused = true;
+    let later = 0;
+    const wrap = refusing(job => refused && job.includes('-arm64-'));
+    const running = await cluster.start({ wrap, now: () => Date.now() + later });
+    const name = await cluster.ask(steps('cramped'));
+    const one = await hands.next(name);
+    await hands.unschedulable(one.pod, '0/2 nodes are available');
+    const stuck = await cluster.becomes(name, 'stuck', because('Unschedulable'));
+    assert.match(readyMessage(stuck), /0\/2 nodes are available; the Job for linux\/arm64 is not made yet: .*denied by a policy/);
+    await cluster.admin.mergePatch(jobs, one.job.metadata.name, { spec: { activeDeadlineSeconds: 1 } }, manager);
+    const late = await cluster.becomes(name, 'past its deadline', b => b.status?.failure !== undefined);
+    assert.deepEqual(
+      [late.status?.attempts, late.status?.failure?.reason, late.status?.failure?.job],
+      [0, 'Unschedulable', one.job.metadata.name],
+    );
+    assert.match(late.status?.failure?.message ?? '', /did not start in time: .*0\/2 nodes are available$/);
+    // That it is over is all that the Job says from here on, and nobody sees any more why it did not begin.
+    refused = false;
+    running.controller.enqueue(name);
+    const two = await hands.next(name, [one.job]);
+    later = 3_600_000;
+    running.controller.enqueue(name);
+    const again = await hands.next(name, [one.job, two.job]);
+    assert.equal(again.job.metadata.name, one.job.metadata.name);
+    assert.equal(again.job.metadata.annotations?.[interruptionsAnnotation], '1');
+    await hands.succeed(two);
+    await hands.succeed(again);
+    const done = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    assert.equal(done.status?.attempts, 1);
+    await running.stop();
+  });
+
   test('a quota that refuses the only Job is waited for', async t => {
     const running = await cluster.start();
     const lift = await quota(t, 'no-job', { 'count/jobs.batch': '0' });
@@ -142,7 +237,7 @@ describe('Jobs that do not come to run', () => {
     const now = (): number => Date.now() + later;
     let stopped = false;
     // The Job is gone and the next is never made: what a process that ends there leaves.
-    const wrap: NonNullable<Parameters<BuildCluster['start']>[0]>['wrap'] = (client, registry) => {
+    const wrap: Wrap = (client, registry) => {
       const create: Client['create'] = (resource, object) => {
         if (resource.plural !== jobs.plural || later === 0) return client.create(resource, object);
         stopped = true;
@@ -153,8 +248,7 @@ describe('Jobs that do not come to run', () => {
     const first = await cluster.start({ now, wrap });
     const name = await cluster.ask(steps('forgetful'), amd64);
     const one = await hands.next(name);
-    const conditions = [{ type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'evicted' }];
-    await hands.set(one.pod, { phase: 'Failed', conditions });
+    await hands.set(one.pod, { phase: 'Failed', conditions: evicted });
     const lost = await cluster.becomes(name, 'lost', b => because('Evicted')(b) && inPhase('Pending')(b));
     assert.deepEqual(lost.status?.interruptions, [{ platform: 'linux/amd64', count: 1 }]);
     later = 3_600_000;
