@@ -10,6 +10,7 @@ import type {
   NodeTargetStatusHostFailed,
   NodeTargetStatusHostProblem,
 } from '../api/node-target.ts';
+import { shortCommit } from '../api/short-revision.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { Situation, StageTrouble } from './decide.ts';
 import type { BootFacts, HostFeatures } from './host.ts';
@@ -74,7 +75,7 @@ function hostOf(input: ReportInput): NodeTargetStatusHost {
     ...present('bootID', boot?.bootID ?? before?.bootID),
     ...present('bootcVersion', features ? features.bootcVersion : before?.bootcVersion),
     ...present('capabilities', features ? capabilities(features) : before?.capabilities),
-    ...present('booted', status ? entryOf(status.booted, memory) : before?.booted),
+    ...present('booted', status ? bootedOf(status.booted, memory) : before?.booted),
     ...present('staged', status ? lockedEntryOf(status.staged, memory) : before?.staged),
     ...present('rollback', status ? entryOf(status.rollback, memory) : before?.rollback),
     ...(failed.length > 0 ? { failed } : {}),
@@ -105,6 +106,11 @@ function entryOf(entry: BootEntry | undefined, memory: Memory): NodeTargetStatus
     ...present('version', entry.version?.slice(0, 256)),
     ...present('revision', revisionOf(memory, entry.digest)),
   };
+}
+
+/** Its name is short enough for a column of a list. */
+function bootedOf(entry: BootEntry | undefined, memory: Memory): NodeTargetStatusHostBooted | undefined {
+  return entry && { ...entryOf(entry, memory), ...present('commit', shortCommit(revisionOf(memory, entry.digest))) };
 }
 
 function lockedEntryOf(entry: BootEntry | undefined, memory: Memory): NodeTargetStatusHostBooted | undefined {

@@ -140,6 +140,10 @@ export interface NodeTargetStatusHostBooted {
    */
   revision?: string;
   /**
+   * First 12 digits of the commit in revision, to be read in a list.
+   */
+  commit?: string;
+  /**
    * Staged without effect on the next boot.
    */
   locked?: boolean;

@@ -2,3 +2,8 @@
 export function shortRevision(revision: string): string {
   return revision.replace(/(@sha1:[0-9a-f]{12})[0-9a-f]{28}$/, '$1');
 }
+
+/** The commit of a revision, by its first 12 digits; undefined where there is none. */
+export function shortCommit(revision: string | undefined): string | undefined {
+  return revision === undefined ? undefined : /@sha1:([0-9a-f]{12})[0-9a-f]{28}$/.exec(revision)?.[1];
+}

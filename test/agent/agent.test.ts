@@ -8,6 +8,7 @@ import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
 import { nodes } from '../../controller/api/core.ts';
 import { fieldManagers, nodeUIDAnnotation, retriedAnnotation } from '../../controller/api/names.ts';
 import { nodetargets } from '../../controller/api/node-target.ts';
+import { shortCommit } from '../../controller/api/short-revision.ts';
 import { ApiError } from '../../controller/kube/errors.ts';
 import { createClient } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
@@ -61,6 +62,7 @@ describe('an update', () => {
     assert.equal(hostOf(start).phase, 'Idle');
     assert.equal(hostOf(start).booted?.digest, first.platform);
     assert.equal(hostOf(start).booted?.revision, start.spec.revision);
+    assert.equal(hostOf(start).booted?.commit, shortCommit(start.spec.revision));
     assert.deepEqual(hostOf(start).capabilities, ['SwitchDownloadOnly', 'UpgradeDownloadOnly', 'LockedStaging']);
     assert.equal(hostOf(start).bootcVersion, '1.17.0');
     assert.equal(ready(start)?.message, `runs ${nameOf(start.spec.revision, digestOf(start.spec.image))}`);

@@ -55,7 +55,7 @@ const rows: Record<Plural, Row> = {
   nodetargets: {
     name: 'node-1',
     spec: { revision },
-    status: { host: { phase: 'Rebooting', bootID: 'b', booted: { revision, digest } } },
+    status: { host: { phase: 'Rebooting', bootID: 'b', booted: { revision, commit: 'e13e4f15d71c', digest } } },
     message: `runs ${nameOf(revision, digest)}`,
   },
 };
