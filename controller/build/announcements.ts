@@ -39,12 +39,13 @@ export class Announcements {
   }
 }
 
-/** Counts an attempt that came to an end; a pass that only looks at Jobs is none. `seconds` is how long it took. */
-export function measure(event: BuildEvent, { status }: Verdict, seconds: number): void {
+/** Counts an attempt that came to an end at `now`; a pass that only looks at Jobs is none. It began at `startTime`, in whichever process. */
+export function measure(event: BuildEvent, { status }: Verdict, startTime: string | undefined, now: number): void {
   if (event.kind === 'Running') return;
   const builder = status.builder ?? 'Assemble';
   const failed = event.kind === 'Thrown' && (event.error instanceof StallingError || event.error instanceof BuildError);
   const result = event.kind === 'Succeeded' ? 'succeeded' : failed && status.phase === 'Failed' ? 'failed' : 'retried';
   metrics.builds.inc({ result, builder });
+  const seconds = startTime === undefined ? 0 : Math.max(0, now - Date.parse(startTime)) / 1000;
   metrics.buildSeconds.observe({ result, builder }, seconds);
 }

@@ -191,7 +191,9 @@ export class BuildReconciler {
     let observed: readonly ObservedJob[] | undefined;
     let event: BuildEvent;
     const progress = new Progress(async step => {
-      build = await this.#write(build, statusAfter(build, stepEvent(build, step), this.#date()).status);
+      // What the attempt is judged by stays what it began with: a change or a request that came since is not answered by it.
+      const { status } = await this.#write(build, statusAfter(build, stepEvent(build, step), this.#date()).status);
+      if (status) build = { ...build, status };
     }, context.log);
     try {
       observed = await this.#observe(build);
@@ -215,7 +217,7 @@ export class BuildReconciler {
       await this.#jobs.removeBeside(observed ?? [], event.place?.job);
     const written = await this.#write(build, verdict.status);
     this.#said.tell(asked, written, event, verdict);
-    measure(event, verdict, secondsSince(build, this.#o.now()));
+    measure(event, verdict, build.status?.startTime, this.#o.now());
     const holds = verdict.status.phase === 'Building';
     if (event.kind === 'Succeeded') context.log.info({ image: event.image.reference }, 'built');
     if (verdict.retryAfterMs !== undefined) return { holds, result: { requeueAfterMs: verdict.retryAfterMs } };
@@ -292,9 +294,4 @@ export class BuildReconciler {
   #date(): Date {
     return new Date(this.#o.now());
   }
-}
-
-/** Since the attempt began, in whichever process. */
-function secondsSince({ status }: ImageBuild, now: number): number {
-  return status?.startTime === undefined ? 0 : Math.max(0, now - Date.parse(status.startTime)) / 1000;
 }

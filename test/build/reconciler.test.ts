@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
 import { secrets } from '../../controller/api/core.ts';
-import { TransientError } from '../../controller/api/errors.ts';
+import { StallingError, TransientError } from '../../controller/api/errors.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
 import { defaultNamespace, requestedAt } from '../../controller/api/names.ts';
 import { BuildError } from '../../controller/build/build-error.ts';
@@ -168,6 +169,31 @@ describe('the ImageBuild reconciler on a real API server', () => {
       running.events.map(e => e.reason),
       ['BuildStarted', 'Succeeded'],
     );
+    await running.stop();
+  });
+
+  test('what a person asks for during an attempt is not lost with its end', async () => {
+    const hold = Promise.withResolvers<void>();
+    let calls = 0;
+    const builder: FoundationBuilder = {
+      architecture,
+      build: async (task, { onStep }) => {
+        if (++calls > 1) return { digest: await pushFoundation(cluster.registry, task), warnings: [] };
+        await hold.promise;
+        onStep?.('2/3: RUN false');
+        // Long enough for the step to be written after the person's word.
+        await sleep(1_500);
+        throw new StallingError('Hopeless', 'cannot be built');
+      },
+    };
+    const running = await cluster.start({ builder });
+    const name = await cluster.ask(steps('asked-meanwhile'), amd64);
+    await until('building', () => calls === 1);
+    const word = { metadata: { annotations: { [requestedAt]: 'meanwhile' } } };
+    await cluster.admin.mergePatch(imagebuilds, name, word, { fieldManager: 'test' });
+    hold.resolve();
+    const build = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    assert.deepEqual([calls, build.status?.lastHandledReconcileAt], [2, 'meanwhile']);
     await running.stop();
   });
 
