@@ -21,6 +21,22 @@ const amd64 = { platforms: ['linux/amd64'] };
 const steps = (definition: string, run: string): ReturnType<typeof contextOf> =>
   contextOf({ definition, layers: [{ 'etc/name': definition }], containerfile: `RUN echo ${run}\n` });
 
+/** Holds whoever passes until it is opened. */
+function gate(): { reached: Promise<void>; pass: () => Promise<void>; open: () => void } {
+  const [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const pass = (): Promise<void> => {
+    reached.resolve();
+    return opened.promise;
+  };
+  return { reached: reached.promise, pass, open: opened.resolve };
+}
+
+/** What the controller was told before another build came is known, and was looked at, when that one is done. */
+async function settled(definition: string): Promise<void> {
+  const name = await cluster.ask(contextOf({ definition, layers: [{ 'etc/name': definition }] }), amd64);
+  await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+}
+
 test('the end of a Job wakes those that wait for its foundation, and nobody else', async () => {
   const hands = new JobHands(cluster);
   await hands.addNode('amd64');
@@ -36,11 +52,6 @@ test('the end of a Job wakes those that wait for its foundation, and nobody else
     },
   });
   const ask = (definition: string, run: string): Promise<string> => cluster.ask(steps(definition, run), amd64);
-  // What was woken before another build came has been looked at when that one is done.
-  const settled = async (definition: string): Promise<void> => {
-    const name = await cluster.ask(contextOf({ definition, layers: [{ 'etc/name': definition }] }), amd64);
-    await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
-  };
   const [a, b] = [await ask('maker-a', 'a'), await ask('maker-b', 'b')];
   const [ofA, ofB] = [await hands.next(a), await hands.next(b)];
   for (const { pod } of [ofA, ofB]) await hands.run(pod);
@@ -63,5 +74,44 @@ test('the end of a Job wakes those that wait for its foundation, and nobody else
   await cluster.admin.mergePatch(imagebuilds, a, { metadata }, { fieldManager: 'test' });
   await hands.succeed(await hands.next(waitsForA));
   await cluster.becomes(waitsForA, 'Succeeded', inPhase('Succeeded'));
+  await running.stop();
+});
+
+test('a foundation that is recorded while another build looks for it is taken, not built again', async () => {
+  const hands = new JobHands(cluster);
+  await hands.addNode('amd64');
+  const [push, look] = [gate(), gate()];
+  const running = await cluster.start({
+    slots: 8,
+    wrap: (client, registry) => ({
+      client,
+      registry: {
+        ...registry,
+        // The maker has let go of the foundation by then, and has not said yet that it is there.
+        pushManifest: async (...args) => {
+          if (args[0].endsWith('/built/late-maker')) await push.pass();
+          return registry.pushManifest(...args);
+        },
+        // The waiter's own repository is where it looks last, after what statuses say.
+        manifest: async (...args) => {
+          if (args[0].includes('/built/late-waiter:')) await look.pass();
+          return registry.manifest(...args);
+        },
+      },
+    }),
+  });
+  const maker = await cluster.ask(steps('late-maker', 'late'), amd64);
+  const made = await hands.next(maker);
+  await hands.run(made.pod);
+  await hands.succeed(made);
+  await push.reached;
+  const waiter = await cluster.ask(steps('late-waiter', 'late'), amd64);
+  await look.reached;
+  push.open();
+  await cluster.becomes(maker, 'Succeeded', inPhase('Succeeded'));
+  await settled('late-other');
+  look.open();
+  await cluster.becomes(waiter, 'Succeeded', inPhase('Succeeded'));
+  assert.deepEqual(await hands.jobsOf(waiter), []);
   await running.stop();
 });
