@@ -8,7 +8,7 @@ import type { Log } from '../telemetry/log.ts';
 import { decide, stagingSituation } from './decide.ts';
 import type { Facts, Situation } from './decide.ts';
 import type { BootcStatus } from './bootc-status.ts';
-import { hindranceOf } from './hindrance.ts';
+import { hindranceOf, silenceOf } from './hindrance.ts';
 import { HostError } from './host.ts';
 import type { Host, Operation, Outcome } from './host.ts';
 import { emptyMemory, recall, withRevision } from './memory.ts';
@@ -193,9 +193,13 @@ class Loop implements Agent {
       this.#wakeup.notify();
     });
     let cancelled = false;
+    let silent = false;
     while (!ended.outcome) {
       if (this.#stopped) return undefined;
       const target = this.#target();
+      const trouble = operation.trouble?.();
+      if (trouble !== undefined && !silent) this.#o.log.warn({ digest: operation.digest }, trouble);
+      silent = trouble !== undefined;
       if (target) {
         const wanted = operation.kind !== 'Stage' || digestOf(target.spec.image) === operation.digest;
         if (!wanted && !cancelled) {
@@ -203,7 +207,7 @@ class Loop implements Agent {
           this.#o.log.info({ digest: operation.digest }, 'the target changed; staging is ended');
           await operation.cancel();
         }
-        await this.#beat(target);
+        await this.#beat(target, trouble);
       }
       const now = this.#now();
       await this.#wakeup.wait(Math.max(1000, this.#reporter.dueAt(now) - now));
@@ -212,11 +216,12 @@ class Loop implements Agent {
   }
 
   /** The heartbeat while an operation runs: the host is not asked, as the operation holds the lock. */
-  async #beat(target: TargetView): Promise<void> {
+  async #beat(target: TargetView, trouble: string | undefined): Promise<void> {
     const now = this.#now();
     if (now < this.#reporter.dueAt(now)) return;
+    const phase = this.#reporter.written?.host?.phase;
     try {
-      await this.#report(target, stagingSituation(target.spec), undefined);
+      await this.#report(target, trouble === undefined ? stagingSituation(target.spec) : silenceOf(trouble, phase), undefined);
     } catch (error) {
       this.#o.log.warn({ error }, 'the heartbeat could not be written');
     }

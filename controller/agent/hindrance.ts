@@ -36,6 +36,11 @@ export function hindranceOf(
   return { words, situation: unreadable(error, phase), retryMs: hostRetryMs };
 }
 
+/** Of an operation whose end cannot be seen. */
+export function silenceOf(trouble: string, phase: Phase | undefined): Situation {
+  return failed(new TransientError('ServiceManagerSilent', trouble), phase);
+}
+
 /** A host that only waits for a lock is what it was before. */
 function unreadable({ kind, message }: HostError, phase: Phase | undefined): Situation {
   if (kind === 'Failed') return failed(new TransientError('StatusUnreadable', message), phase);

@@ -39,6 +39,8 @@ export interface Operation {
   done: Promise<Outcome>;
   /** Ends it (SIGTERM, then SIGKILL); `done` settles afterwards. Pulled layers stay. */
   cancel(): Promise<void>;
+  /** What has kept its end from being seen for a while; undefined when nothing has. */
+  trouble?(): string | undefined;
   /** Its end was acted on: nothing of it is kept any more. */
   forget(): Promise<void>;
 }

@@ -14,6 +14,8 @@ export const agentReasons = {
     'The file that remembers what failed here cannot be read; until it is mended or removed, the agent changes nothing.',
   MemoryUnwritable:
     'What has to be remembered over a reboot cannot be written to the host, whose disk may be full; until it can, nothing more is staged or booted there.',
+  ServiceManagerSilent:
+    'systemd on the host does not answer, so whether a command of the agent has ended there cannot be seen; it is asked on.',
   AgentMisconfigured: 'bootc takes the host for a container: the agent does not run in the namespaces of the host.',
   Unmanaged: 'The host was not booted from a bootable container image.',
   HostReadOnly: 'The host is a live system that cannot be updated.',

@@ -28,6 +28,14 @@ export interface UnitOptions {
 /** Below the host's /run: gone with the boot. */
 const outputDirectory = '/run/scantling';
 const queryMs = 30_000;
+/** A service manager that is only loaded anew answers before so many questions. */
+const silentPolls = 5;
+
+/** Questions in a row that the service manager did not answer, and what was said instead of the last answer. */
+interface Silence {
+  polls: number;
+  words: string;
+}
 
 /** Starts a command as the unit named after its request. Rejects when the host's directory cannot be written. */
 export async function startUnit(request: Request, command: readonly string[], o: UnitOptions): Promise<Operation> {
@@ -47,7 +55,7 @@ export async function startUnit(request: Request, command: readonly string[], o:
     '--',
     ...command,
   ]);
-  return operation(unit, request, () => finished(unit, started, o), o);
+  return operation(unit, request, silence => finished(unit, started, silence, o), o);
 }
 
 /** The unit of an earlier life of the agent that still runs, or ended unread. */
@@ -59,7 +67,7 @@ export async function findUnit(o: UnitOptions): Promise<Operation | undefined> {
   const loaded = stdout.split('\n').map(line => line.trim().split(/\s+/)[0] ?? '');
   for (const unit of new Set([...loaded, ...(await unread(o.root))])) {
     const request = requestOf(unit);
-    if (request) return operation(unit, request, () => finished(unit, undefined, o), o);
+    if (request) return operation(unit, request, silence => finished(unit, undefined, silence, o), o);
   }
   return undefined;
 }
@@ -67,16 +75,20 @@ export async function findUnit(o: UnitOptions): Promise<Operation | undefined> {
 function operation(
   unit: string,
   request: Pick<Request, 'kind' | 'digest'>,
-  end: () => Promise<Outcome>,
+  end: (silence: Silence) => Promise<Outcome>,
   o: UnitOptions,
 ): Operation {
-  const done = end().catch((error: unknown): Outcome => ({ stdout: '', stderr: `error: ${messageOf(error)}` }));
+  const silence: Silence = { polls: 0, words: '' };
+  const done = end(silence).catch((error: unknown): Outcome => ({ stdout: '', stderr: `error: ${messageOf(error)}` }));
   return {
     kind: request.kind,
     digest: request.digest,
     done,
     async cancel() {
       await o.run(['systemctl', 'stop', unit]);
+    },
+    trouble() {
+      return silence.polls < silentPolls ? undefined : `systemd does not say whether ${unit} still runs: ${silence.words}`;
     },
     async forget() {
       // A failed unit stays loaded until this, and would keep the next of its name from starting.
@@ -87,9 +99,9 @@ function operation(
 }
 
 /** Waits for the unit's end and reads its words. */
-async function finished(unit: string, started: Promise<Outcome> | undefined, o: UnitOptions): Promise<Outcome> {
+async function finished(unit: string, started: Promise<Outcome> | undefined, silence: Silence, o: UnitOptions): Promise<Outcome> {
   const client = await started;
-  const code = client?.code === 0 ? 0 : await endOf(unit, client?.code, o);
+  const code = client?.code === 0 ? 0 : await endOf(unit, client?.code, silence, o);
   const [stdout, stderr] = await Promise.all([output(o.root, unit, 'out'), output(o.root, unit, 'err')]);
   // systemd-run's own words come last, as the unit's are the ones that tell.
   const words = stderr.trim() === '' ? (client?.stderr ?? '') : stderr;
@@ -100,29 +112,38 @@ async function finished(unit: string, started: Promise<Outcome> | undefined, o: 
  * The exit code of a unit once it runs no more. A unit that succeeded is unloaded by the service manager, so one that is not found
  * succeeded, unless systemd-run itself (`clientCode`) said otherwise.
  */
-async function endOf(unit: string, clientCode: number | undefined, o: UnitOptions): Promise<number | undefined> {
+async function endOf(
+  unit: string,
+  clientCode: number | undefined,
+  silence: Silence,
+  o: UnitOptions,
+): Promise<number | undefined> {
   for (;;) {
-    const stdout = await stateOf(unit, o);
-    if (stdout === undefined) {
-      await sleep(o.pollMs);
-      continue;
+    const answer = await ask(unit, o);
+    if ('silent' in answer) {
+      silence.polls++;
+      silence.words = answer.silent;
+    } else {
+      silence.polls = 0;
+      const { properties } = answer;
+      const state = properties.get('ActiveState') ?? '';
+      if (state === 'failed') return Number(properties.get('ExecMainStatus')) || 1;
+      if (!['active', 'activating', 'deactivating', 'reloading'].includes(state)) return clientCode ?? 0;
     }
-    const properties = new Map(stdout.split('\n').map(line => [line.split('=', 1)[0] ?? '', line.slice(line.indexOf('=') + 1)]));
-    const state = properties.get('ActiveState') ?? '';
-    if (state === 'failed') return Number(properties.get('ExecMainStatus')) || 1;
-    if (!['active', 'activating', 'deactivating', 'reloading'].includes(state)) return clientCode ?? 0;
     await sleep(o.pollMs);
   }
 }
 
-/** What the service manager says of a unit; undefined when it does not answer, which says nothing of the unit. */
-async function stateOf(unit: string, o: UnitOptions): Promise<string | undefined> {
+/** What the service manager says of a unit. No answer says nothing of the unit. */
+async function ask(unit: string, o: UnitOptions): Promise<{ properties: Map<string, string> } | { silent: string }> {
   try {
-    const show = ['systemctl', 'show', '--property=LoadState,ActiveState,Result,ExecMainStatus', unit];
-    const { code, stdout } = await o.run(show, queryMs);
-    return code === 0 && stdout.includes('ActiveState=') ? stdout : undefined;
+    const outcome = await o.run(['systemctl', 'show', '--property=LoadState,ActiveState,Result,ExecMainStatus', unit], queryMs);
+    const { code, stdout } = outcome;
+    if (code !== 0 || !stdout.includes('ActiveState=')) return { silent: wordsOf(outcome) };
+    const lines = stdout.split('\n');
+    return { properties: new Map(lines.map(line => [line.split('=', 1)[0] ?? '', line.slice(line.indexOf('=') + 1)])) };
   } catch (error) {
-    if (error instanceof CommandTimeoutError) return undefined;
+    if (error instanceof CommandTimeoutError) return { silent: error.message };
     throw error;
   }
 }

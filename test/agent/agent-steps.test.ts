@@ -221,14 +221,14 @@ test('an unplanned reboot while it waits: what was staged and locked is staged a
   assert.deepEqual(world.host.reboots, []);
 });
 
-describe('a disk that is full', () => {
-  /** Fails each write of the memory from here on. */
-  function fill(world: World): void {
-    world.watch = effect => {
-      if (effect === 'Save') throw new Error('ENOSPC');
-    };
-  }
+/** Fails each write of the memory from here on. */
+function fill(world: World): void {
+  world.watch = effect => {
+    if (effect === 'Save') throw new Error('ENOSPC');
+  };
+}
 
+describe('a disk that is full', () => {
   test('before the pull: nothing is staged', async () => {
     const world = new World(specOf(2));
     fill(world);

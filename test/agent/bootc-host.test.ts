@@ -7,12 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { failureOf } from '../../controller/agent/host-failure.ts';
 import { HostError } from '../../controller/agent/host.ts';
 import { rebootHost, rebootRequested } from '../cluster/host/fake-host.ts';
-import type { FakeHost } from '../cluster/host/fake-host.ts';
 import { injectFault } from '../cluster/host/faults.ts';
 import type { Fault } from '../cluster/host/faults.ts';
 import type { BootcVersion } from '../cluster/host/state.ts';
 import { hostPaths } from '../cluster/host/state.ts';
-import { drive, perform, stageRequest, startWorkshop } from './driven-host.ts';
+import { drive, perform, shaky, stageRequest, startWorkshop } from './driven-host.ts';
 import type { TestImage, Workshop } from './driven-host.ts';
 
 let workshop: Workshop;
@@ -24,17 +23,6 @@ before(async () => {
 after(() => workshop.stop());
 
 const callsOf = (directory: string) => readFileSync(hostPaths(directory).calls, 'utf8').trim().split('\n');
-
-/** A PATH whose systemctl finds no service manager while it is down. */
-function shaky(fake: FakeHost): { path: string; setDown: (down: boolean) => void } {
-  const directory = join(fake.directory, 'shaky');
-  const mark = join(directory, 'down');
-  mkdirSync(directory);
-  const script = `#!/bin/sh\n[ -e ${mark} ] && { echo 'Failed to connect to bus: Connection refused' >&2; exit 1; }\nPATH='${fake.path}' exec systemctl "$@"\n`;
-  writeFileSync(join(directory, 'systemctl'), script, { mode: 0o755 });
-  const setDown = (down: boolean): void => (down ? writeFileSync(mark, '') : rmSync(mark));
-  return { path: `${directory}:${fake.path}`, setDown };
-}
 
 for (const version of ['1.12', '1.16.9', 'next'] as BootcVersion[]) {
   describe(`bootc ${version}`, () => {
@@ -252,8 +240,11 @@ describe('operations outlive the agent', () => {
     setDown(true);
     const early = await Promise.race([adopted?.done, sleep(300)]);
     assert.equal(early, undefined, 'it runs on');
+    await until(() => adopted?.trouble?.() !== undefined);
+    assert.match(adopted?.trouble?.() ?? '', /^systemd does not say whether scantling-\S+ still runs: Failed to connect to bus/);
     setDown(false);
     assert.equal((await adopted?.done)?.code, 1);
+    assert.equal(adopted?.trouble?.(), undefined);
     await adopted?.forget();
   });
 

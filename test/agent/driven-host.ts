@@ -1,4 +1,6 @@
 /** A fake host with a registry behind it, and the driver that the agent uses on a real one. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createBootcHost } from '../../controller/agent/bootc-host.ts';
 import type { BootcHostOptions } from '../../controller/agent/bootc-host.ts';
 import type { Host, Outcome, Request } from '../../controller/agent/host.ts';
@@ -60,6 +62,17 @@ export async function startWorkshop(): Promise<Workshop> {
 
 export function drive(host: FakeHost, options: Partial<BootcHostOptions> = {}): Host {
   return createBootcHost({ root: host.root, path: host.path, exec: 'nsenter', pollMs: 20, ...options });
+}
+
+/** A PATH whose systemctl finds no service manager while it is down. */
+export function shaky(fake: FakeHost): { path: string; setDown: (down: boolean) => void } {
+  const directory = join(fake.directory, 'shaky');
+  const mark = join(directory, 'down');
+  mkdirSync(directory);
+  const script = `#!/bin/sh\n[ -e ${mark} ] && { echo 'Failed to connect to bus: Connection refused' >&2; exit 1; }\nPATH='${fake.path}' exec systemctl "$@"\n`;
+  writeFileSync(join(directory, 'systemctl'), script, { mode: 0o755 });
+  const setDown = (down: boolean): void => (down ? writeFileSync(mark, '') : rmSync(mark));
+  return { path: `${directory}:${fake.path}`, setDown };
 }
 
 /** Runs one operation to its end and reads it. */
