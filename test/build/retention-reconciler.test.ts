@@ -87,29 +87,29 @@ describe('retention on a real API server and real registries', () => {
     cluster.proxy.resumeWatches();
   });
 
-  test('while the registry does not do it, the build stays and says so', async () => {
+  test('while the registry does not do it, the build stays and says so', async t => {
     await cluster.define('stuck', { prune: 'Images' });
     const first = await cluster.build('stuck', 1);
     await cluster.build('stuck', 2);
     const heal = cluster.server.requests.fail(r => r.method === 'DELETE', { status: 403 });
+    t.after(heal);
     const wake = await cluster.startController();
     await says('stuck', first.name, /could not be removed: .*403/);
     assert.equal(await cluster.exists(first.name), true);
-    assert.deepEqual(
-      cluster.events.map(e => [e.type, e.reason]),
-      [['Warning', 'PruneFailed']],
-    );
+    // It is tried again by itself, and may have said so again by now.
+    assert.deepEqual([...new Set(cluster.events.map(e => `${e.type} ${e.reason}`))], ['Warning PruneFailed']);
     heal();
     wake('stuck');
     await gone(first.name);
     assert.equal(await cluster.has(first), '');
   });
 
-  test('a registry that deletes nothing keeps its images, and builds go all the same', async () => {
+  test('a registry that deletes nothing keeps its images, and builds go all the same', async t => {
     await cluster.define('undeleting', { prune: 'Images' });
     const first = await cluster.build('undeleting', 1);
     await cluster.build('undeleting', 2);
     const heal = cluster.server.requests.fail(r => r.method === 'DELETE', { status: 405 });
+    t.after(heal);
     await cluster.startController();
     await gone(first.name);
     heal();
