@@ -65,11 +65,11 @@ describe('builds in Jobs', () => {
     );
     assert.ok(foundations.every(f => f.reference.startsWith(`${cluster.server.host}/built/waiter@`)));
     assert.deepEqual(await hands.jobsOf(waiter), []);
+    await second.stop();
     assert.deepEqual(
       [...first.events, ...second.events].filter(e => e.regarding.name === name).map(e => `${e.type} ${e.reason}`),
       ['Normal BuildStarted', 'Warning Unschedulable', 'Normal Succeeded'],
     );
-    await second.stop();
   });
 
   test('a failing step uses up attempts, each with a Job of its own, and says where', async () => {

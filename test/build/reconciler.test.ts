@@ -54,6 +54,8 @@ describe('the ImageBuild reconciler on a real API server', () => {
     );
     assert.ok(await cluster.registry.resolve(status?.image?.reference ?? ''));
     assert.equal(writesOf(name), 2);
+    // Events come after the write that they are about.
+    await running.stop();
     assert.deepEqual(
       running.events.map(e => [e.type, e.reason]),
       [
@@ -61,7 +63,6 @@ describe('the ImageBuild reconciler on a real API server', () => {
         ['Normal', 'Succeeded'],
       ],
     );
-    await running.stop();
     const again = await cluster.start();
     again.controller.enqueue(name);
     const other = await cluster.ask(finish('simple-other'));
@@ -164,12 +165,12 @@ describe('the ImageBuild reconciler on a real API server', () => {
     hold.resolve();
     const done = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
     assert.deepEqual([done.status?.builder, done.status?.attempts], ['Process', 1]);
+    await running.stop();
     assert.equal(writesOf(name), 3);
     assert.deepEqual(
       running.events.map(e => e.reason),
       ['BuildStarted', 'Succeeded'],
     );
-    await running.stop();
   });
 
   test('what a person asks for during an attempt is not lost with its end', async () => {

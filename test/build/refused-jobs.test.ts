@@ -108,11 +108,11 @@ describe('Jobs that do not come to run', () => {
     await hands.succeed(second);
     const done = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
     assert.equal(done.status?.attempts, 1);
+    await running.stop();
     assert.deepEqual(
       running.events.filter(e => e.regarding.name === name).map(e => e.reason),
       ['BuildStarted', 'JobRefused', 'Succeeded'],
     );
-    await running.stop();
   });
 
   for (const architecture of ['amd64', 'arm64']) {

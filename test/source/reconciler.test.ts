@@ -57,6 +57,7 @@ describe('a SystemSource', () => {
     assert.equal(definition?.metadata.annotations?.[documentAnnotation], 'systems/one/one.yaml');
     assert.match(definition?.metadata.annotations?.[inputsAnnotation] ?? '', /^sha256:[0-9a-f]{64}$/);
     assert.equal(await world.definition('first-hidden'), undefined);
+    await until('the event', () => controller.events.some(e => e.regarding.name === 'first'));
     const event = controller.events.find(e => e.regarding.name === 'first');
     assert.deepEqual([event?.type, event?.reason, event?.note], ['Normal', 'NewRevision', `${revision}: 2 written, 0 removed`]);
     const tree = await controller.repositories.openRevision('first', revision);
