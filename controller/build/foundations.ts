@@ -68,8 +68,8 @@ export type FoundationsResult = { findings: Findings } & (
   | { kind: 'Resting'; lost: Extract<JobOutcome, { kind: 'Interrupted' }>; restMs: number; busy: boolean; refused?: RefusedJob }
 );
 
-/** How long a build waits for another's foundation before it looks again; it is woken when something becomes of that one. */
-const otherBuildMs = 300_000;
+/** How long a build waits for another's foundation before it looks again. It is woken when something becomes of that one; this bounds what a wake-up that went astray costs. */
+const otherBuildMs = 45_000;
 /** The same for a node of an architecture: one that comes wakes it. */
 const platformMs = 900_000;
 
