@@ -1,6 +1,6 @@
 # Two images of the bundle that `npm run build` makes. docs/images.md says what is in them and what their pods may do.
-#   buildah build --target controller --tag scantling:0.1.0 .          the controller and the agents
-#   buildah build --target builder --tag scantling-builder:0.1.0 .     the pods that build foundations
+#   buildah build --target controller --tag scantling:0.2.0 .          the controller and the agents
+#   buildah build --target builder --tag scantling-builder:0.2.0 .     the pods that build foundations
 # `docker build` does the same. Without --target it is the controller's.
 
 # Node 24 on Debian: by digest, of a mirror, or your own.

@@ -15,7 +15,7 @@ import { retryDelayMs } from './retry.ts';
 
 export interface TransportOptions {
   kubeConfig: ClusterAccess;
-  /** E.g. `scantling-controller/0.1.0 (linux/x64)`: audit logs and flow schemas tell us by it. */
+  /** E.g. `scantling-controller/0.2.0 (linux/x64)`: audit logs and flow schemas tell us by it. */
   userAgent: string;
   /** Requests at once, watches not counted (default 8; a controller's dozen watches come on top). */
   connections?: number;

@@ -24,8 +24,8 @@ const byName = (objects: readonly KubeObject[]) =>
 /** What kustomize adds (the image's tag) and the chart adds (the pull policy that is the default anyway). */
 function withoutImage(object: KubeObject): unknown {
   const text = JSON.stringify(object)
-    .replaceAll('"image":"scantling:0.1.0"', '"image":"scantling"')
-    .replaceAll('"value":"scantling-builder:0.1.0"', '"value":"scantling-builder"');
+    .replaceAll('"image":"scantling:0.2.0"', '"image":"scantling"')
+    .replaceAll('"value":"scantling-builder:0.2.0"', '"value":"scantling-builder"');
   return JSON.parse(text.replaceAll('"imagePullPolicy":"IfNotPresent",', ''));
 }
 
