@@ -57,9 +57,9 @@ export function crds(): CustomResourceDefinition[] {
     .flatMap(name => documentsOf<CustomResourceDefinition>(join(directory, name)));
 }
 
-/** The objects that manifests/kustomization.yaml names, in its order. Its image override is left to kustomize. */
+/** The objects of manifests/base, in the order of its kustomization. The images' tags are left to kustomize. */
 export function manifests(): KubeObject[] {
-  const directory = join(root, 'manifests');
+  const directory = join(root, 'manifests/base');
   const [kustomization] = documentsOf<KubeObject & { resources: string[] }>(join(directory, 'kustomization.yaml'));
   return (kustomization?.resources ?? []).flatMap(name => documentsOf(join(directory, name)));
 }

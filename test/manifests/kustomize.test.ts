@@ -13,7 +13,7 @@ test('kustomize sets both images, that of pods that build too', { skip }, () => 
   const directory = temporaryDirectory('kustomize');
   try {
     cpSync(manifests, directory, { recursive: true });
-    const file = join(directory, 'kustomization.yaml');
+    const file = join(directory, 'images/kustomization.yaml');
     execFileSync('sed', ['-i', 's#newName: scantling#newName: registry.example.com/scantling#; s#newTag: .*#newTag: v9#', file]);
     const text = execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' });
     assert.equal(text.match(/image: registry\.example\.com\/scantling:v9$/gm)?.length, 2, 'controller and agent');
