@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'registry' | 'referrers-registry' | 'quadlet' | 'quadlet-oldest'} ServerName */
+/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'registry' | 'referrers-registry' | 'quadlet' | 'quadlet-oldest' | 'helm' | 'kubectl'} ServerName */
 
 /**
  * A Go module below this directory and the commands in it, each by its package, with the names they are installed under.
@@ -31,6 +31,9 @@ function pinned(module, dependency) {
 const kubernetes = pinned('kubernetes', 'k8s.io/kubernetes');
 const [major, minor] = kubernetes.split('.');
 const stamp = 'k8s.io/component-base/version.git';
+const helm = pinned('helm', 'helm.sh/helm/v4');
+/** k8s.io/kubectl v0.37.1 is kubectl 1.37.1. */
+const kubectl = pinned('helm', 'k8s.io/kubectl').replace(/^0/, '1');
 
 /** A kubelet runs containers, so it is only of use where that can be done: on Linux, as root. */
 const realNodes = process.platform === 'linux' && process.getuid?.() === 0;
@@ -76,6 +79,13 @@ export const serverModules = [
   },
   quadletModule('quadlet'),
   quadletModule('quadlet-oldest'),
+  {
+    module: 'helm',
+    packages: { 'helm.sh/helm/v4/cmd/helm': 'helm', 'scantling.dev/test/tools/helm/kubectl': 'kubectl' },
+    // Without these both call themselves a development version, and Helm compares its own with what charts ask for.
+    ldflags: `-s -w -X helm.sh/helm/v4/internal/version.version=v${helm} -X ${stamp}Version=v${kubectl}`,
+    versions: { helm, kubectl },
+  },
 ];
 
 /** Without optimisation the servers build in half the time, start as fast, and take about 1.6 times as long for a call. */
@@ -98,7 +108,9 @@ export function cacheDirectory() {
 export function moduleDirectory(server) {
   const hash = createHash('sha256').update(server.ldflags).update(gcflags);
   const directory = join(here, server.module);
-  const files = ['go.mod', 'go.sum', 'main.go', 'referrers/main.go'].filter(file => existsSync(join(directory, file)));
+  const files = ['go.mod', 'go.sum', 'main.go', 'referrers/main.go', 'kubectl/main.go'].filter(file =>
+    existsSync(join(directory, file)),
+  );
   for (const file of files) hash.update(file).update(readFileSync(join(directory, file)));
   const versions = Object.entries(server.versions).flat().join('-');
   return join(cacheDirectory(), 'servers', `${versions}-${process.platform}-${process.arch}-${hash.digest('hex').slice(0, 12)}`);

@@ -15,6 +15,7 @@ export const publishers = {
   kubernetes: 'https://dl.k8s.io/release',
   envtest: 'https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml',
   registry: 'https://github.com/distribution/distribution/releases/download',
+  helm: 'https://get.helm.sh',
 };
 
 /**
@@ -83,7 +84,7 @@ export function envtestArchive(index, version) {
  * @returns {Promise<Download[]>}
  */
 async function plan(server, missing, from) {
-  const { kubernetes, registry, quadlet } = server.versions;
+  const { kubernetes, registry, quadlet, helm, kubectl } = server.versions;
   if (quadlet) {
     say(`${missing.join(', ')} is not published`);
     return [];
@@ -93,6 +94,16 @@ async function plan(server, missing, from) {
     if (!missing.includes('registry')) return [];
     const url = `${from.registry}/v${registry}/registry_${registry}_${platform}_${arch}.tar.gz`;
     return [{ url, algorithm: 'sha256', digest: await digestFrom(`${url}.sha256`), servers: ['registry'], archive: true }];
+  }
+  if (helm) {
+    const archive = `${from.helm}/helm-v${helm}-${platform}-${arch}.tar.gz`;
+    const program = `${from.kubernetes}/v${kubectl}/bin/${platform}/${arch}/kubectl`;
+    /** @type {Download[]} */
+    const both = [
+      { url: archive, algorithm: 'sha256', digest: await digestFrom(`${archive}.sha256sum`), servers: ['helm'], archive: true },
+      { url: program, algorithm: 'sha256', digest: await digestFrom(`${program}.sha256`), servers: ['kubectl'], archive: false },
+    ];
+    return both.filter(({ servers }) => servers.some(name => missing.includes(name)));
   }
   /** @type {Download[]} */
   const downloads = [];
