@@ -44,16 +44,11 @@ export async function buildPodImage(target: 'controller' | 'builder'): Promise<P
   const files = [join(root, 'Dockerfile'), join(root, '.dockerignore'), bundle].map(file => readFileSync(file));
   const base = `scantling.test/node:${digestOf(suite, readFileSync(nodeProgram))}`;
   const name = `scantling.test/${target}:${digestOf(target, base, ...files)}`;
-  const directory = join(cacheDirectory(), 'images');
   const archive = join(directory, `${name.replaceAll(/[/:]/g, '-')}.tar`);
   mkdirSync(directory, { recursive: true });
   await withLock(join(directory, 'lock'), async () => {
     if (existsSync(archive)) return utimesSync(archive, new Date(), new Date());
-    const buildah = (...args: string[]) => {
-      const storage = ['--root', join(directory, 'storage'), '--runroot', join(directory, 'run'), '--storage-driver', 'vfs'];
-      return runCommand('buildah', [...storage, ...args], { env: { ...process.env, BUILDAH_ISOLATION: 'chroot' } });
-    };
-    await makeBase(base, buildah);
+    await makeBase(base);
     const local = `scantling.test/${target}:latest`;
     const from = ['--layers', '--build-arg', `NODE_IMAGE=${base}`, '--target', target];
     await buildah('build', '--quiet', ...from, '--tag', local, root);
@@ -67,8 +62,29 @@ export async function buildPodImage(target: 'controller' | 'builder'): Promise<P
   return { name, archive };
 }
 
+const directory = join(cacheDirectory(), 'images');
+
+function buildah(...args: string[]): Promise<string> {
+  const storage = ['--root', join(directory, 'storage'), '--runroot', join(directory, 'run'), '--storage-driver', 'vfs'];
+  return runCommand('buildah', [...storage, ...args], { env: { ...process.env, BUILDAH_ISOLATION: 'chroot' } });
+}
+
+/**
+ * Pushes an image by plain http and returns its reference there, repository:tag; the tag is that of its name.
+ * @throws Error with the end of what buildah said
+ */
+export async function pushPodImage({ name, archive }: PodImage, repository: string): Promise<string> {
+  const reference = `${repository}:${name.slice(name.lastIndexOf(':') + 1)}`;
+  await withLock(join(directory, 'lock'), async () => {
+    await buildah('pull', '--quiet', `docker-archive:${archive}`);
+    await buildah('push', '--quiet', '--tls-verify=false', name, `docker://${reference}`);
+    await buildah('rmi', name);
+  });
+  return reference;
+}
+
 /** A Debian of its essential packages and apt, with Node. */
-async function makeBase(name: string, buildah: (...args: string[]) => Promise<string>): Promise<void> {
+async function makeBase(name: string): Promise<void> {
   const present = (await buildah('images', '--format', '{{.Name}}:{{.Tag}}')).split('\n');
   if (present.includes(name)) return;
   const work = temporaryDirectory('debian');
