@@ -18,6 +18,7 @@ import { createRetentionReconciler } from './build/retention-reconciler.ts';
 import { retentionIndexes, watchRetention } from './build/retention-watch.ts';
 import { readRegistrySecret } from './build/secret.ts';
 import { createRegistriesLoader } from './compose-registries.ts';
+import { startWebhookReceiver } from './compose-webhook.ts';
 import type { Config } from './config.ts';
 import * as definitionViews from './definition/projection.ts';
 import { createDefinitionReconciler } from './definition/reconciler.ts';
@@ -38,6 +39,7 @@ import { watchPools } from './rollout/watch.ts';
 import { createRepositories } from './source/open.ts';
 import * as sourceViews from './source/projection.ts';
 import { createSourceReconciler } from './source/reconciler.ts';
+import { readWebhookToken } from './source/webhook-tokens.ts';
 import type { Log } from './telemetry/log.ts';
 import { serveProbes, type Check } from './telemetry/probes.ts';
 import { userAgent, version } from './version.ts';
@@ -55,8 +57,9 @@ export async function startController(
   const identity = config.identity || `${hostname()}_${randomBytes(5).toString('hex')}`;
   const now = Date.now;
   const lead = { isLeading: (): boolean => !config['leader-elect'] };
+  const kubeConfig = loadKubeConfig(config.kubeconfig || undefined);
   const transport = new Transport({
-    kubeConfig: loadKubeConfig(config.kubeconfig || undefined),
+    kubeConfig,
     userAgent: userAgent('controller'),
     fence: () => lead.isLeading(),
   });
@@ -65,6 +68,7 @@ export async function startController(
   // A page of 500 whole Nodes, with their lists of images, is 8 MB of JSON: half of that keeps the loop free and the peak low.
   const caches = new Caches({ transport, log, pageSize: 250 });
   const controllers = assemble(config, { client, events, caches, log, now });
+  const hooked = caches.add(systemsources, sourceViews.projectHooked);
 
   let synced = false;
   const notSynced: Check = () => (synced ? undefined : 'not all resources are listed yet');
@@ -77,6 +81,7 @@ export async function startController(
         });
   log.info({ version, identity, address: probes?.address }, 'controller started');
   caches.start();
+  const webhooks = await startWebhookReceiver(config, { kubeConfig, sources: hooked, log });
   const complete = caches.synced().then(() => {
     synced = true;
   });
@@ -100,6 +105,7 @@ export async function startController(
   return {
     // No new work, then the work at hand, then what it had to say, and only then may another lead.
     async stop() {
+      await webhooks?.stop();
       await Promise.all(controllers.map(controller => controller.stop()));
       await events.flush();
       await elector?.release();
@@ -215,6 +221,9 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
     events,
     now,
     random: Math.random,
+    ...(config['webhook-address'] === 'off'
+      ? {}
+      : { readWebhookToken: (secret: string) => readWebhookToken(client, namespace, secret) }),
   });
   const sources = make('source', config['concurrent-sources'], source.reconcile);
   source.watch(sourceStores, key => sources.enqueue(key));
@@ -225,7 +234,8 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
     nodeTargets: caches.add(nodetargets, poolViews.projectNodeTarget),
     definitions: caches.add(systemdefinitions, poolViews.projectDefinitionImage),
   };
-  const pool = createPoolReconciler({ client, registry, stores: poolStores, events, now });
+  const namespaces = { operator: namespace, agents: config['agent-namespace'] };
+  const pool = createPoolReconciler({ client, registry, stores: poolStores, namespaces, events, now });
   const pools = make('pool', 2, pool.reconcile);
   watchPools(poolStores, (key, when) => pools.enqueue(key, when));
 

@@ -3,7 +3,7 @@
  * There are no environment variables but KUBECONFIG, which kubectl's users expect.
  */
 import type { Command } from './command-line.ts';
-import { defaultNamespace } from './api/names.ts';
+import { defaultAgentNamespace, defaultNamespace } from './api/names.ts';
 
 export interface Flag {
   /** A list may also be given several times. A switch takes no value. */
@@ -13,6 +13,8 @@ export interface Flag {
   commands: readonly Command[];
   /** One letter, as an abbreviation. */
   short?: string;
+  /** As it is written, where another command has a flag of that name with another meaning; otherwise the table's key. */
+  name?: string;
   help: string;
 }
 
@@ -20,15 +22,19 @@ const both = ['controller', 'agent'] as const;
 const controller = ['controller'] as const;
 const agent = ['agent'] as const;
 const build = ['build'] as const;
+/** Those that people run against a cluster. */
+const people = ['logs', 'version', 'uninstall'] as const;
 
 /** The table. Keys are the flags' names without the dashes. */
 export const flags = {
   kubeconfig: {
     kind: 'string',
     default: '',
-    commands: ['controller', 'agent', 'logs'],
-    help: 'kubeconfig file; without it $KUBECONFIG, then the ServiceAccount of the pod',
+    commands: ['controller', 'agent', ...people],
+    help: 'kubeconfig file; without it $KUBECONFIG (a list of files is merged), then the ServiceAccount of the pod, or for the commands of people ~/.kube/config before that',
   },
+  'kube-context': { name: 'context', kind: 'string', default: '', commands: people, help: 'context of the kubeconfig; default: its current one' },
+  as: { kind: 'string', default: '', commands: people, help: 'user to impersonate, as with kubectl' },
   'log-level': { kind: 'string', default: 'info', commands: both, help: 'debug, info, warn, error or silent' },
   'http-address': {
     kind: 'string',
@@ -36,11 +42,24 @@ export const flags = {
     commands: both,
     help: 'address of /healthz, /readyz and /metrics; "off" for none, port 0 for any free one',
   },
+  'webhook-address': {
+    kind: 'string',
+    default: 'off',
+    commands: controller,
+    help: 'address (host:port) at which calls of Git servers are taken, at /hooks/SOURCE; "off" for none. Plain http: TLS ends before it',
+  },
   namespace: {
     kind: 'string',
     default: defaultNamespace,
-    commands: ['controller', 'logs'],
+    commands: ['controller', ...people],
+    short: 'n',
     help: "the operator's own namespace: its Secrets, its Lease and the Jobs of builds",
+  },
+  'agent-namespace': {
+    kind: 'string',
+    default: defaultAgentNamespace,
+    commands: [...both, 'uninstall'],
+    help: "the agents' own namespace: the pull Secrets of pools, which the controller copies there and agents read",
   },
   identity: {
     kind: 'string',
@@ -100,6 +119,28 @@ export const flags = {
     commands: ['logs'],
     short: 'f',
     help: 'go on until the build has ended',
+  },
+  'output-format': {
+    name: 'output',
+    kind: 'string',
+    default: 'table',
+    commands: ['version', 'uninstall'],
+    short: 'o',
+    help: 'table (words for people), wide (nothing cut), json or yaml',
+  },
+  client: { kind: 'switch', default: '', commands: ['version'], help: 'only the version of this program; asks no cluster' },
+  check: {
+    kind: 'switch',
+    default: '',
+    commands: ['uninstall'],
+    help: 'change nothing, and list what is left of Scantling: exit code 0 when that is nothing, 1 when it is something',
+  },
+  'uninstall-timeout': {
+    name: 'timeout',
+    kind: 'duration',
+    default: '5m',
+    commands: ['uninstall'],
+    help: 'how long to wait for nodes that are rebooting and for pods that are going; after it such nodes are uncordoned all the same, and named',
   },
   context: { kind: 'string', default: '', commands: build, help: 'context with the steps, as repository@digest (required)' },
   base: {

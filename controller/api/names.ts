@@ -48,6 +48,12 @@ export const sourceFinalizer = 'scantling.dev/inventory';
 
 /** The namespace of the operator, its Secrets and its Lease. */
 export const defaultNamespace = 'scantling-system';
+/** The namespace of what agents may read: copies of the pools' pull Secrets. */
+export const defaultAgentNamespace = 'scantling-agents';
+
+/** The Lease of the controllers; `scantling uninstall` takes it over under a name that begins with `uninstallHolder`. */
+export const leaderLease = 'scantling-controller';
+export const uninstallHolder = 'uninstall-';
 
 export const fieldManagers = {
   source: 'scantling-source',
@@ -56,4 +62,9 @@ export const fieldManagers = {
   retention: 'scantling-retention',
   rollout: 'scantling-rollout',
   agent: 'scantling-agent',
+  webhook: 'scantling-webhook',
+  uninstall: 'scantling-uninstall',
 } as const;
+
+/** Where a source's webhook is taken: the start of the path, which its name follows. */
+export const webhookPrefix = '/hooks/';

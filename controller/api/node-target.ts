@@ -49,8 +49,9 @@ export interface NodeTargetSpec {
    * The go-ahead to reboot, as <RFC 3339 time>/<digest>; each go-ahead is new. The agent arms only the digest it names.
    */
   approval?: string;
+  pullSecret?: NodeTargetSpecPullSecret;
   /**
-   * When image, state or approval last changed; deadlines count from here.
+   * When image, state, approval or pullSecret last changed; deadlines count from here.
    */
   since: string;
 }
@@ -62,6 +63,19 @@ export interface NodeTargetSpecPoolRef {
    * Name of the SystemPool.
    */
   name: string;
+}
+/**
+ * Registry credentials that the host pulls the image with. Without it, it pulls with what it has.
+ */
+export interface NodeTargetSpecPullSecret {
+  /**
+   * Name of the Secret in the agents' own namespace.
+   */
+  name: string;
+  /**
+   * Changes with the Secret, so that a failed pull is tried again with new credentials. Says nothing of its content.
+   */
+  revision: string;
 }
 /**
  * What the node runs, as its agent reports it, and what the controller says of its turn.

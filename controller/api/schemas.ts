@@ -825,6 +825,11 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           },
         },
       },
+      pullSecretRef: {
+        type: 'object',
+        required: ['name'],
+        properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+      },
       suspend: { type: 'boolean', default: false },
       rollout: {
         type: 'object',

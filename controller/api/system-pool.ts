@@ -27,6 +27,7 @@ export interface SystemPool {
 export interface SystemPoolSpec {
   nodeSelector: SystemPoolSpecNodeSelector;
   system: SystemPoolSpecSystem;
+  pullSecretRef?: SystemPoolSpecPullSecretRef;
   /**
    * Starts nothing new, no staging, drain or reboot. A node that was already approved to reboot finishes. Default: false.
    */
@@ -85,6 +86,15 @@ export interface SystemPoolSpecSystem {
 export interface SystemPoolSpecSystemDefinitionRef {
   /**
    * Name of the SystemDefinition.
+   */
+  name: string;
+}
+/**
+ * Secret of type kubernetes.io/dockerconfigjson in the operator's namespace, with which the nodes pull the image, and with which spec.system.image is looked up. Of its entries, nodes get those for the image and for the images of the definition's workloads.
+ */
+export interface SystemPoolSpecPullSecretRef {
+  /**
+   * Name of the Secret.
    */
   name: string;
 }
@@ -166,6 +176,7 @@ export interface SystemPoolStatus {
   lastHandledReconcileAt?: string;
   target?: SystemPoolStatusTarget;
   previous?: SystemPoolStatusPrevious;
+  pullSecret?: SystemPoolStatusPullSecret;
   nodes?: SystemPoolStatusNodes;
   /**
    * canary or rest; absent while no rollout is under way.
@@ -221,6 +232,19 @@ export interface SystemPoolStatusPrevious {
    * The spec.system.image this was resolved from.
    */
   requested?: string;
+}
+/**
+ * The copy of spec.pullSecretRef that the nodes pull with, in the agents' namespace.
+ */
+export interface SystemPoolStatusPullSecret {
+  /**
+   * Name of the Secret in the agents' namespace.
+   */
+  name: string;
+  /**
+   * Changes with the copy; absent until it is made.
+   */
+  revision?: string;
 }
 /**
  * Nodes of the pool, counted.

@@ -35,16 +35,31 @@ export function parseDockerConfig(json: string): DockerConfig {
  * A key's leading `*.` stands for one label of the host.
  */
 export function credentialsFor(config: DockerConfig | undefined, repository: string): Credentials | undefined {
-  if (!config) return undefined;
+  return config && entryFor(config, repository)?.credentials;
+}
+
+/** As credentialsFor, with the key: the prefix that matched, with the host itself where the key has `*.`, which other programs do not know. */
+export function entryFor(config: DockerConfig, repository: string): { key: string; credentials: Credentials } | undefined {
   const [host = '', ...path] = normalise(repository).split('/');
   const hosts = [host, `*.${host.split('.').slice(1).join('.')}`];
   for (let length = path.length; length >= 0; length--) {
+    const below = path.slice(0, length);
     for (const candidate of hosts) {
-      const found = config.auths.get([candidate, ...path.slice(0, length)].join('/'));
-      if (found) return found;
+      const credentials = config.auths.get([candidate, ...below].join('/'));
+      if (credentials) return { key: [host, ...below].join('/'), credentials };
     }
   }
   return undefined;
+}
+
+/** The inverse of parseDockerConfig, with its keys in order, so that equal configurations are equal texts. Holds secrets. */
+export function formatDockerConfig({ auths }: DockerConfig): string {
+  const entries = [...auths].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const formatted = entries.map(([key, { username, password, identityToken }]) => {
+    const auth = Buffer.from(`${username}:${password}`).toString('base64');
+    return [key, identityToken === undefined ? { auth } : { auth, identitytoken: identityToken }];
+  });
+  return JSON.stringify({ auths: Object.fromEntries(formatted) });
 }
 
 /** The credentials of both, of which the longest match counts; where both have the same key, those of `first`. */

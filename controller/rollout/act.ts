@@ -51,6 +51,7 @@ export async function carryOut(acting: Acting, action: Action): Promise<void> {
 
 async function retarget(acting: Acting, action: Action & { type: 'target' }): Promise<void> {
   const { image, digests, revision } = action.target;
+  const { pullSecret } = action;
   const { pool } = acting;
   if (!pool) throw new TransientError('PoolGone', `the pool of ${action.node} is gone`);
   const since = new Date(action.since).toISOString();
@@ -73,7 +74,7 @@ async function retarget(acting: Acting, action: Action & { type: 'target' }): Pr
             { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemPool', name: pool.name, uid: pool.uid, controller: true },
           ],
         },
-        spec: revision === undefined ? spec : { ...spec, revision },
+        spec: { ...spec, ...(revision === undefined ? {} : { revision }), ...(pullSecret ? { pullSecret } : {}) },
       }),
     );
     return;
@@ -84,6 +85,7 @@ async function retarget(acting: Acting, action: Action & { type: 'target' }): Pr
     image,
     digests,
     revision: revision ?? null,
+    ...(pullSecret || seen.pullSecret ? { pullSecret: pullSecret ?? null } : {}),
     state: 'Staged',
     approval: null,
     since,

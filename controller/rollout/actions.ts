@@ -4,10 +4,11 @@ import type { NodeTargetStatusRollout } from '../api/node-target.ts';
 import type { Target } from './classify.ts';
 import type { Cordon } from './cordon.ts';
 import type { NodeTargetView, NodeView } from './projection.ts';
+import type { PullSecret } from './pull-secret.ts';
 
 export type Action =
   /** Creates the NodeTarget, or moves it to another image, state Staged. `retried` forgives these failures. */
-  | { type: 'target'; node: string; target: Target; since: number; retried?: readonly string[] }
+  | { type: 'target'; node: string; target: Target; pullSecret?: PullSecret; since: number; retried?: readonly string[] }
   /** Cordons the node and says so on it, in one patch. */
   | { type: 'cordon'; node: string; cordon: Cordon }
   /** Lets the agent reboot: state Booted. From then on the NodeTarget does not go before the plan lets it. */
@@ -59,6 +60,7 @@ function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'tar
   const {
     approval: _,
     revision: __,
+    pullSecret: ___,
     ...before
   } = nodeTarget ?? {
     name: node.name,
@@ -77,6 +79,7 @@ function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'tar
     image,
     digests,
     ...(revision === undefined ? {} : { revision }),
+    ...(action.pullSecret ? { pullSecret: action.pullSecret } : {}),
     state: 'Staged',
     since: action.since,
     retried: action.retried ?? before.retried,

@@ -5,6 +5,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import type { Store } from '../kube/store.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { DefinitionImageView, NodeTargetView, NodeView, SystemPoolView } from './projection.ts';
+import type { PullSecrets } from './pull-secrets.ts';
 import type { Setbacks } from './setbacks.ts';
 import type { Written } from './written.ts';
 
@@ -13,6 +14,8 @@ export interface PoolDependencies {
   registry: Pick<Registry, 'resolve' | 'manifest'>;
   events: Pick<EventRecorder, 'record'>;
   stores: PoolStores;
+  /** The operator's own namespace, and the one whose Secrets agents read. */
+  namespaces: { operator: string; agents: string };
   /** Epoch ms. */
   now: () => number;
 }
@@ -37,4 +40,5 @@ export interface PoolMemory {
   refusals: Setbacks<ApiError>;
   /** Images that could not be looked up. */
   lookUps: Setbacks<unknown>;
+  pullSecrets: PullSecrets;
 }

@@ -1,6 +1,15 @@
 /** A plan in the making: each action is applied to the plan's own picture at once, so that what follows builds on it. */
 import { type Action, advance } from './actions.ts';
-import { classify, isAway, isUnavailable, type Member, type NodeState, silentAfterMs, type Surroundings } from './classify.ts';
+import {
+  classify,
+  isAway,
+  isUnavailable,
+  type Member,
+  type NodeState,
+  silentAfterMs,
+  type Surroundings,
+  type Target,
+} from './classify.ts';
 import { compare, placesOf, type Place } from './order.ts';
 import type { PoolState } from './pool-state.ts';
 
@@ -32,6 +41,11 @@ export function act(draft: Draft, entry: Entry, action: Action): void {
   draft.actions.push(action);
   entry.member = advance(entry.member, action, draft.pool.pool);
   entry.state = classify(entry.member, draft.around);
+}
+
+/** The target, and what it is pulled with, of an action that gives it to a node. */
+export function targetOf({ pool }: Draft, target: Target): Pick<Action & { type: 'target' }, 'target' | 'pullSecret'> {
+  return { target, ...(pool.pullSecret ? { pullSecret: pool.pullSecret } : {}) };
 }
 
 export function isRefused(draft: Draft, node: string): boolean {

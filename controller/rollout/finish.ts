@@ -28,6 +28,7 @@ export async function finish(
     await say(o, memory, pool, made);
     return { requeueAfterMs: made.nextCheckMs ?? 1_000 };
   }
+  if (pool.status.pullSecret) await memory.pullSecrets.remove(pool.name);
   const finalizers = pool.finalizers.filter(f => f !== poolFinalizer);
   // The status written just now moved the version; the finalizers are what must be as they were seen.
   const body = { metadata: { resourceVersion: pool.resourceVersion, finalizers } };

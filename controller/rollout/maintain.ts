@@ -4,7 +4,7 @@ import type { NodeTargetStatusRollout } from '../api/node-target.ts';
 import { forgivenFailures, isOfAnother, mayGoDown, type Member } from './classify.ts';
 import { newCordon } from './cordon.ts';
 import { digestOf } from './digest.ts';
-import { act, type Draft, type Entry, isRefused } from './draft.ts';
+import { act, type Draft, type Entry, isRefused, targetOf } from './draft.ts';
 import { withoutWording } from './failure.ts';
 import type { Departed } from './pool-state.ts';
 import type { NodeTargetView } from './projection.ts';
@@ -21,7 +21,8 @@ export function retryFailed(draft: Draft): void {
     // Later than the record of the failure, which counts from then on as one of the time before.
     const recorded = Date.parse(member.nodeTarget.rollout?.since ?? '') || 0;
     const since = Math.max(now, recorded + 1);
-    act(draft, entry, { type: 'target', node: member.node.name, target, since, retried: forgivenFailures(member.nodeTarget) });
+    const retried = forgivenFailures(member.nodeTarget);
+    act(draft, entry, { type: 'target', node: member.node.name, ...targetOf(draft, target), since, retried });
   }
 }
 

@@ -10,6 +10,7 @@ import { drainNode, drainPaceMs } from './drain.ts';
 import { actAll, maxRefusals } from './perform.ts';
 import { type Plan, plan } from './plan.ts';
 import type { DrainReport, PoolState } from './pool-state.ts';
+import { copyName } from './pull-secret.ts';
 import { projectSystemPool, type SystemPoolView } from './projection.ts';
 import { type Found, poolStateOf, type Views } from './snapshot.ts';
 import { statusAfter, statusChange, statusIntervalMs, transitionsOf, withTarget } from './status.ts';
@@ -49,9 +50,10 @@ export class Pass {
 
   async run(): Promise<Result> {
     await this.#ensureFinalizer();
-    const found = await this.#findTarget();
+    const sought = await this.#findTarget();
     // Recorded before anything goes by it, so that a new process goes by the same.
-    if (found.target) await this.#writeStatus(withTarget(this.#pool, found.target, this.#o.now()));
+    if (sought.target) await this.#writeStatus(withTarget(this.#pool, sought.target, this.#o.now()));
+    const found = await this.#keepPullSecret(sought);
 
     const first = await this.#planAndAct(found, {});
     const drains = await this.#drain(first);
@@ -62,7 +64,11 @@ export class Pass {
     const { name } = this.#pool;
     this.#memory.refusals.keep(name, this.#refused.keys());
     const now = this.#o.now();
-    const again = [this.#memory.refusals.nextMs(name, now), this.#memory.lookUps.nextMs(name, now)];
+    const again = [
+      this.#memory.refusals.nextMs(name, now),
+      this.#memory.lookUps.nextMs(name, now),
+      this.#memory.pullSecrets.nextMs(name),
+    ];
     return requeue(last.plan.nextCheckMs, this.#nextDrainMs(last), wait, ...again);
   }
 
@@ -101,13 +107,42 @@ export class Pass {
     if (open.has(about)) throw open.get(about);
     lookUps.keep(name, [about]);
     try {
-      const target = await resolveTarget(this.#o.registry, image);
+      const target = await resolveTarget(this.#o.registry, image, await this.#memory.pullSecrets.credentials(this.#pool));
       lookUps.keep(name, []);
       return target;
     } catch (error) {
       this.#context.log.warn({ reason: reasonOf(error), image }, `the target could not be looked up: ${messageOf(error)}`);
       if (!(error instanceof StallingError)) lookUps.add(name, about, error, this.#o.now());
       throw error;
+    }
+  }
+
+  /** Makes the copy of the pull Secret that nodes read, or takes it away; nothing starts without one that is asked for. */
+  async #keepPullSecret(found: TargetFound): Promise<TargetFound> {
+    const { pullSecrets } = this.#memory;
+    const { name, spec, status } = this.#pool;
+    const { pullSecret, ...rest } = status;
+    if (!spec.pullSecretRef) {
+      pullSecrets.forget(name);
+      if (!pullSecret) return found;
+      await pullSecrets.remove(name);
+      await this.#writeStatus(rest);
+      return found;
+    }
+    if (!found.target || found.error !== undefined) {
+      pullSecrets.forget(name);
+      return found;
+    }
+    const definition = this.#o.stores.definitions.get(spec.system.definitionRef?.name ?? '');
+    try {
+      // Its name first: whoever takes the pool apart must know of it before it is there.
+      if (!pullSecret) await this.#writeStatus({ ...status, pullSecret: { name: copyName(name) } });
+      const others = definition?.workloadImages ?? [];
+      const revision = await pullSecrets.keep(this.#pool, { target: found.target.image, others });
+      await this.#writeStatus({ ...this.#pool.status, pullSecret: { name: copyName(name), revision } });
+      return found;
+    } catch (error) {
+      return { frozen: { reason: reasonOf(error), message: messageOf(error) }, ...found, error };
     }
   }
 

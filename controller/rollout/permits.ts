@@ -1,5 +1,6 @@
 /** Who may pull: gives the pool's target to nodes, as many at once as the registry has to bear. */
-import { act, count, type Draft, type Entry, inOrder, isRefused, reachable } from './draft.ts';
+import { act, count, type Draft, type Entry, inOrder, isRefused, reachable, targetOf } from './draft.ts';
+import type { PullSecret } from './pull-secret.ts';
 
 /**
  * Gives the target to nodes that have another or none. A node that runs the target already pulls nothing, and one that is pulling an
@@ -16,8 +17,30 @@ export function givePermits(draft: Draft): void {
     const costs = rank(entry) === 2 ? 1 : 0;
     if (costs > free) continue;
     free -= costs;
-    act(draft, entry, { type: 'target', node: entry.member.node.name, target, since: draft.pool.now });
+    act(draft, entry, { type: 'target', node: entry.member.node.name, ...targetOf(draft, target), since: draft.pool.now });
   }
+}
+
+/**
+ * Gives other credentials to nodes that have the target still to pull, or could not in time; for the others they come with their next
+ * target. The time to stage begins anew.
+ */
+export function renewPullSecrets(draft: Draft): void {
+  const { target, pullSecret, now } = draft.pool;
+  if (!target) return;
+  for (const entry of draft.entries) {
+    const { node, nodeTarget, conflicts } = entry.member;
+    if (!nodeTarget || conflicts.length > 0 || !hasToPull(entry) || samePullSecret(nodeTarget.pullSecret, pullSecret)) continue;
+    act(draft, entry, { type: 'target', node: node.name, ...targetOf(draft, target), since: Math.max(now, nodeTarget.since) });
+  }
+}
+
+function hasToPull({ state }: Entry): boolean {
+  return state.kind === 'Staging' || (state.kind === 'Failed' && state.reason === 'StageTimeout');
+}
+
+function samePullSecret(a: PullSecret | undefined, b: PullSecret | undefined): boolean {
+  return a?.name === b?.name && a?.revision === b?.revision;
 }
 
 function needsTarget({ state }: Entry): boolean {

@@ -6,7 +6,7 @@ import type { Action } from './actions.ts';
 import { maxUnavailableOf } from './budget.ts';
 import { count, type Draft, newDraft } from './draft.ts';
 import { discard, maintainCordon, record, release, retryFailed } from './maintain.ts';
-import { givePermits } from './permits.ts';
+import { givePermits, renewPullSecrets } from './permits.ts';
 import type { PoolState } from './pool-state.ts';
 import { summarize, type Summary } from './summary.ts';
 import { approve, reviewDraining, take } from './turns.ts';
@@ -31,6 +31,7 @@ export function plan(pool: PoolState): Plan {
   const draft = newDraft(pool);
   for (const entry of draft.entries) discard(draft, entry);
   if (pool.retry && !pool.frozen) retryFailed(draft);
+  if (!pool.frozen) renewPullSecrets(draft);
   for (const entry of draft.entries) if (entry.state.kind === 'Failed') record(draft, entry);
   for (const entry of draft.entries) maintainCordon(draft, entry);
 

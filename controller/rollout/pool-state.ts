@@ -1,6 +1,7 @@
 /** All that a plan is made from, as plain data: it survives JSON, and nothing else matters. */
 import type { Member, Target, Timeouts } from './classify.ts';
 import type { NodeTargetView, NodeView } from './projection.ts';
+import type { PullSecret } from './pull-secret.ts';
 
 /** What one pass of evictions found on a node. */
 export interface DrainReport {
@@ -28,6 +29,8 @@ export interface PoolState {
   drain: boolean;
   /** What the nodes should run; absent while nothing is known. */
   target?: Target;
+  /** What the nodes pull it with; absent where they use what they have. */
+  pullSecret?: PullSecret;
   /** Why nothing new may start. Nodes that were approved finish all the same. */
   frozen?: { reason: string; message: string };
   /** A person asked for failed nodes to be tried again. */

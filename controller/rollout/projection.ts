@@ -13,6 +13,7 @@ import type {
 import type { SystemDefinition } from '../api/system-definition.ts';
 import type { SystemPool, SystemPoolSpec, SystemPoolStatus } from '../api/system-pool.ts';
 import { type Cordon, parseCordon } from './cordon.ts';
+import type { PullSecret } from './pull-secret.ts';
 
 interface View {
   name: string;
@@ -55,6 +56,7 @@ export interface NodeTargetView extends View {
   revision?: string;
   state: NodeTargetSpec['state'];
   approval?: string;
+  pullSecret?: PullSecret;
   /** Epoch ms. */
   since: number;
   /** Failures that may be tried again: keys as failureKey makes them. */
@@ -82,6 +84,8 @@ export interface DefinitionImageView extends View {
   image?: string;
   digests: readonly string[];
   revision?: string;
+  /** Images of its workloads, which nodes pull together with it. */
+  workloadImages: readonly string[];
   /** Why there is no image yet. */
   message?: string;
 }
@@ -120,6 +124,7 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
     retried: (metadata.annotations?.[retriedAnnotation] ?? '').split(' ').filter(Boolean),
     ...optional('revision', spec.revision === '' ? undefined : spec.revision),
     ...optional('approval', spec.approval),
+    ...optional('pullSecret', spec.pullSecret),
     ...optional('host', status?.host && projectHost(status.host)),
     ...optional('trouble', trouble && `${trouble.reason}: ${trouble.message}`.slice(0, 300)),
     ...optional(
@@ -179,10 +184,11 @@ export function projectSystemPool(pool: SystemPool): SystemPoolView {
 
 /** Projection of a SystemDefinition for pools. */
 export function projectDefinitionImage(definition: SystemDefinition): DefinitionImageView {
-  const { status } = definition;
+  const { spec, status } = definition;
   return {
     ...identity(definition),
     digests: status?.digests ?? [],
+    workloadImages: (spec.workloads ?? []).flatMap(w => w.containers.map(c => c.image)),
     ...optional('image', status?.image),
     ...optional('revision', status?.revision),
     ...optional('message', status?.image === undefined ? conditionOf(status?.conditions, 'Ready')?.message : undefined),

@@ -14,6 +14,10 @@ export const poolReasons = {
   NodeConflict: 'A node is selected by several SystemPools; none of them moves it.',
   DefinitionNotReady: 'The SystemDefinition is missing or has no image yet.',
   ImageNotFound: 'The registry has no image of the name in spec.system.image; it is looked for again.',
+  SecretNotFound: 'The Secret of pullSecretRef does not exist in the namespace of the operator; it is looked for again.',
+  InvalidSecret:
+    'The Secret of pullSecretRef is of the wrong type, cannot be read, or has no credentials for the image; it is looked at again.',
+  PullSecretConflict: "A Secret that is not Scantling's has the name of the pool's copy in the agents' namespace.",
   Forbidden: 'The API server does not let the controller write; the message names the object. Compare the RBAC of the install.',
   Invalid: 'The API server refuses what the controller writes as invalid; the message names the object and the field.',
   BadRequest: 'The API server refuses what the controller writes; the message says why.',

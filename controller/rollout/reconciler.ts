@@ -9,6 +9,7 @@ import { finish, retire } from './finish.ts';
 import { Pass } from './pass.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { projectSystemPool, type SystemPoolView } from './projection.ts';
+import { PullSecrets } from './pull-secrets.ts';
 import { isRefusal, sayRefused } from './refusal.ts';
 import { Setbacks } from './setbacks.ts';
 import { Written } from './written.ts';
@@ -18,7 +19,7 @@ const nodeCounts = ['total', 'updated', 'staged', 'updating', 'unavailable', 'fa
 const syncPollMs = 200;
 
 export function createPoolReconciler(dependencies: PoolDependencies): { reconcile: Reconcile } {
-  const { stores } = dependencies;
+  const { client, namespaces, now, stores } = dependencies;
   const memory: PoolMemory = {
     pools: new Written(stores.pools),
     nodes: new Written(stores.nodes),
@@ -27,6 +28,7 @@ export function createPoolReconciler(dependencies: PoolDependencies): { reconcil
     drainedAt: new Map(),
     refusals: new Setbacks(),
     lookUps: new Setbacks(),
+    pullSecrets: new PullSecrets({ client, namespaces, now }),
   };
   return { reconcile: (name, context) => reconcilePool(dependencies, memory, name, context) };
 }
@@ -42,6 +44,7 @@ async function reconcilePool(o: PoolDependencies, memory: PoolMemory, name: stri
     memory.statusWrittenAt.delete(name);
     memory.refusals.keep(name, []);
     memory.lookUps.keep(name, []);
+    memory.pullSecrets.forget(name);
     return retire(o, memory, name, context);
   }
   try {

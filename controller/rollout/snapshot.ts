@@ -4,6 +4,7 @@ import type { SystemPoolSpec } from '../api/system-pool.ts';
 import type { Target } from './classify.ts';
 import type { Departed, PoolState } from './pool-state.ts';
 import type { NodeTargetView, NodeView, SystemPoolView } from './projection.ts';
+import { pullSecretOf } from './pull-secret.ts';
 import { membersOf } from './select.ts';
 
 export interface Views {
@@ -23,11 +24,13 @@ export function poolStateOf(pool: SystemPoolView, views: Views, found: Found): P
     return { node, conflicts, ...(nodeTarget ? { nodeTarget } : {}) };
   });
   const { target, frozen, ...rest } = found;
+  const pullSecret = pullSecretOf(pool);
   return {
     ...rest,
     pool: pool.name,
     ...rolloutOf(pool.spec),
     ...(target ? { target } : {}),
+    ...(pullSecret ? { pullSecret } : {}),
     ...(frozen ? { frozen } : {}),
     members,
     departed: departedOf(pool.name, views, new Set(members.map(m => m.node.name))),

@@ -1,6 +1,7 @@
 /** What a pool's nodes should run: the last good image of a definition, or an image that is resolved once. */
 import { StallingError, TransientError } from '../api/errors.ts';
 import type { SystemPoolStatusTarget } from '../api/system-pool.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
 import { isDigest } from '../registry/digest.ts';
 import { NotFoundError } from '../registry/errors.ts';
 import type { Manifest, Registry } from '../registry/registry.ts';
@@ -62,8 +63,12 @@ export function recordedTarget(status: SystemPoolStatusTarget | undefined): Reso
  * Asks the registry which digests count as the image. Throws what the registry throws, TransientError ImageNotFound when it has none of
  * that name, and StallingError InvalidImage for what a NodeTarget cannot hold.
  */
-export async function resolveTarget(registry: Pick<Registry, 'resolve' | 'manifest'>, image: string): Promise<ResolvedTarget> {
-  const { reference, manifest } = await lookUp(registry, image);
+export async function resolveTarget(
+  registry: Pick<Registry, 'resolve' | 'manifest'>,
+  image: string,
+  auth?: DockerConfig,
+): Promise<ResolvedTarget> {
+  const { reference, manifest } = await lookUp(registry, image, auth);
   const digests = [...new Set([manifest.digest, ...platformDigests(manifest)])];
   const odd = digests.find(digest => !isDigest(digest));
   if (odd !== undefined) {
@@ -79,10 +84,11 @@ export async function resolveTarget(registry: Pick<Registry, 'resolve' | 'manife
 async function lookUp(
   registry: Pick<Registry, 'resolve' | 'manifest'>,
   image: string,
+  auth: DockerConfig | undefined,
 ): Promise<{ reference: string; manifest: Manifest }> {
   try {
-    const { reference } = await registry.resolve(image);
-    return { reference, manifest: await registry.manifest(reference) };
+    const { reference } = await registry.resolve(image, auth);
+    return { reference, manifest: await registry.manifest(reference, auth) };
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
     throw new TransientError('ImageNotFound', `${error.message}; push it, or correct spec.system.image`, { cause: error });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Node, nodes, type Pod, pods } from '../../controller/api/core.ts';
 import { conditionOf } from '../../controller/api/conditions.ts';
+import { defaultAgentNamespace, defaultNamespace } from '../../controller/api/names.ts';
 import { type NodeTarget, nodetargets, type NodeTargetStatusHost } from '../../controller/api/node-target.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { type SystemPool, type SystemPoolSpec, systempools } from '../../controller/api/system-pool.ts';
@@ -118,7 +119,14 @@ export class Cluster {
     ];
     const registry = createRegistry({ insecureHosts: this.insecureHosts, userAgent: 'test' });
     const events = new EventRecorder({ client, controller: 'scantling-controller', instance: 'test', log });
-    const { reconcile } = createPoolReconciler({ client, registry, events, stores, now: () => Date.now() + this.aheadMs });
+    const { reconcile } = createPoolReconciler({
+      client,
+      registry,
+      events,
+      stores,
+      namespaces: { operator: defaultNamespace, agents: defaultAgentNamespace },
+      now: () => Date.now() + this.aheadMs,
+    });
     const controller = new Controller({ name: 'pool', reconcile, log });
     const unwatch = watchPools(stores, (pool, o) => controller.enqueue(pool, o));
     for (const reflector of reflectors) reflector.start();

@@ -103,7 +103,14 @@ describe('pool status', () => {
 });
 
 describe('target', () => {
-  const definition = { name: 'd', uid: 'u', resourceVersion: '1', digests: [...image(1).digests], image: image(1).image };
+  const definition = {
+    name: 'd',
+    uid: 'u',
+    resourceVersion: '1',
+    digests: [...image(1).digests],
+    image: image(1).image,
+    workloadImages: [],
+  };
   const recorded = { image: image(1).image, digests: [...image(1).digests], requested: 'r.example/os:1' };
   it('is the last good image of the definition', () => {
     assert.deepEqual(targetStep(pool(), definition), {

@@ -67,6 +67,7 @@ function retarget(
     image: reference,
     digests,
     ...(revision ? { revision } : {}),
+    ...(action.pullSecret ? { pullSecret: action.pullSecret } : {}),
     state: 'Staged',
     since: action.since,
     retried: action.retried ?? old?.retried ?? [],
