@@ -1,70 +1,96 @@
-/** The chart renders what the plain install holds. Needs helm, which the set-up does not bring. */
+/** The chart renders what the plain install holds, under other names too, and says what is wrong with values. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../controller/api/meta.ts';
-import { crds, manifests } from '../cluster/manifests.ts';
+import { kubectl } from '../cluster/kubectl.ts';
+import { crds } from '../cluster/manifests.ts';
+import { byName, isHook, objectsOf, render } from './rendered-chart.ts';
 
-const chart = join(import.meta.dirname, '../../charts/scantling');
-const skip = spawnSync('helm', ['version']).status === 0 ? false : 'helm is not on this machine';
+const root = join(import.meta.dirname, '../..');
+const isCrd = (object: KubeObject): boolean => object.kind === 'CustomResourceDefinition';
 
-function render(...args: string[]): KubeObject[] {
-  const { status, stdout, stderr } = spawnSync('helm', ['template', 'scantling', chart, ...args], { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return parseAllDocuments(stdout)
-    .map(document => document.toJS() as KubeObject | null)
-    .filter(object => object !== null);
+/** What Helm's charts have and the plain install has not. */
+const helmLabels = new Set([
+  'app.kubernetes.io/instance',
+  'app.kubernetes.io/managed-by',
+  'app.kubernetes.io/version',
+  'helm.sh/chart',
+]);
+
+function withoutHelm(object: KubeObject): KubeObject {
+  const { labels = {}, annotations: { 'helm.sh/resource-policy': _keep, ...annotations } = {}, ...metadata } = object.metadata;
+  const plain = Object.fromEntries(Object.entries(labels).filter(([name]) => !helmLabels.has(name)));
+  return {
+    ...object,
+    metadata: {
+      ...metadata,
+      ...(Object.keys(plain).length > 0 ? { labels: plain } : {}),
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+    },
+  };
 }
 
-const byName = (objects: readonly KubeObject[]) =>
-  Object.fromEntries(objects.map(o => [`${o.kind} ${o.metadata.namespace ?? ''}/${o.metadata.name}`, o]));
-
-/** What kustomize adds (the image's tag) and the chart adds (the pull policy that is the default anyway). */
-function withoutImage(object: KubeObject): unknown {
-  const text = JSON.stringify(object)
-    .replaceAll('"image":"scantling:0.2.0"', '"image":"scantling"')
-    .replaceAll('"value":"scantling-builder:0.2.0"', '"value":"scantling-builder"');
-  return JSON.parse(text.replaceAll('"imagePullPolicy":"IfNotPresent",', ''));
+/** A CRD but for its labels: files in crds/ have none. */
+function crdOf(object: KubeObject): KubeObject {
+  const { labels: _labels, ...metadata } = withoutHelm(object).metadata;
+  return { ...object, metadata };
 }
 
-describe('the chart', { skip }, () => {
-  test('is the plain install when nothing is set, but for the namespace, which Helm makes', () => {
-    const rendered = byName(render('--namespace=scantling-system').map(withoutImage) as KubeObject[]);
-    const plain = byName(manifests().filter(o => o.kind !== 'Namespace'));
+describe('the chart', () => {
+  test('is the plain install when nothing is set, object by object', async () => {
+    const { stdout } = await kubectl(['kustomize', join(root, 'manifests')]);
+    const plain = byName(objectsOf(stdout));
+    const all = await render({ namespace: { create: true } });
+    const rendered = byName(all.filter(o => !isHook(o) && !isCrd(o)).map(withoutHelm));
     assert.deepEqual(Object.keys(rendered).toSorted(), Object.keys(plain).toSorted());
     for (const [name, object] of Object.entries(plain)) assert.deepEqual(rendered[name], object, name);
   });
 
-  test('brings the same CRDs', () => {
-    const { status, stdout, stderr } = spawnSync('helm', ['show', 'crds', chart], { encoding: 'utf8' });
-    assert.equal(status, 0, stderr);
-    const shown = parseAllDocuments(stdout).map(document => document.toJS() as KubeObject | null);
-    assert.deepEqual(byName(shown.filter(o => o !== null)), byName(crds()));
+  test('leaves the namespace to Helm unless told', async () => {
+    const names = (await render()).flatMap(o => (o.kind === 'Namespace' ? [o.metadata.name] : []));
+    assert.deepEqual(names, ['scantling-agents']);
   });
 
-  test('goes into another namespace whole', () => {
-    const text = JSON.stringify(render('--namespace=elsewhere'));
+  test('brings the CRDs as they are, kept when it goes', async () => {
+    const rendered = (await render()).filter(isCrd);
+    assert.deepEqual(byName(rendered.map(crdOf)), byName(crds()));
+    for (const crd of rendered) {
+      assert.equal(crd.metadata.annotations?.['helm.sh/resource-policy'], 'keep');
+      assert.equal(crd.metadata.labels?.['app.kubernetes.io/managed-by'], 'Helm');
+    }
+    const gone = (await render({ crds: { keep: false } })).filter(isCrd);
+    assert.deepEqual(byName(gone.map(crdOf)), byName(crds()));
+    for (const crd of gone) assert.equal(crd.metadata.annotations?.['helm.sh/resource-policy'], undefined);
+    assert.deepEqual((await render({ crds: { install: false } })).filter(isCrd), []);
+  });
+
+  test('goes into another namespace whole', async () => {
+    const text = JSON.stringify((await render({}, { namespace: 'elsewhere' })).filter(o => !isCrd(o)));
     assert.doesNotMatch(text, /scantling-system/);
     assert.match(text, /system:serviceaccount:elsewhere:scantling-agent/);
   });
 
-  test('takes its values', () => {
-    const objects = render(
-      '--set=image.repository=registry.example.com/scantling,image.digest=sha256:abc,logLevel=debug,insecureRegistries={a:5000,b:5000}',
-      '--set=builder.image.repository=registry.example.com/builder,builder.image.digest=sha256:def,imagePullSecrets[0].name=pull',
-      '--set=userRoles=false,controller.replicas=1,agent.extraArgs={--heartbeat-interval=1m}',
+  test('shares no object with a second release beside it', async () => {
+    const first = await render();
+    const second = await render(
+      {
+        nameOverride: 'west',
+        crds: { install: false },
+        agent: { enabled: false },
+        admission: { enabled: false },
+        controller: { leaseName: 'west-controller', shardSelector: 'region=west' },
+      },
+      { release: 'west' },
     );
-    const text = JSON.stringify(objects);
-    assert.match(text, /"image":"registry\.example\.com\/scantling@sha256:abc"/);
-    assert.match(text, /"name":"BUILDER_IMAGE","value":"registry\.example\.com\/builder@sha256:def"/);
-    const builder = objects.find(o => o.kind === 'ServiceAccount' && o.metadata.name === 'scantling-builder');
-    assert.deepEqual((builder as KubeObject & { imagePullSecrets?: unknown }).imagePullSecrets, [{ name: 'pull' }]);
-    assert.match(text, /--insecure-registries=a:5000,b:5000/);
-    assert.match(text, /--log-level=debug/);
-    assert.match(text, /--heartbeat-interval=1m/);
-    assert.match(text, /"replicas":1/);
-    assert.doesNotMatch(text, /scantling-view/);
+    const names = new Set(Object.keys(byName(first)));
+    assert.deepEqual(
+      Object.keys(byName(second)).filter(name => names.has(name)),
+      [],
+    );
+    const text = JSON.stringify(second);
+    assert.match(text, /--shard-selector=region=west/);
+    assert.match(text, /"resourceNames":\["west-controller"\]/);
+    assert.doesNotMatch(text, /"app.kubernetes.io\/name":"scantling","app.kubernetes.io\/component":"controller"/);
   });
 });

@@ -1,31 +1,66 @@
+{{- /* The first part of every name. */ -}}
+{{- define "scantling.name" -}}
+{{- .Values.nameOverride | default "scantling" -}}
+{{- end -}}
+
+{{- /* Labels that select: (list . "component"). They never change, because a Deployment's and a DaemonSet's selector cannot. */ -}}
+{{- define "scantling.selector" -}}
+app.kubernetes.io/name: {{ include "scantling.name" (index . 0) }}
+{{- with index . 1 }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- /* Labels of an object: (list . "component"), with "" where it belongs to no component. */ -}}
 {{- define "scantling.labels" -}}
-app.kubernetes.io/name: scantling
+{{- $root := index . 0 -}}
+{{- $helm := dict
+  "app.kubernetes.io/instance" $root.Release.Name
+  "app.kubernetes.io/managed-by" $root.Release.Service
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") -}}
+{{- toYaml (merge dict (include "scantling.selector" . | fromYaml) $helm $root.Values.commonLabels) -}}
 {{- end -}}
-{{- define "scantling.controllerLabels" -}}
-app.kubernetes.io/name: scantling
-app.kubernetes.io/component: controller
+
+{{- /* Labels of the pods of a workload: (list . "component" podLabels). Not the chart's version: it would replace every pod at every upgrade. */ -}}
+{{- define "scantling.podLabels" -}}
+{{- toYaml (merge dict (include "scantling.selector" . | fromYaml) (index . 2)) -}}
 {{- end -}}
-{{- define "scantling.agentLabels" -}}
-app.kubernetes.io/name: scantling
-app.kubernetes.io/component: agent
-{{- end -}}
-{{- define "scantling.builderLabels" -}}
-app.kubernetes.io/name: scantling
-app.kubernetes.io/component: builder
-{{- end -}}
-{{- define "scantling.builderImage" -}}
-{{- with .Values.builder.image -}}
+
+{{- /* An image's name: (list . image). */ -}}
+{{- define "scantling.imageName" -}}
+{{- $root := index . 0 -}}
+{{- with index . 1 -}}
 {{- if .digest -}}
 {{ .repository }}@{{ .digest }}
 {{- else -}}
-{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{ .repository }}:{{ .tag | default $root.Chart.AppVersion }}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- define "scantling.image" -}}
-{{- if .Values.image.digest -}}
-{{ .Values.image.repository }}@{{ .Values.image.digest }}
-{{- else -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+
+{{- /* The namespace of the pull Secrets that agents read. */ -}}
+{{- define "scantling.agentNamespace" -}}
+{{- .Values.agent.namespace -}}
+{{- end -}}
+
+{{- /* The ServiceAccount that pods of builds run under. */ -}}
+{{- define "scantling.builderServiceAccount" -}}
+{{- .Values.builder.serviceAccount.name | default (printf "%s-builder" (include "scantling.name" .)) -}}
+{{- end -}}
+
+{{- /* What cannot be said in values.schema.json. */ -}}
+{{- define "scantling.check" -}}
+{{- if not (and .Values.crds .Values.uninstall .Values.monitoring) -}}
+{{- fail "values of an older chart are used without the defaults of this one: give --reset-then-reuse-values in place of --reuse-values" -}}
+{{- end -}}
+{{- if and .Values.caBundle.configMapName .Values.caBundle.secretName -}}
+{{- fail "caBundle.configMapName and caBundle.secretName: set only one of them" -}}
+{{- end -}}
+{{- if and .Values.webhook.ingress.enabled (not .Values.webhook.enabled) -}}
+{{- fail "webhook.ingress.enabled needs webhook.enabled" -}}
+{{- end -}}
+{{- if and .Values.nameOverride .Values.agent.enabled -}}
+{{- fail "nameOverride is for a second release beside the first, which has the agents: set agent.enabled=false" -}}
 {{- end -}}
 {{- end -}}
