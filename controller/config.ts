@@ -33,7 +33,13 @@ export const flags = {
     commands: ['controller', 'agent', ...people],
     help: 'kubeconfig file; without it $KUBECONFIG (a list of files is merged), then the ServiceAccount of the pod, or for the commands of people ~/.kube/config before that',
   },
-  'kube-context': { name: 'context', kind: 'string', default: '', commands: people, help: 'context of the kubeconfig; default: its current one' },
+  'kube-context': {
+    name: 'context',
+    kind: 'string',
+    default: '',
+    commands: people,
+    help: 'context of the kubeconfig; default: its current one',
+  },
   as: { kind: 'string', default: '', commands: people, help: 'user to impersonate, as with kubectl' },
   'log-level': { kind: 'string', default: 'info', commands: both, help: 'debug, info, warn, error or silent' },
   'http-address': {
@@ -72,6 +78,18 @@ export const flags = {
     default: 'true',
     commands: controller,
     help: 'work only while holding the Lease; needed as soon as two replicas run',
+  },
+  'lease-name': {
+    kind: 'string',
+    default: 'scantling-controller',
+    commands: controller,
+    help: 'the Lease that replicas of one controller share; every shard has its own',
+  },
+  'shard-selector': {
+    kind: 'string',
+    default: '!scantling.dev/shard',
+    commands: controller,
+    help: 'label selector of the sources, definitions and pools that this controller acts on, with all that comes from them; those of other shards are only read (docs/operations.md)',
   },
   'insecure-registries': {
     kind: 'list',

@@ -52,6 +52,7 @@ export interface SystemSourceSpec {
    */
   timeout: string;
   secretRef?: SystemSourceSpecSecretRef;
+  webhook?: SystemSourceSpecWebhook;
   /**
    * Stops polling, applying and pruning; the last state stays. Default: false.
    */
@@ -92,6 +93,25 @@ export interface SystemSourceSpecRef {
  * Secret in the operator's namespace: username and password, or bearerToken; ca.crt for the server's authority.
  */
 export interface SystemSourceSpecSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
+ * Lets a push to the repository cause a poll at once, besides those of interval. The path is in status.webhookPath; the controller listens only with --webhook-address.
+ */
+export interface SystemSourceSpecWebhook {
+  /**
+   * Who calls, and so how a call proves that it knows the token: GitHub (X-Hub-Signature-256), GitLab (X-Gitlab-Token), Gitea and Forgejo (X-Gitea-Signature), Bitbucket (X-Hub-Signature), Generic (X-Signature-256, or Authorization: Bearer).
+   */
+  provider: 'GitHub' | 'GitLab' | 'Gitea' | 'Bitbucket' | 'Generic';
+  secretRef: SystemSourceSpecWebhookSecretRef;
+}
+/**
+ * Secret in the operator's namespace with the key token: 16 characters at least, the same that the caller was given.
+ */
+export interface SystemSourceSpecWebhookSecretRef {
   /**
    * Name of the Secret, in the operator's namespace.
    */
@@ -142,6 +162,10 @@ export interface SystemSourceStatus {
    * Why a lesser transport is used.
    */
   transportReason?: string;
+  /**
+   * Path that spec.webhook is to be sent to, below the address at which the receiver is published.
+   */
+  webhookPath?: string;
   /**
    * Objects that this source applied.
    */

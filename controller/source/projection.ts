@@ -1,7 +1,7 @@
 /** What the source controller remembers of the objects that wake it. */
 import type { KubeObject } from '../api/meta.ts';
 import { allowRemovals, allowRewind, requestedAt, sourceLabel } from '../api/names.ts';
-import type { SystemSource } from '../api/system-source.ts';
+import type { SystemSource, SystemSourceSpecWebhook } from '../api/system-source.ts';
 import type { StoredObject } from '../kube/store.ts';
 import { keyOf } from './prune.ts';
 
@@ -11,6 +11,14 @@ export interface SourceView extends StoredObject {
   suspended: boolean;
   /** Objects it applied, as `Kind/name`. */
   inventory: readonly string[];
+}
+
+/** What the receiver of webhooks knows of a source. */
+export interface HookedView extends StoredObject {
+  suspended: boolean;
+  /** Full name of the ref that is followed; absent where a commit is. */
+  ref?: string;
+  webhook?: { provider: SystemSourceSpecWebhook['provider']; secret: string };
 }
 
 /** A definition or pool that a source may have applied. */
@@ -33,6 +41,17 @@ export function projectSource({ metadata, spec, status }: SystemSource): SourceV
     ]),
     suspended: spec.suspend,
     inventory: (status?.inventory ?? []).map(keyOf),
+  };
+}
+
+export function projectHooked({ metadata, spec }: SystemSource): HookedView {
+  const { branch, tag } = spec.ref;
+  const ref = branch === undefined ? (tag === undefined ? undefined : `refs/tags/${tag}`) : `refs/heads/${branch}`;
+  return {
+    ...stored(metadata),
+    suspended: spec.suspend,
+    ...(ref === undefined ? {} : { ref }),
+    ...(spec.webhook ? { webhook: { provider: spec.webhook.provider, secret: spec.webhook.secretRef.name } } : {}),
   };
 }
 

@@ -25,6 +25,7 @@ export const sourceReasons = {
   TooManyObjects: 'The revision declares more objects than an inventory can hold.',
   NewRevision: 'A revision was applied (event).',
   Released: 'A deleted source left its objects in place, without its label (event).',
+  ReceiverOff: 'spec.webhook is set, and the controller takes no calls: it was started without --webhook-address.',
   PruneBlocked: 'Objects whose documents are gone stay, because removing them needs a word from a person or a clean revision.',
 } as const;
 
@@ -35,3 +36,6 @@ export const pruneBlocked = 'PruneBlocked';
 
 /** The condition type that names YAML files which hold no document of ours and that no document reads; there only while True. */
 export const filesIgnored = 'FilesIgnored';
+
+/** The condition type that says why calls of spec.webhook are not taken; there only while True. */
+export const webhookUnusable = 'WebhookUnusable';

@@ -15,11 +15,12 @@ import { Claims } from './claims.ts';
 import type { Repositories } from './open.ts';
 import { listOwned, releaseObject } from './owned-objects.ts';
 import { type OwnedView, type SourceView, projectSource } from './projection.ts';
-import type { SourceReason } from './reasons.ts';
+import { type SourceReason, webhookUnusable } from './reasons.ts';
 import type { Repository } from './repository.ts';
 import { followed, formatRevision, parseRevision } from './revision.ts';
 import { type Pass, isQuiet, statusAfter, suspendedStatus, transitionOf } from './status.ts';
 import { syncRevision } from './sync.ts';
+import { webhookTrouble } from './webhook-status.ts';
 
 export interface SourceDependencies {
   client: Client;
@@ -30,6 +31,8 @@ export interface SourceDependencies {
   now: () => number;
   /** In [0, 1). */
   random: () => number;
+  /** Reads the token of a webhook, so that the status says when calls are not taken. Absent where none are. */
+  readWebhookToken?: (secret: string) => Promise<string>;
 }
 
 export interface SourceStores {
@@ -102,9 +105,10 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
     const state = JSON.stringify([uid, projectSource(source).wanted, revision]);
     const result = settled.get(name) === state ? 'unchanged' : 'changed';
     metrics.sourcePolls.inc({ source: name, result });
-    if (result === 'unchanged') return result;
+    if (result === 'unchanged' && !(await isMended(source))) return result;
 
     settled.set(name, state);
+    pass.webhook = { trouble: await webhookTrouble(source, o.readWebhookToken) };
     pass.transport = await repository.transport(o.repositories.wire(source, context.signal));
     const rewound = await checkDescent(source, repository, { oid, name: target.name }, context);
     pass.result = await syncRevision({
@@ -122,6 +126,12 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
       log: context.log,
     });
     return 'synced';
+  };
+
+  /** A Secret wakes nobody, so what is wrong with one is looked at again with each poll; one that is right is not. */
+  const isMended = async (source: SystemSource): Promise<boolean> => {
+    if (!conditionOf(source.status?.conditions, webhookUnusable)) return false;
+    return (await webhookTrouble(source, o.readWebhookToken)) === undefined;
   };
 
   const poll = async (source: SystemSource, repository: Repository, ref: string, context: ReconcileContext): Promise<string> => {

@@ -6,9 +6,10 @@ import { requestedAt } from '../api/names.ts';
 import { shortRevision } from '../api/short-revision.ts';
 import type { SystemSource, SystemSourceStatus } from '../api/system-source.ts';
 import type { Failure } from './document.ts';
-import { type SourceReason, filesIgnored, pruneBlocked } from './reasons.ts';
+import { type SourceReason, filesIgnored, pruneBlocked, webhookUnusable } from './reasons.ts';
 import type { Transport } from './repository.ts';
 import type { SyncResult } from './sync.ts';
+import { type WebhookTrouble, webhookPathOf } from './webhook-status.ts';
 
 /** What a pass found before it ended, well or not. */
 export interface Pass {
@@ -16,13 +17,16 @@ export interface Pass {
   revision?: string;
   transport?: Transport;
   result?: SyncResult;
+  /** What is wrong with the webhook, where the pass came so far as to look. */
+  webhook?: { trouble: WebhookTrouble };
   error?: unknown;
 }
 
 /** maxItems of status.failures. */
 const mostFailures = 100;
 
-export function statusAfter({ metadata, status: before, spec }: SystemSource, pass: Pass, now: Date): SystemSourceStatus {
+export function statusAfter(source: SystemSource, pass: Pass, now: Date): SystemSourceStatus {
+  const { metadata, status: before, spec } = source;
   const { revision, transport, result, error } = pass;
   const requested = metadata.annotations?.[requestedAt];
   const synced = error === undefined ? result : undefined;
@@ -36,7 +40,11 @@ export function statusAfter({ metadata, status: before, spec }: SystemSource, pa
     ...(transport ? { transport: transport.transport, transportReason: transport.transportReason } : {}),
     ...(synced ? { inventory: synced.inventory, failures: bounded(synced.failures) } : {}),
     ...(synced && synced.reading.found > 0 ? { lastAppliedRevision: revision } : {}),
-    conditions: conditionsOf(before?.conditions, metadata.generation, outcome, now, extraConditions(synced)),
+    webhookPath: webhookPathOf(source),
+    conditions: conditionsOf(before?.conditions, metadata.generation, outcome, now, {
+      ...extraConditions(synced),
+      ...(pass.webhook ? { [webhookUnusable]: pass.webhook.trouble } : {}),
+    }),
   });
 }
 

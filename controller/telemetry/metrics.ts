@@ -68,6 +68,11 @@ export const metrics = {
     'result',
   ]),
   sourceFetchedBytes: counter('scantling_source_fetched_bytes_total', 'Bytes received from Git servers.', ['source']),
+  webhookRequests: counter(
+    'scantling_webhook_requests_total',
+    'Calls of webhooks per source and result: accepted (polled), coalesced (a poll to come stands for it), ignored (not about the ref), refused (not proven), failed (the API server did not take it). Without a source: for none that takes calls.',
+    ['source', 'result'],
+  ),
   builds: counter('scantling_builds_total', 'Build attempts per result (succeeded, failed, retried) and builder.', [
     'result',
     'builder',

@@ -2,10 +2,11 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { parseAddress } from './listen-address.ts';
 import { metrics, registry } from './metrics.ts';
 
-/** A named check; returns what is wrong, or undefined. */
-export type Check = () => string | undefined;
+/** A named check; returns what is wrong, several things as a list, or undefined. */
+export type Check = () => string | readonly string[] | undefined;
 
 export interface Probes {
   /** host:port that is listened on. */
@@ -15,17 +16,13 @@ export interface Probes {
 
 /**
  * Listens on `address` (host:port). /healthz answers 200 while every `live` check passes, /readyz while every `ready` check passes;
- * otherwise 503 with one line per failed check. The event loop's longest stall since the last scrape is a metric.
+ * otherwise 503 with one line for each thing that is wrong. The event loop's longest stall since the last scrape is a metric.
  */
 export async function serveProbes(
   address: string,
   checks: { live: Record<string, Check>; ready: Record<string, Check> },
 ): Promise<Probes> {
-  const at = address.lastIndexOf(':');
-  const host = address.slice(0, at).replace(/^\[|\]$/g, '') || '0.0.0.0';
-  const port = Number(address.slice(at + 1));
-  if (at < 0 || !Number.isInteger(port) || port < 0 || port > 65535)
-    throw new Error(`"${address}" is not an address such as 0.0.0.0:8080`);
+  const { host, port } = parseAddress(address);
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
   const server = createServer((request, response) => {
@@ -36,8 +33,7 @@ export async function serveProbes(
     if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'text/plain', 'only GET\n');
     if (path === '/healthz' || path === '/readyz') {
       const failed = Object.entries(path === '/healthz' ? checks.live : checks.ready).flatMap(([name, check]) => {
-        const problem = check();
-        return problem === undefined ? [] : [`${name}: ${problem}`];
+        return [check() ?? []].flat().map(problem => `${name}: ${problem}`);
       });
       return failed.length === 0 ? send(200, 'text/plain', 'ok\n') : send(503, 'text/plain', `${failed.join('\n')}\n`);
     }
