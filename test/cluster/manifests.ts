@@ -11,7 +11,10 @@ import type { Client } from '../../controller/kube/client.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** Kinds whose plural is not their name in lower case and an s, and kinds that live in no namespace. */
-const plurals: Readonly<Record<string, string>> = { ValidatingAdmissionPolicy: 'validatingadmissionpolicies' };
+const plurals: Readonly<Record<string, string>> = {
+  NetworkPolicy: 'networkpolicies',
+  ValidatingAdmissionPolicy: 'validatingadmissionpolicies',
+};
 const clusterScoped = new Set([
   'Namespace',
   'Node',
