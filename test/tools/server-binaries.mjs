@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { kubernetesVariable, kubernetesVersion, pinned } from './kubernetes-versions.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -11,29 +12,12 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 /**
  * A Go module below this directory and the commands in it, each by its package, with the names they are installed under.
- * Tests that need one of an optional module are skipped without it.
- * @typedef {{ module: string, packages: Record<string, ServerName>, ldflags: string, versions: Record<string, string>, optional?: true }} ServerModule
+ * Tests that need one of an optional module are skipped without it. `onlyFor`: the programs and the arguments that need it; the others start
+ * without waiting for it.
+ * @typedef {{ module: string, packages: Record<string, ServerName>, ldflags: string, versions: Record<string, string>, optional?: true, onlyFor?: readonly string[] }} ServerModule
  */
 
-/**
- * The version that a module's go.mod pins for a dependency, without the `v`.
- * @param {string} module
- * @param {string} dependency
- * @returns {string}
- */
-function pinned(module, dependency) {
-  const words = readFileSync(join(here, module, 'go.mod'), 'utf8').split(/\s+/);
-  const version = words.find((word, i) => words[i - 1] === dependency && /^v\d/.test(word));
-  if (!version) throw new Error(`test/tools/${module}/go.mod does not require ${dependency}`);
-  return version.slice(1);
-}
-
-const kubernetes = pinned('kubernetes', 'k8s.io/kubernetes');
-const [major, minor] = kubernetes.split('.');
 const stamp = 'k8s.io/component-base/version.git';
-const helm = pinned('helm', 'helm.sh/helm/v4');
-/** k8s.io/kubectl v0.37.1 is kubectl 1.37.1. */
-const kubectl = pinned('helm', 'k8s.io/kubectl').replace(/^0/, '1');
 
 /** A kubelet runs containers, so it is only of use where that can be done: on Linux, as root. */
 const realNodes = process.platform === 'linux' && process.getuid?.() === 0;
@@ -53,19 +37,15 @@ function quadletModule(name) {
   };
 }
 
-/** @type {readonly ServerModule[]} */
-export const serverModules = [
-  {
-    module: 'registry',
-    packages: {
-      'scantling.dev/test/tools/registry': 'registry',
-      'scantling.dev/test/tools/registry/referrers': 'referrers-registry',
-    },
-    ldflags: '-s -w',
-    versions: { registry: pinned('registry', 'github.com/distribution/distribution/v3') },
-  },
-  {
-    module: 'kubernetes',
+/**
+ * The servers of one version of Kubernetes.
+ * @param {import('./kubernetes-versions.mjs').KubernetesVersion} version
+ * @returns {ServerModule}
+ */
+function kubernetesModule({ module, release }) {
+  const [major, minor] = release.split('.');
+  return {
+    module,
     packages: {
       'go.etcd.io/etcd/server/v3': 'etcd',
       'k8s.io/kubernetes/cmd/kube-apiserver': 'kube-apiserver',
@@ -74,19 +54,51 @@ export const serverModules = [
       ...(realNodes ? { 'k8s.io/kubernetes/cmd/kubelet': /** @type {const} */ ('kubelet') } : {}),
     },
     // Without these the server calls itself v0.0.0 and refuses emulated versions.
-    ldflags: `-s -w -X ${stamp}Version=v${kubernetes} -X ${stamp}Major=${major} -X ${stamp}Minor=${minor}`,
-    versions: { kubernetes, etcd: pinned('kubernetes', 'go.etcd.io/etcd/server/v3') },
-  },
-  quadletModule('quadlet'),
-  quadletModule('quadlet-oldest'),
-  {
+    ldflags: `-s -w -X ${stamp}Version=v${release} -X ${stamp}Major=${major} -X ${stamp}Minor=${minor}`,
+    versions: { kubernetes: release, etcd: pinned(module, 'go.etcd.io/etcd/server/v3') },
+  };
+}
+
+/**
+ * What an administrator installs with.
+ * @returns {ServerModule}
+ */
+function administratorModule() {
+  const helm = pinned('helm', 'helm.sh/helm/v4');
+  // k8s.io/kubectl v0.37.1 is kubectl 1.37.1.
+  const kubectl = pinned('helm', 'k8s.io/kubectl').replace(/^0/, '1');
+  return {
     module: 'helm',
     packages: { 'helm.sh/helm/v4/cmd/helm': 'helm', 'scantling.dev/test/tools/helm/kubectl': 'kubectl' },
     // Without these both call themselves a development version, and Helm compares its own with what charts ask for.
     ldflags: `-s -w -X helm.sh/helm/v4/internal/version.version=v${helm} -X ${stamp}Version=v${kubectl}`,
     versions: { helm, kubectl },
-  },
-];
+    onlyFor: ['test/main.ts', 'test/tools/keep-release.ts', '--helm'],
+  };
+}
+
+/**
+ * All modules, with Kubernetes in the version that the environment asks for.
+ * @returns {ServerModule[]}
+ * @throws {SetupError} when it asks for one that is not supported
+ */
+export function serverModules() {
+  return [
+    {
+      module: 'registry',
+      packages: {
+        'scantling.dev/test/tools/registry': 'registry',
+        'scantling.dev/test/tools/registry/referrers': 'referrers-registry',
+      },
+      ldflags: '-s -w',
+      versions: { registry: pinned('registry', 'github.com/distribution/distribution/v3') },
+    },
+    kubernetesModule(kubernetesVersion(process.env[kubernetesVariable])),
+    quadletModule('quadlet'),
+    quadletModule('quadlet-oldest'),
+    administratorModule(),
+  ];
+}
 
 /** Without optimisation the servers build in half the time, start as fast, and take about 1.6 times as long for a call. */
 export const gcflags = 'all=-N -l';
@@ -122,7 +134,7 @@ export function moduleDirectory(server) {
  * @returns {string | undefined}
  */
 export function findServer(name) {
-  const server = serverModules.find(({ packages }) => Object.values(packages).includes(name));
+  const server = serverModules().find(({ packages }) => Object.values(packages).includes(name));
   const directories = [process.env['KUBEBUILDER_ASSETS'], server && moduleDirectory(server)];
   return directories.flatMap(directory => (directory ? [join(directory, name)] : [])).find(path => existsSync(path));
 }

@@ -43,7 +43,8 @@ function copyEarlier(target, temporary, packages) {
   const earlier = readdirSync(dirname(target))
     .filter(name => name.startsWith(prefix) && /^[0-9a-f]+$/.test(name.slice(prefix.length)) && name !== basename(target))
     .map(name => join(dirname(target), name))
-    .toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+    // oxlint-disable-next-line unicorn/no-array-sort -- the set-up runs on Node 18, which has no toSorted
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
   for (const [path, name] of packages) {
     const from = earlier.map(directory => join(directory, name)).find(file => existsSync(file));
     if (from) copyFileSync(from, join(temporary, programOf(path)));

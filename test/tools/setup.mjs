@@ -1,10 +1,14 @@
 /**
  * Makes a machine ready for the tests and the demo, then runs a program on the project's own Node:
- * `node test/tools/setup.mjs [--then FILE ARGUMENT…]`. Runs on any Node from 18 on, with nothing installed.
+ * `node test/tools/setup.mjs [--kubernetes VERSION] [--then FILE ARGUMENT…]`. Runs on any Node from 18 on, with nothing installed.
  *
- * KUBEBUILDER_ASSETS  a directory whose servers are used before all others
- * SCANTLING_CACHE     where servers are kept between runs; default: the user's cache directory
- * SCANTLING_SERVERS   `build` or `download`: only that way; default: download, and build what cannot be downloaded
+ * `--kubernetes` may stand among the program's arguments too, which do not contain it then, and says which supported version all servers of
+ * Kubernetes are of, in this run only.
+ *
+ * KUBEBUILDER_ASSETS    a directory whose servers are used before all others
+ * SCANTLING_CACHE       where servers are kept between runs; default: the user's cache directory
+ * SCANTLING_KUBERNETES  a version as --kubernetes takes it, for runs without that
+ * SCANTLING_SERVERS     `build` or `download`: only that way; default: download, and build what cannot be downloaded
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,6 +16,7 @@ import { constants } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installDependencies } from './dependencies.mjs';
+import { kubernetesVariable, kubernetesVersion, takeKubernetes } from './kubernetes-versions.mjs';
 import { withLock } from './lock.mjs';
 import { say, SetupError } from './progress.mjs';
 import { buildServers } from './server-build.mjs';
@@ -21,18 +26,41 @@ import { installSystemPackages } from './system-packages.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-async function getServers() {
+/**
+ * Says which version of Kubernetes this run is on, for this program and all that it starts.
+ * @param {string | undefined} asked
+ */
+function chooseKubernetes(asked) {
+  if (asked === undefined) return;
+  const { release } = kubernetesVersion(asked);
+  if (process.env['KUBEBUILDER_ASSETS'])
+    throw new SetupError('--kubernetes and KUBEBUILDER_ASSETS both say which servers are used. Give one of them.');
+  process.env[kubernetesVariable] = release;
+  say(`Kubernetes ${release}`);
+}
+
+/**
+ * The modules that a program needs; all of them when no program follows.
+ * @param {string | undefined} file
+ * @param {readonly string[]} args
+ */
+function neededModules(file, args) {
+  return serverModules().filter(({ onlyFor }) => !onlyFor || !file || onlyFor.some(word => word === file || args.includes(word)));
+}
+
+/** @param {readonly import('./server-binaries.mjs').ServerModule[]} modules */
+async function getServers(modules) {
   const way = process.env['SCANTLING_SERVERS'] ?? '';
   if (!['', 'build', 'download'].includes(way)) throw new SetupError(`SCANTLING_SERVERS is ${way}; it can be build or download`);
   const assets = process.env['KUBEBUILDER_ASSETS'];
-  const given = serverModules
+  const given = modules
     .flatMap(({ packages }) => Object.values(packages))
     .filter(name => assets && findServer(name) === join(assets, name));
   if (assets) say(`KUBEBUILDER_ASSETS gives ${given.join(', ') || 'none of the servers'}`);
-  if (serverModules.every(server => missingServers(server).length === 0)) return;
+  if (modules.every(server => missingServers(server).length === 0)) return;
   await withLock(join(cacheDirectory(), 'set-up.lock'), async () => {
     let reachable = way !== 'build';
-    for (const server of serverModules) {
+    for (const server of modules) {
       try {
         if (reachable) await downloadServers(server);
       } catch (error) {
@@ -90,12 +118,14 @@ function become(node, args) {
 }
 
 try {
-  const [flag, file, ...args] = process.argv.slice(2);
+  const { rest, asked } = takeKubernetes(process.argv.slice(2));
+  const [flag, file, ...args] = rest;
   if (flag !== undefined && (flag !== '--then' || file === undefined))
-    throw new SetupError('usage: setup.mjs [--then FILE ARGUMENT…]');
+    throw new SetupError('usage: setup.mjs [--kubernetes VERSION] [--then FILE ARGUMENT…]');
+  chooseKubernetes(asked);
   await withLock(join(root, '.scantling', 'set-up.lock'), () => installDependencies(root));
   await installSystemPackages();
-  await getServers();
+  await getServers(neededModules(file, args));
   if (file === undefined) say('ready');
   else become(developmentNode(), [resolve(root, file), ...args]);
 } catch (error) {

@@ -61,7 +61,7 @@ describe('published servers', () => {
   });
 
   it('are installed whole and only with the published digest', async () => {
-    const [registry] = serverModules;
+    const [registry] = serverModules();
     assert.ok(registry?.versions['registry']);
     writeFileSync(join(work, 'registry'), '#!/bin/sh\necho downloaded\n');
     execFileSync('tar', ['-czf', join(work, 'archive.tar.gz'), '-C', work, 'registry']);
@@ -144,6 +144,6 @@ describe('the set-up', () => {
 
   it('says how it is used', () => {
     const { status, stderr } = spawnSync(process.execPath, [setup, '--now'], { encoding: 'utf8' });
-    assert.deepEqual([status, stderr], [1, 'set-up: usage: setup.mjs [--then FILE ARGUMENT…]\n']);
+    assert.deepEqual([status, stderr], [1, 'set-up: usage: setup.mjs [--kubernetes VERSION] [--then FILE ARGUMENT…]\n']);
   });
 });
