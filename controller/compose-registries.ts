@@ -3,6 +3,7 @@ import { configMaps, secrets } from './api/core.ts';
 import type { Client } from './kube/client.ts';
 import { isNotFound } from './kube/errors.ts';
 import { RegistriesLoader } from './registry/configuration-loader.ts';
+import { showExpiry } from './telemetry/certificate-expiry.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** Reads `registries.yaml` of a ConfigMap, and the Secrets that it names, one by one. */
@@ -24,6 +25,7 @@ export function createRegistriesLoader(o: {
         return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
       };
       const [ca, cert, key] = [read('ca.crt'), read('tls.crt'), read('tls.key')];
+      showExpiry(`Secret/${name}`, [ca, cert]);
       return {
         ...(ca === undefined ? {} : { ca }),
         ...(cert === undefined ? {} : { cert }),

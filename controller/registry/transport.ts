@@ -155,6 +155,7 @@ export class RegistryTransport {
     const what = describe(call);
     const leave = await this.#pace.enter(url.host, { stream: call.stream ?? false, maxWaitMs, what });
     const labels = { host: place.host, method: call.method };
+    const started = performance.now();
     try {
       const response = await this.#connections.dispatcherFor(url, place.reach.certificatesFor(url, place)).request({
         origin: url.origin,
@@ -170,6 +171,7 @@ export class RegistryTransport {
         ...(call.answerMs === undefined ? {} : { headersTimeout: call.answerMs }),
       });
       metrics.registryRequests.inc({ ...labels, code: String(response.statusCode) });
+      metrics.registrySeconds.observe(labels, (performance.now() - started) / 1000);
       response.body.once('close', leave);
       const { statusCode: status, headers, body } = response;
       return { status, headers, body, redirected: false, what: `${place.host}: ${what}`, words: '' };

@@ -40,6 +40,7 @@ export interface HostView {
   staged?: { digest: string; locked: boolean };
   /** Whether the host's bootc can keep a staged image from being booted by accident. */
   canLock: boolean;
+  agentVersion?: string;
   /** When the agent last wrote, epoch ms by its own clock. */
   reportedAt: number;
   failures: readonly { digest: string; reason: string; message: string; time: string; approval?: string }[];
@@ -161,6 +162,7 @@ function projectHost(host: NodeTargetStatusHost): HostView {
       time: f.time,
       ...optional('approval', f.approval),
     })),
+    ...optional('agentVersion', host.agentVersion),
     ...optional('phase', host.phase),
     ...optional('bootID', host.bootID),
     ...optional('booted', host.booted?.digest),

@@ -41,6 +41,7 @@ async function reconcilePool(o: PoolDependencies, memory: PoolMemory, name: stri
   const pool = memory.pools.get(name) ?? (await livePool(o.client, memory, name));
   if (!pool) {
     for (const state of nodeCounts) metrics.poolNodes.remove({ pool: name, state });
+    metrics.rolloutSeconds.remove({ pool: name });
     memory.statusWrittenAt.delete(name);
     memory.refusals.keep(name, []);
     memory.lookUps.keep(name, []);

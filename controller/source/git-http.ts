@@ -1,6 +1,7 @@
 /** Requests to one Git server: own connections and authority, credentials sent to that host only, answers bounded and classified. */
 import { Agent, request, type Dispatcher } from 'undici';
 import { TransientError, StallingError } from '../api/errors.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import { type Credentials, withoutCredentials } from './credentials.ts';
 import type { SourceReason } from './reasons.ts';
 
@@ -76,8 +77,10 @@ export class GitHttp {
 
   async #once(url: URL, o: GitRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const { authorization } = this.#options.credentials;
+    const started = performance.now();
+    let code = 'error';
     try {
-      return await request(url, {
+      const response = await request(url, {
         dispatcher: this.#agent,
         method: o.method,
         signal,
@@ -91,8 +94,13 @@ export class GitHttp {
         },
         ...(o.body ? { body: o.body } : {}),
       });
+      code = String(response.statusCode);
+      return response;
     } catch (error) {
       throw this.#unreachable(error, signal);
+    } finally {
+      metrics.gitRequests.inc({ host: url.host, code });
+      metrics.gitSeconds.observe({ host: url.host }, (performance.now() - started) / 1000);
     }
   }
 

@@ -6,6 +6,7 @@ import { StallingError, TransientError } from '../api/errors.ts';
 import { type SystemSource, systemsources } from '../api/system-source.ts';
 import type { Client } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
+import { showExpiry } from '../telemetry/certificate-expiry.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { ByteCache } from './byte-cache.ts';
 import { type Credentials, credentialsOf, fingerprint } from './credentials.ts';
@@ -116,7 +117,9 @@ async function readCredentials(o: RepositoriesOptions, source: SystemSource): Pr
   const name = source.spec.secretRef?.name;
   if (name === undefined) return {};
   try {
-    return credentialsOf(await o.client.get(secrets, name, o.namespace));
+    const credentials = credentialsOf(await o.client.get(secrets, name, o.namespace));
+    showExpiry(`Secret/${name}`, [credentials.ca]);
+    return credentials;
   } catch (error) {
     if (!isNotFound(error)) throw error;
     throw new TransientError(

@@ -56,6 +56,8 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
   const settled = new Map<string, string>();
   /** Generation of each object after our last write, undefined for one we let go; so that our own writes do not wake us. */
   const writes = new Map<string, number | undefined>();
+  /** Sources that were polled in this life, well or not. */
+  const tried = new Set<string>();
   let enqueue: ((name: string) => void) | undefined;
   const wake = (name: string): void => {
     settled.delete(name);
@@ -67,7 +69,8 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
     for (const other of claims.forget(name)) wake(other);
     await o.repositories.forget(name);
     for (const result of ['unchanged', 'changed', 'error']) metrics.sourcePolls.remove({ source: name, result });
-    metrics.sourceFetchedBytes.remove({ source: name });
+    for (const metric of [metrics.sourceFetchedBytes, metrics.sourceLastPoll]) metric.remove({ source: name });
+    tried.delete(name);
   };
 
   const reconcile = async (name: string, context: ReconcileContext): Promise<Result | void> => {
@@ -76,6 +79,8 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
     if (source.metadata.deletionTimestamp !== undefined) return release(source);
     if (source.spec.suspend) {
       settled.delete(name);
+      tried.delete(name);
+      metrics.sourceLastPoll.remove({ source: name });
       return write(source, suspendedStatus(source, new Date(o.now())), {});
     }
     const pass: Pass = {};
@@ -137,10 +142,14 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
   const poll = async (source: SystemSource, repository: Repository, ref: string, context: ReconcileContext): Promise<string> => {
     const { metadata, status } = source;
     const asked = metadata.annotations?.[requestedAt] !== status?.lastHandledReconcileAt;
+    if (!tried.has(metadata.name)) metrics.sourceLastPoll.set({ source: metadata.name }, o.now() / 1000);
+    tried.add(metadata.name);
     const fresh = asked || status?.observedGeneration !== metadata.generation;
     try {
       // Sources that follow one ref share its polls; what a person asks for or changes is polled at once.
-      return await repository.resolve(ref, fresh ? 0 : intervalOf(source) / 2, o.repositories.wire(source, context.signal));
+      const oid = await repository.resolve(ref, fresh ? 0 : intervalOf(source) / 2, o.repositories.wire(source, context.signal));
+      metrics.sourceLastPoll.set({ source: metadata.name }, o.now() / 1000);
+      return oid;
     } catch (error) {
       metrics.sourcePolls.inc({ source: metadata.name, result: 'error' });
       throw error;

@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseAddress } from './listen-address.ts';
-import { metrics, registry } from './metrics.ts';
+import { registry, scrape } from './metric-table.ts';
+import { metrics } from './metrics.ts';
 
 /** A named check; returns what is wrong, several things as a list, or undefined. */
 export type Check = () => string | readonly string[] | undefined;
@@ -40,7 +41,7 @@ export async function serveProbes(
     if (path !== '/metrics') return send(404, 'text/plain', 'not found\n');
     metrics.loopLag.set(delay.max / 1e9);
     delay.reset();
-    registry.metrics().then(
+    scrape().then(
       text => send(200, registry.contentType, text),
       (error: unknown) => send(500, 'text/plain', `${String(error)}\n`),
     );

@@ -8,7 +8,7 @@ import { createClient, type Client } from '../../controller/kube/client.ts';
 import { ApiError, isTooManyRequests } from '../../controller/kube/errors.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { ConnectionError, Transport, type TransportOptions } from '../../controller/kube/transport.ts';
-import { registry } from '../../controller/telemetry/metrics.ts';
+import { registry } from '../../controller/telemetry/metric-table.ts';
 import { writeKubeconfig } from '../cluster/kubeconfig.ts';
 import { startFaultProxy } from '../cluster/fault-proxy.ts';
 import { configMap, configMaps, fieldManager, startApi, startScene, type Api } from './api-fixture.ts';

@@ -7,6 +7,7 @@ import { definitionReasons } from '../../controller/definition/reasons.ts';
 import { registryReasons } from '../../controller/registry/reasons.ts';
 import { poolReasons } from '../../controller/rollout/reasons.ts';
 import { sourceReasons } from '../../controller/source/reasons.ts';
+import { unitOf } from '../../controller/telemetry/metric-table.ts';
 import { metricTable } from '../../controller/telemetry/metrics.ts';
 import type { Crd, Schema } from './generate.ts';
 
@@ -81,16 +82,32 @@ export function flagsReference(): string {
 
 /** docs/metrics.md: every metric with its type and labels. */
 export function metricsReference(): string {
-  const rows = metricTable.map(m => `| \`${m.name}\` | ${m.type} | ${m.labels.map(l => `\`${l}\``).join(', ')} | ${m.help} |`);
-  return `# Metrics\n\n${note}\nServed at \`/metrics\` of the controller. Durations are in seconds, sizes in bytes. Labels are bounded: by the kinds watched, the pools, sources and registries that exist, and fixed sets of results.\n\n| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+  const rows = metricTable.map(
+    m =>
+      `| \`${m.name}\` | ${m.type} | ${m.labels.map(l => `\`${l}\``).join(', ')} | ${unitOf(m)} | ${m.bound.join(' × ') || '1'} | ${m.help} |`,
+  );
+  return `# Metrics
+
+${note}
+Served at \`/metrics\` of the controller, on both replicas; figures of objects (pools, sources, definitions) are those of the replica that leads, or equal on both, so take the \`max\` over them.
+[Observability](observability.md) says how they are scraped, and what of the agents is in them.
+
+_Bound_ is how many label sets a metric has at most. The words stand for how many of them there are: controllers (five), resources (kinds that are watched), sources, definitions, pools, versions (of agents);
+and, since the start of the process, gitHosts, registries and secrets. What is about an object goes with the object. A histogram has a series for each of its buckets, a sum and a count.
+
+| Metric | Type | Labels | Unit | Bound | Meaning |
+|---|---|---|---|---|---|
+${rows.join('\n')}
+`;
 }
 
 function flagTable(command: Command): string {
-  const rows = flagsOf(command).map(([name, f]) => {
+  const rows = flagsOf(command).map(({ name, flag: f }) => {
     const names = f.short === undefined ? `\`--${name}\`` : `\`-${f.short}\`, \`--${name}\``;
     return `| ${names} | ${f.kind} | ${f.default === '' ? '' : `\`${f.default}\``} | ${f.help} |`;
   });
   const head = `## scantling ${command}\n\n\`${synopsisOf(command)}\`: ${commands[command].summary}.`;
+  if (rows.length === 0) return head;
   return `${head}\n\n| Flag | Type | Default | Meaning |\n|---|---|---|---|\n${rows.join('\n')}`;
 }
 
