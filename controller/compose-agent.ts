@@ -3,36 +3,72 @@ import { join } from 'node:path';
 import { createAgent } from './agent/agent.ts';
 import { createBootcHost } from './agent/bootc-host.ts';
 import { createMemoryFile } from './agent/memory-file.ts';
+import { createHostCredentials } from './agent/pull-secret-file.ts';
 import { createTargetWatch } from './agent/target-watch.ts';
+import { defaultNamespace } from './api/names.ts';
+import { nodetargets } from './api/node-target.ts';
 import type { Config } from './config.ts';
 import { createClient } from './kube/client.ts';
 import { accessCluster, podTokenFile } from './kube/cluster-access.ts';
 import { createOwnNode } from './kube/own-node.ts';
 import { Transport } from './kube/transport.ts';
+import { createLook } from './preconditions/look.ts';
+import { agentRoles, neededCrds } from './preconditions/needed.ts';
+import { createClockWatch, Preconditions } from './preconditions/preconditions.ts';
 import type { Running } from './running.ts';
 import type { Log } from './telemetry/log.ts';
+import { showProcess } from './telemetry/process-figures.ts';
 import { serveProbes } from './telemetry/probes.ts';
 import { userAgent, version } from './version.ts';
 
 /** Below the host's root: what the agent must remember over boots. Kept by every deployment, because /var is. */
 const memoryFile = 'var/lib/scantling/agent/memory.json';
+/** How often the agent looks for what is missing in the cluster though nothing was refused to it. */
+const lookEveryMs = 3_600_000;
 
 /** Starts the agent; resolves once it runs, whether or not the API server can be reached. */
 export async function startAgent(config: Config, o: { log: Log }): Promise<Running> {
   const log = o.log.child({ node: config['node-name'] });
+  const nodeName = config['node-name'];
+  const kubeConfig = await accessCluster(config.kubeconfig || undefined);
+  const clock = createClockWatch();
   const transport = new Transport({
-    kubeConfig: await accessCluster(config.kubeconfig || undefined),
+    kubeConfig,
     userAgent: userAgent('agent'),
     connections: 2,
+    observe: answer => {
+      clock.saw(answer);
+      preconditions.suspect(answer);
+    },
   });
+  const preconditions = new Preconditions({
+    look: createLook({
+      transport,
+      version,
+      server: kubeConfig.getCurrentCluster()?.server ?? '',
+      crds: neededCrds.filter(({ kind }) => kind === nodetargets.kind),
+      // There are many agents, and a field that a CRD lacks is named by the first write that has it.
+      compareFields: false,
+      roles: agentRoles,
+      places: { namespace: defaultNamespace, agentNamespace: config['agent-namespace'], leaseName: '' },
+      needsNamespace: false,
+      nodeName,
+      aheadMs: clock.aheadMs,
+    }),
+    log,
+    intervalMs: lookEveryMs,
+  });
+  const client = createClient(transport);
+  const targets = createTargetWatch({ transport, nodeName, log, ownNode: createOwnNode(podTokenFile, log) });
   const agent = createAgent({
-    targets: createTargetWatch({ transport, nodeName: config['node-name'], log, ownNode: createOwnNode(podTokenFile, log) }),
-    client: createClient(transport),
+    targets,
+    client,
     host: createBootcHost({
       root: config['host-root'],
       path: config['host-path'],
       exec: config['host-exec'] === 'direct' ? 'direct' : 'nsenter',
     }),
+    credentials: createHostCredentials({ client, namespace: config['agent-namespace'], root: config['host-root'] }),
     memory: createMemoryFile(join(config['host-root'], memoryFile)),
     version,
     log,
@@ -42,11 +78,18 @@ export async function startAgent(config: Config, o: { log: Log }): Promise<Runni
   const probes =
     config['http-address'] === 'off'
       ? undefined
-      : await serveProbes(config['http-address'], { live: {}, ready: { agent: () => agent.problem() } });
+      : await serveProbes(config['http-address'], {
+          live: {},
+          ready: { cluster: () => preconditions.problems(), agent: () => agent.problem() },
+        });
+  // Beside the agent, never before it: what a host did in its last boot is judged without a cluster.
+  preconditions.start();
+  showProcess('agent', version);
   agent.start();
   log.info({ version, address: probes?.address }, 'agent started');
   return {
     async stop() {
+      await preconditions.stop();
       await agent.stop();
       await probes?.close();
       await transport.close();

@@ -15,6 +15,7 @@ import { emptyMemory, recall, withRevision } from './memory.ts';
 import type { Memory } from './memory.ts';
 import type { MemoryStore } from './memory-file.ts';
 import { Mind } from './mind.ts';
+import type { HostCredentials } from './pull-secret-file.ts';
 import { Reporter } from './reporter.ts';
 import { settle, take } from './steps.ts';
 import type { Hands } from './steps.ts';
@@ -26,6 +27,7 @@ export interface AgentOptions {
   targets: TargetWatch;
   client: Pick<Client, 'applyStatus'>;
   host: Host;
+  credentials: HostCredentials;
   memory: MemoryStore;
   version: string;
   log: Log;
@@ -76,6 +78,7 @@ class Loop implements Agent {
     this.#reporter = new Reporter(options.client, options.heartbeatMs ?? 300_000);
     this.#hands = {
       host: options.host,
+      credentials: options.credentials,
       mind: this.#mind,
       log: options.log,
       now: this.#now,
@@ -173,8 +176,13 @@ class Loop implements Agent {
   async #adopt(): Promise<void> {
     if (this.#adopted || this.#mind.operation) return;
     const running = await this.#o.host.adopt();
-    if (running) this.#mind.operation = { running };
-    else this.#adopted = true;
+    if (running) {
+      this.#mind.operation = { running };
+      return;
+    }
+    // A life that ended between a pull and this has left them there.
+    await this.#o.credentials.withdraw();
+    this.#adopted = true;
   }
 
   async #settle(target: TargetView): Promise<BootcStatus | undefined> {

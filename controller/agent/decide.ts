@@ -19,6 +19,8 @@ import { approvalOf, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
 export interface StageTrouble {
   digest: string;
   failure: HostFailure;
+  /** Revision of the pull Secret that it failed with; with another one it is tried at once. */
+  pullSecret?: string;
   count: number;
   /** Epoch ms. */
   firstAt: number;
@@ -153,7 +155,8 @@ function newIntent({ spec, boot, status }: Facts, approval: string): Intent {
 
 function stage({ spec, trouble, now }: Facts): Step {
   const digest = digestOf(spec.image);
-  if (trouble?.digest === digest && isAhead({ ...trouble.failure, retryAt: trouble.retryAt }, now)) {
+  const sameSecret = trouble?.pullSecret === spec.pullSecret?.revision;
+  if (trouble?.digest === digest && sameSecret && isAhead({ ...trouble.failure, retryAt: trouble.retryAt }, now)) {
     const { reason, message, stalled: forPerson } = trouble.failure;
     const error = forPerson ? new StallingError(reason, message) : new TransientError(reason, message);
     return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: trouble.retryAt };

@@ -3,6 +3,7 @@ import { StallingError, TransientError, WaitingError } from '../api/errors.ts';
 import type { Phase, Situation } from './decide.ts';
 import { HostError } from './host.ts';
 import { MemoryReadError, MemoryWriteError } from './mind.ts';
+import { PullSecretError } from './pull-secret.ts';
 
 export interface Hindrance {
   /** For the log. */
@@ -14,6 +15,7 @@ export interface Hindrance {
 
 const hostRetryMs = 10_000;
 const memoryRetryMs = 60_000;
+const pullSecretRetryMs = 60_000;
 
 /** The hindrance behind an error, undefined for any other. `times`: how often in a row the host could not be read, this time included. */
 export function hindranceOf(
@@ -28,6 +30,10 @@ export function hindranceOf(
   if (error instanceof MemoryWriteError) {
     const words = 'the memory cannot be written; nothing more is staged or booted';
     return { words, situation: failed(new TransientError('MemoryUnwritable', error.message), phase), retryMs: memoryRetryMs };
+  }
+  if (error instanceof PullSecretError) {
+    const said = new TransientError(error.reason, error.message);
+    return { words: 'the pull Secret is not on the host', situation: failed(said, phase), retryMs: pullSecretRetryMs };
   }
   if (!(error instanceof HostError)) return undefined;
   const words = 'the host could not be read; trying again';

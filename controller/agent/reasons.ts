@@ -27,6 +27,10 @@ export const agentReasons = {
   BoundImageFailed: 'An image that the system binds could not be pulled.',
   DiskFull: 'There is not enough room for the image.',
   RegistryUnauthorized: "The registry does not accept the host's credentials.",
+  PullSecretUnavailable: "The pull Secret that the target names is not in the agents' namespace, or the agent may not read it.",
+  PullSecretBlocked:
+    'A file with registry credentials on the host is not ours, or cannot be read, so the pull Secret is not put there; nothing is staged.',
+  PullSecretUnwritable: 'The pull Secret could not be written to the host, or taken away from it.',
   ImageNotFound: 'The registry does not have the image.',
   RegistryUnavailable: 'The registry is overloaded, broken or cannot be reached from the host.',
   StageFailed: "Staging failed for another reason; the message is bootc's.",

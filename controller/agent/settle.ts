@@ -63,10 +63,18 @@ function failed({ memory, spec, now }: EndedStaging, failure: HostFailure, diges
   });
 }
 
-function troubleAfter({ digest, trouble, now, random }: EndedStaging, failure: HostFailure): StageTrouble {
-  const again = trouble?.digest === digest && trouble.failure.reason === failure.reason;
+function troubleAfter({ digest, trouble, spec, now, random }: EndedStaging, failure: HostFailure): StageTrouble {
+  const pullSecret = spec.pullSecret?.revision;
+  const again = trouble?.digest === digest && trouble.failure.reason === failure.reason && trouble.pullSecret === pullSecret;
   const count = again ? trouble.count + 1 : 1;
-  return { digest, failure, count, firstAt: again ? trouble.firstAt : now, retryAt: retryAt(failure, count, now, random) };
+  return {
+    digest,
+    failure,
+    ...(pullSecret === undefined ? {} : { pullSecret }),
+    count,
+    firstAt: again ? trouble.firstAt : now,
+    retryAt: retryAt(failure, count, now, random),
+  };
 }
 
 /** The command succeeded, and the target is not what is staged: its digests do not name this platform's. */

@@ -5,6 +5,7 @@ import type { BootcStatus } from './bootc-status.ts';
 import { deploymentOf, stagingSituation, stands } from './decide.ts';
 import type { Facts, Situation, Step } from './decide.ts';
 import type { Host, Outcome, Request } from './host.ts';
+import type { HostCredentials } from './pull-secret-file.ts';
 import { withIntent, withRebootRefused, withRebootTold, withVerdict, withoutIntent } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
 import type { Mind } from './mind.ts';
@@ -16,6 +17,7 @@ import { alreadyBooted, judge } from './verdict.ts';
 /** What steps are done with. */
 export interface Hands {
   host: Host;
+  credentials: HostCredentials;
   mind: Mind;
   log: Log;
   now: () => number;
@@ -52,6 +54,7 @@ export async function take(
       if (!mind.stageTrouble) log.info({ image: step.image }, 'staging');
       // A controller that has never heard of this host should not wait for the pull.
       await reportFirstContact(target, facts, hands);
+      await hands.credentials.provide(facts.spec.pullSecret);
       await begin({ kind: 'Stage', image: step.image, digest: step.digest }, facts, hands);
       return undefined;
     case 'Lock':
@@ -140,11 +143,12 @@ export async function settle(
   operation: NonNullable<Mind['operation']>,
   outcome: Outcome,
   target: TargetView,
-  { host, mind, log, now, random }: Hands,
+  { host, credentials, mind, log, now, random }: Hands,
 ): Promise<BootcStatus> {
   const { running, request, stagedBefore } = operation;
   const status = await host.status();
   if (running.kind === 'Stage') {
+    await credentials.withdraw();
     const { memory, trouble } = afterStaging({
       digest: running.digest,
       outcome,

@@ -129,7 +129,7 @@ export class Pass {
       await this.#writeStatus(rest);
       return found;
     }
-    if (!found.target || found.error !== undefined) {
+    if (!found.target) {
       pullSecrets.forget(name);
       return found;
     }
@@ -142,7 +142,7 @@ export class Pass {
       await this.#writeStatus({ ...this.#pool.status, pullSecret: { name: copyName(name), revision } });
       return found;
     } catch (error) {
-      return { frozen: { reason: reasonOf(error), message: messageOf(error) }, ...found, error };
+      return { frozen: { reason: reasonOf(error), message: messageOf(error) }, error, ...found };
     }
   }
 

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAgent } from '../../controller/agent/agent.ts';
 import type { Agent, AgentOptions } from '../../controller/agent/agent.ts';
+import { createHostCredentials } from '../../controller/agent/pull-secret-file.ts';
 import { createMemoryFile } from '../../controller/agent/memory-file.ts';
 import { createTargetWatch } from '../../controller/agent/target-watch.ts';
 import { conditionOf, timestamp } from '../../controller/api/conditions.ts';
 import { nodes } from '../../controller/api/core.ts';
 import type { Condition } from '../../controller/api/meta.ts';
-import { fieldManagers } from '../../controller/api/names.ts';
+import { defaultAgentNamespace, fieldManagers } from '../../controller/api/names.ts';
 import { nodetargets } from '../../controller/api/node-target.ts';
 import type {
   NodeTarget,
@@ -105,10 +106,12 @@ export class Station {
   startAgent(options: Partial<AgentOptions> = {}): void {
     const log = createLog('silent');
     const transport = new Transport({ kubeConfig: loadKubeConfig(this.kubeconfig), userAgent: this.userAgent, connections: 2 });
+    const client = createClient(transport);
     const agent = createAgent({
       targets: createTargetWatch({ transport, nodeName: this.name, log, ownNode: this.#ownNode }),
-      client: createClient(transport),
+      client,
       host: drive(this.host),
+      credentials: createHostCredentials({ client, namespace: defaultAgentNamespace, root: this.host.root }),
       memory: createMemoryFile(this.memoryPath),
       version: 'test',
       log,

@@ -191,6 +191,7 @@ export class World {
   #hands(): Hands {
     return {
       host: this.host,
+      credentials: { provide: async () => {}, withdraw: async () => {} },
       mind: this.#mind,
       log: createLog('silent'),
       now: () => this.now,

@@ -99,6 +99,7 @@ export class SimulatedFleet {
       targets: this.#watch(node.name),
       client: createClient(node.transport),
       host: node.host,
+      credentials: { provide: async () => {}, withdraw: async () => {} },
       memory: node.memory,
       version: 'bench',
       log: this.#o.log,
