@@ -19,8 +19,8 @@ interface Scene {
   /** run/ostree/auth.json. */
   path: string;
   /** Its content. */
-  written(): { auths: Record<string, { auth: string }> } & Record<string, unknown>;
-  put(path: string, content: unknown): void;
+  written: () => { auths: Record<string, { auth: string }> } & Record<string, unknown>;
+  put: (path: string, content: unknown) => void;
 }
 
 function scene(t: TestContext, answer: object | ApiError): Scene {

@@ -56,6 +56,10 @@ async function findCopy(): Promise<Secret | undefined> {
   }
 }
 
+const entries = (password: string) => ({
+  [registry.host]: { auth: Buffer.from(`scantling:${password}`).toString('base64') },
+});
+
 const textOf = (secret: Secret | undefined): string =>
   Buffer.from(secret?.data?.['.dockerconfigjson'] ?? '', 'base64').toString('utf8');
 
@@ -88,7 +92,7 @@ test('without the Secret nothing starts, and the pool says what is wrong with it
   await putSecret({}, 'Opaque');
   await look();
   await says('InvalidSecret', /is of type Opaque; pull credentials are of type kubernetes\.io\/dockerconfigjson/);
-  await putSecret({ [registry.host]: { auth: Buffer.from('scantling:wrong').toString('base64') } });
+  await putSecret(entries('wrong'));
   await look();
   await says('RegistryAccessDenied', /./);
   assert.equal(await findCopy(), undefined);
@@ -125,7 +129,6 @@ test('nothing of it is left on a host, in a log, a status or an event', async ()
 
 test('the copy follows the Secret, is put right when somebody else changes or deletes it, and stays when the Secret goes', async () => {
   const { admin } = environment;
-  const entries = (text: string) => ({ [registry.host]: { auth: Buffer.from(`scantling:${text}`).toString('base64') } });
   const follows = (text: string) =>
     until(async () => assert.deepEqual(JSON.parse(textOf(await findCopy()) || '{}'), { auths: entries(text) }));
   await putSecret(entries('second'));

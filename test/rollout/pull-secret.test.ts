@@ -18,6 +18,7 @@ const secret = (auths: object, type = 'kubernetes.io/dockerconfigjson'): Secret 
   data: { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') },
 });
 const target = image(1).image;
+const reads = (of: Secret) => credentialsIn(of, 'Secret a/s');
 const keysOf = (auths: object, others: string[] = []): string[] => [
   ...narrowed(credentialsIn(secret(auths), 'Secret a/s'), { target, others }, 'Secret a/s').auths.keys(),
 ];
@@ -36,7 +37,6 @@ describe('the credentials of a pool', () => {
   });
 
   it('are refused, by what is wrong, where they are none for the image, of another type, or no JSON', () => {
-    const reads = (of: Secret) => credentialsIn(of, 'Secret a/s');
     assert.throws(() => keysOf({ 'git.example': auth('c:c') }), /Secret a\/s has no credentials for registry\.example\/os/);
     assert.throws(() => reads(secret({}, 'Opaque')), /Secret a\/s is of type Opaque; pull credentials are of type/);
     assert.throws(() => reads({ ...secret({}), data: {} }), /Secret a\/s: \.dockerconfigjson is not JSON/);
