@@ -1,6 +1,6 @@
 /**
  * Writes what is generated from the CRDs in crds/: TypeScript types (controller/api/<kind>.ts), schemas (controller/api/schemas.ts),
- * and the reference pages under docs/ from crds/ and the tables of flags and metrics.
+ * the reference pages under docs/ from crds/ and the tables of flags and metrics, and the chart's README from its values.
  * `--check` writes nothing and exits 1 when a file differs, which is what the test does.
  */
 import { readFileSync, readdirSync, writeFileSync, existsSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
+import { chartReference } from './chart-values.ts';
 import { apiReference, conditionsReference, flagsReference, metricsReference } from './reference.ts';
 
 export interface Crd {
@@ -176,6 +177,10 @@ export const specSchemas: Readonly<Record<string, Schema>> = ${JSON.stringify(Ob
   return format(text, { ...(await resolveConfig(join(root, 'package.json'))), parser: 'typescript' });
 }
 
+function chartFile(name: string): string {
+  return readFileSync(join(root, 'charts/scantling', name), 'utf8');
+}
+
 /** Every generated file with the text it should have, keyed by its path from the root. */
 export async function generated(): Promise<Map<string, string>> {
   const out = new Map<string, string>();
@@ -194,6 +199,7 @@ export async function generated(): Promise<Map<string, string>> {
     'docs/conditions.md': conditionsReference(),
     'docs/flags.md': flagsReference(),
     'docs/metrics.md': metricsReference(),
+    'charts/scantling/README.md': chartReference(chartFile('Chart.yaml'), chartFile('values.yaml')),
   };
   for (const [path, text] of Object.entries(pages)) out.set(path, await format(text, { parser: 'markdown' }));
   return out;

@@ -1,0 +1,118 @@
+/** Every value of the chart has a comment, a place in the schema and an effect; a wrong one is refused with its name. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { parse } from 'yaml';
+import { CommandError } from '../cluster/administrator-command.ts';
+import { chartValues } from '../tools/chart-values.ts';
+import { valueEffects, type ValueEffect } from './chart-value-effects.ts';
+import { chart, render } from './rendered-chart.ts';
+
+const valuesYaml = readFileSync(join(chart, 'values.yaml'), 'utf8');
+const values = chartValues(valuesYaml);
+
+interface JsonSchema {
+  properties?: Record<string, JsonSchema>;
+  additionalProperties?: unknown;
+}
+
+/** A map with a value at a path, merged into another. */
+function set(values: Record<string, unknown>, path: string, value: unknown): void {
+  const [key = '', ...rest] = path.split('.');
+  if (rest.length === 0) values[key] = value;
+  else set((values[key] ??= {}) as Record<string, unknown>, rest.join('.'), value);
+}
+
+function valuesOf(paths: Readonly<Record<string, unknown>>): object {
+  const all = {};
+  for (const [path, value] of Object.entries(paths)) set(all, path, value);
+  return all;
+}
+
+/** What is rendered, as one text of sorted JSON. */
+async function text(paths: Readonly<Record<string, unknown>>): Promise<string> {
+  return JSON.stringify(await render(valuesOf(paths)));
+}
+
+function assertEffect(path: string, { shows, hides }: ValueEffect, without: string, withValue: string): void {
+  assert.ok(shows ?? hides, `${path}: the table says of no effect`);
+  if (shows) {
+    assert.doesNotMatch(without, shows, `${path}: ${shows} is there without it`);
+    assert.ok(shows.test(withValue), `${path}: ${shows} is not there with it`);
+  }
+  if (hides) {
+    assert.ok(hides.test(without), `${path}: ${hides} is not there without it`);
+    assert.doesNotMatch(withValue, hides, `${path}: ${hides} is still there with it`);
+  }
+}
+
+const refused = async (values: object, message: RegExp): Promise<void> => {
+  await assert.rejects(render(values), (error: unknown) => error instanceof CommandError && message.test(error.stderr));
+};
+
+describe("the chart's values", () => {
+  let untouched: Promise<string>;
+  before(() => {
+    untouched = text({});
+  });
+
+  test('are all in the table of effects, and no others', () => {
+    assert.deepEqual(Object.keys(valueEffects).toSorted(), values.map(({ path }) => path).toSorted());
+  });
+
+  test('each change what is rendered, all together', async () => {
+    const together = Object.entries(valueEffects).filter(([, effect]) => !effect.alone);
+    // The later ones win, so that a value that another one needs is what the table says of it.
+    const needed = Object.assign({}, ...together.map(([, { needs }]) => needs ?? {})) as Record<string, unknown>;
+    const changed = { ...needed, ...Object.fromEntries(together.map(([path, { value }]) => [path, value])) };
+    const without = await untouched;
+    const withValues = await text(changed);
+    for (const [path, effect] of together) assertEffect(path, effect, without, withValues);
+  });
+
+  for (const [path, effect] of Object.entries(valueEffects).filter(([, { alone }]) => alone)) {
+    test(`${path} changes what is rendered by itself`, async () => {
+      assertEffect(path, effect, await untouched, await text({ ...effect.needs, [path]: effect.value }));
+    });
+  }
+
+  test('are all in the schema, which knows no others', () => {
+    const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')) as JsonSchema;
+    const compare = (at: JsonSchema | undefined, value: unknown, path: string): void => {
+      const documented = values.some(v => v.path === path);
+      if (documented || value === null || typeof value !== 'object') return;
+      assert.equal(at?.additionalProperties, false, `${path}: the schema allows any key`);
+      const known = Object.keys(at?.properties ?? {}).filter(key => path !== '' || !['global', 'enabled'].includes(key));
+      assert.deepEqual(known.toSorted(), Object.keys(value).toSorted(), `${path}: the schema has other keys than values.yaml`);
+      for (const [key, child] of Object.entries(value))
+        compare(at?.properties?.[key], child, path === '' ? key : `${path}.${key}`);
+    };
+    compare(schema, parse(valuesYaml), '');
+  });
+
+  test('that are wrong are refused with their name', async () => {
+    await refused({ controller: { replica: 3 } }, /'\/controller'.*'replica' not allowed/);
+    await refused({ wbhook: {} }, /'wbhook' not allowed/);
+    await refused({ webhook: { ingress: { hots: 'x' } } }, /'\/webhook\/ingress'.*'hots' not allowed/);
+    await refused({ image: { digest: 'abc' } }, /'\/image\/digest'/);
+    await refused({ agent: { tolerations: 'all' } }, /'\/agent\/tolerations': got string, want array/);
+    await refused({ logLevel: 'loud' }, /'\/logLevel'/);
+    await refused({ admission: { controllers: ['west'] } }, /'\/admission\/controllers\/0'/);
+    await refused({ builder: { builders: ['docker'] } }, /'\/builder\/builders\/0'/);
+  });
+
+  test('that do not go together are refused with what to do', async () => {
+    await refused({ caBundle: { configMapName: 'a', secretName: 'b' } }, /set only one of them/);
+    await refused({ webhook: { ingress: { enabled: true } } }, /webhook.ingress.enabled needs webhook.enabled/);
+    await refused({ nameOverride: 'west' }, /set agent.enabled=false/);
+  });
+
+  test('of an older chart, used without the defaults of this one, are refused with what to do', async () => {
+    await refused({ crds: null, uninstall: null, monitoring: null }, /--reset-then-reuse-values/);
+  });
+
+  test('of a chart that this one is part of are let through', async () => {
+    await render({ global: { imageRegistry: 'registry.example.com' }, enabled: true });
+  });
+});
