@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent, fetch } from 'undici';
 import { serverBinary } from '../tools/servers.ts';
+import { auditFlags, callsVariable, leaveCalls } from './audit.ts';
 import { createAuthority, issueCertificate } from './certificates.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { freePort, removeDirectory, type ServerProcess, startProcess, temporaryDirectory } from './processes.ts';
@@ -27,6 +28,8 @@ const demoControllers = [
   'ttl-after-finished-controller',
 ];
 
+const defaultServiceRange = '10.0.0.0/24';
+
 export interface ControlPlaneOptions {
   /** Names of kube-controller-manager's controllers, or `demo` for all that the demo needs. None: no kube-controller-manager. */
   controllers?: readonly string[] | 'demo';
@@ -40,6 +43,10 @@ export interface ControlPlaneOptions {
    * both. Default false.
    */
   serviceAccountAdmission?: boolean;
+  /** Addresses of Services, CIDR (default 10.0.0.0/24, to which nothing leads). The first is the API server's own, which its certificate is good for. */
+  serviceRange?: string;
+  /** Keeps an audit log of ServiceAccounts; default: when somebody waits for what was asked (audit.ts). */
+  audit?: boolean;
   /** Extra flags of kube-apiserver. */
   apiServerFlags?: readonly string[];
   /** Told what is being started. */
@@ -81,6 +88,8 @@ interface Plan {
   options: ControlPlaneOptions;
 }
 
+const isAudited = ({ audit = process.env[callsVariable] !== undefined }: ControlPlaneOptions): boolean => audit;
+
 const startEtcd = ({ directory, etcdPort, etcdPeerPort }: Plan) =>
   startProcess({
     name: 'etcd',
@@ -112,9 +121,12 @@ const startApiServerProcess = ({ directory, etcdPort, apiPort, options }: Plan) 
       '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-key-file=${join(directory, 'service-accounts.key')}`,
       `--service-account-signing-key-file=${join(directory, 'service-accounts.key')}`,
-      '--service-cluster-ip-range=10.0.0.0/24',
+      `--service-cluster-ip-range=${options.serviceRange ?? defaultServiceRange}`,
       '--authorization-mode=RBAC,Node',
       ...(options.serviceAccountAdmission ? [] : ['--disable-admission-plugins=ServiceAccount']),
+      // As some distributions do: it demands further rights of who sets owner references.
+      '--enable-admission-plugins=OwnerReferencesPermissionEnforcement',
+      ...(isAudited(options) ? auditFlags(directory) : []),
       // For the logs of pods: the names of the tests' nodes are in no DNS.
       '--kubelet-preferred-address-types=InternalIP',
       `--token-auth-file=${join(directory, 'tokens.csv')}`,
@@ -156,13 +168,19 @@ const startScheduler = ({ directory }: Plan, kubeconfig: string) =>
     logFile: join(directory, 'kube-scheduler.log'),
   });
 
+/** The address of the Service `kubernetes`, by which pods find the API server: the first of the range, as the API server takes it. */
+export function apiServerAddress(serviceRange: string): string {
+  return serviceRange.replace(/\.0\/\d+$/, '.1');
+}
+
 /** Keys, certificates and tokens of one control plane. */
-function writeSecrets({ directory, tokens }: Plan): {
+function writeSecrets({ directory, tokens, options }: Plan): {
   certificateAuthority: string;
   serverCertificate: { certificate: string; key: string };
 } {
   const authority = { commonName: 'scantling-test', ...createAuthority('scantling-test') };
-  const names = ['127.0.0.1', 'localhost', '10.0.0.1', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
+  const service = apiServerAddress(options.serviceRange ?? defaultServiceRange);
+  const names = ['127.0.0.1', 'localhost', service, 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
   const serverCertificate = issueCertificate(authority, names);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const users = [`${tokens.admin},admin,admin,"system:masters"`, `${tokens.system},control-plane,control-plane,"system:masters"`];
@@ -234,6 +252,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       await server?.exited;
     }
     await http.destroy();
+    if (isAudited(options) && processes.has('kube-apiserver')) await leaveCalls(directory);
     if (options.directory === undefined) removeDirectory(directory);
   };
 
