@@ -7,15 +7,46 @@ interface CommandEntry {
   summary: string;
   /** What must stand behind the command, in order. */
   positionals: readonly string[];
+  /** What may stand behind that. */
+  optional?: readonly string[];
+  /** Command lines as people write them, each with what it is for. */
+  examples?: readonly (readonly [line: string, what: string])[];
 }
 
-/** Every command that takes flags, as --help lists them. What each runs is in main.ts. */
+/** Every command, as --help lists them. What each runs is in main.ts. */
 export const commands = {
+  logs: {
+    summary: 'show the output of a build, or of the latest build of a definition',
+    positionals: ['BUILD'],
+    examples: [
+      ['scantling logs edge -f', 'follow the latest build of the definition edge to its end'],
+      ['scantling logs edge-0123456789', 'one build; without its pods, the end that was kept'],
+    ],
+  },
+  context: {
+    summary: 'fetch the exact input of an image, to look at or to build again',
+    positionals: ['IMAGE'],
+    examples: [['scantling context registry.example.com/systems/edge@sha256:… -o edge-input', 'plan, Containerfile and files']],
+  },
+  uninstall: {
+    summary: 'take everything of Scantling off nodes and objects, before its workloads are removed',
+    positionals: [],
+    examples: [
+      ['scantling uninstall --check', 'what is left of Scantling; changes nothing'],
+      ['scantling uninstall', 'then remove the release or the manifests within five minutes'],
+    ],
+  },
+  version: {
+    summary: 'print the versions of this program, the controller, the agents, the CRDs and the cluster',
+    positionals: [],
+    examples: [
+      ['scantling version --client', 'only of this program'],
+      ['scantling version -o json', 'for programs'],
+    ],
+  },
   controller: { summary: 'watch Git, build images, roll them out (in the cluster)', positionals: [] },
   agent: { summary: 'keep one node on its target (on each node)', positionals: [] },
   build: { summary: 'build a foundation and push it (in the pods of builds)', positionals: [] },
-  context: { summary: 'fetch the exact input of an image, to look at or to build again', positionals: ['IMAGE'] },
-  logs: { summary: 'show the output of a build, or of the latest build of a definition', positionals: ['BUILD'] },
 } as const satisfies Record<string, CommandEntry>;
 
 export type Command = keyof typeof commands;
@@ -37,7 +68,10 @@ export function isCommand(name: string): name is Command {
 /** Parses the arguments behind a command. Throws UsageError. */
 export function parseCommandLine(command: Command, args: readonly string[]): CommandLine {
   const { values, positionals } = parse(command, args);
-  const config = Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, parseFlag(name, flag, values[name])]));
+  const given = new Map(flagsOf(command).map(({ key, name }) => [key, values[name]]));
+  const config = Object.fromEntries(
+    Object.entries<Flag>(flags).map(([key, flag]) => [key, parseFlag(flag.name ?? key, flag, given.get(key))]),
+  );
   const parsed = Object.freeze(config) as Config;
   if (command === 'agent' && parsed['node-name'] === '') throw new UsageError('--node-name is required');
   if (!['nsenter', 'direct'].includes(parsed['host-exec']))
@@ -49,21 +83,22 @@ type Given = string | boolean | readonly (string | boolean)[] | undefined;
 
 function parse(command: Command, args: readonly string[]): { values: Record<string, Given>; positionals: readonly string[] } {
   const hint = `(see scantling ${command} --help)`;
-  const wanted: readonly string[] = commands[command].positionals;
+  const { positionals: wanted, optional = [] }: CommandEntry = commands[command];
   let parsed: { values: Record<string, Given>; positionals: readonly string[] };
   try {
     parsed = parseArgs({
       args: [...args],
       strict: true,
-      allowPositionals: wanted.length > 0,
-      options: Object.fromEntries(flagsOf(command).map(([name, flag]) => [name, optionOf(flag)])),
+      allowPositionals: wanted.length + optional.length > 0,
+      options: Object.fromEntries(flagsOf(command).map(({ name, flag }) => [name, optionOf(flag)])),
     });
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : String(error)} ${hint}`, { cause: error });
   }
   const { positionals } = parsed;
   if (positionals.length < wanted.length) throw new UsageError(`${wanted[positionals.length]} is missing ${hint}`);
-  if (positionals.length > wanted.length) throw new UsageError(`"${positionals[wanted.length]}" is one too many ${hint}`);
+  const most = wanted.length + optional.length;
+  if (positionals.length > most) throw new UsageError(`"${positionals[most]}" is one too many ${hint}`);
   return parsed;
 }
 
@@ -102,30 +137,40 @@ function parseFlag(name: string, flag: Flag, given: Given): string | boolean | n
   }
 }
 
-/** The flags of a command, by name, in the table's order. */
-export function flagsOf(command: Command): [string, Flag][] {
-  return Object.entries<Flag>(flags).filter(([, flag]) => flag.commands.includes(command));
+/** The flags of a command as they are written there, in the table's order; `key` is the name in Config. */
+export function flagsOf(command: Command): { key: string; name: string; flag: Flag }[] {
+  return Object.entries<Flag>(flags)
+    .filter(([, flag]) => flag.commands.includes(command))
+    .map(([key, flag]) => ({ key, name: flag.name ?? key, flag }));
 }
 
 /** How a command is written. */
 export function synopsisOf(command: Command): string {
-  return ['scantling', command, ...commands[command].positionals, '[flags]'].join(' ');
+  const { positionals, optional = [] }: CommandEntry = commands[command];
+  return ['scantling', command, ...positionals, ...optional.map(o => `[${o}]`), '[flags]'].join(' ');
 }
 
-/** The flags of a command as `--help` shows them. */
+/** Command lines of a command, each with what it is for. */
+export function examplesOf(command: Command): readonly (readonly [line: string, what: string])[] {
+  const { examples = [] }: CommandEntry = commands[command];
+  return examples;
+}
+
+/** A command as `--help` shows it. */
 export function helpFor(command: Command): string {
-  const lines = flagsOf(command).map(([name, flag]) => {
+  const lines = flagsOf(command).map(({ name, flag }) => {
     const value = flag.kind === 'switch' ? '' : ` ${flag.kind.toUpperCase()}`;
     const short = flag.short === undefined ? '' : `-${flag.short}, `;
     return `  ${short}--${name}${value}\n        ${flag.help}${flag.default ? ` (default ${flag.default})` : ''}`;
   });
-  return `Usage: ${synopsisOf(command)}\n\n${lines.join('\n')}\n`;
+  const examples = examplesOf(command).map(([line, what]) => `  ${line}\n        ${what}`);
+  const shown = examples.length > 0 ? `\nExamples:\n${examples.join('\n')}\n` : '';
+  const flagLines = lines.length > 0 ? `\nFlags:\n${lines.join('\n')}\n` : '';
+  return `Usage: ${synopsisOf(command)}\n\n${commands[command].summary}\n${flagLines}${shown}`;
 }
 
 /** All commands as `scantling --help` shows them. */
 export function usage(): string {
-  const lines = Object.entries({ ...commands, version: { summary: 'print the version' } }).map(
-    ([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`,
-  );
-  return `Usage: scantling COMMAND [flags]\n\nCommands:\n${lines.join('\n')}\n\nscantling COMMAND --help lists the flags.\n`;
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`);
+  return `Usage: scantling COMMAND [flags]\n\nCommands:\n${lines.join('\n')}\n\nscantling help COMMAND lists its flags, with examples.\n`;
 }

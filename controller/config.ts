@@ -1,6 +1,6 @@
 /**
  * Every flag and its default, in one table: `--help`, the parser (command-line.ts) and docs/flags.md all come from it.
- * There are no environment variables but KUBECONFIG, which kubectl's users expect.
+ * There are no environment variables but those that others have defined: KUBECONFIG, HTTPS_PROXY and its like, and OTEL_* for traces.
  */
 import type { Command } from './command-line.ts';
 import { defaultAgentNamespace, defaultNamespace } from './api/names.ts';

@@ -11,17 +11,21 @@ const oneShots: Readonly<Record<Exclude<Command, 'controller' | 'agent'>, () => 
   build: async () => (await import('./cli/build.ts')).build,
   context: async () => (await import('./cli/context.ts')).context,
   logs: async () => (await import('./cli/logs.ts')).logs,
+  uninstall: async () => (await import('./cli/uninstall.ts')).uninstall,
+  version: async () => (await import('./cli/version.ts')).version,
 };
 
 async function main([command, ...args]: readonly string[]): Promise<void> {
-  if (command === 'version' || command === '--version') {
+  if (command === '--version') {
     process.stdout.write(`${version}\n`);
-  } else if (command === undefined || command === 'help' || command === '--help') {
+  } else if (command === 'help' && args[0] !== undefined && isCommand(args[0])) {
+    process.stdout.write(helpFor(args[0]));
+  } else if (command === undefined || command === 'help' || command === '--help' || command === '-h') {
     process.stdout.write(usage());
     if (command === undefined) process.exitCode = 2;
   } else if (!isCommand(command)) {
     throw new UsageError(`"${command}" is no command (see scantling --help)`);
-  } else if (args.includes('--help')) {
+  } else if (args.some(a => a === '--help' || a === '-h')) {
     process.stdout.write(helpFor(command));
   } else {
     const line = parseCommandLine(command, args);

@@ -115,7 +115,7 @@ export const silentAfterMs = 15 * 60_000;
  * Whether the agent has told its host to reboot, in the boot that still runs: then it goes down, whatever became of the go-ahead. An agent
  * that is silent says nothing of that any more.
  */
-function isGoingDown(node: NodeView, { host }: NodeTargetView, now: number): boolean {
+export function isGoingDown(node: NodeView, { host }: NodeTargetView, now: number): boolean {
   if (host?.phase !== 'Rebooting' || now - host.reportedAt > silentAfterMs) return false;
   return node.bootID === undefined || host.bootID === node.bootID;
 }

@@ -1,5 +1,6 @@
 /** Pools on a real API server: the pool controller as in production, agents that act at once, and an eye on every version of every Node. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Node, nodes, type Pod, pods } from '../../controller/api/core.ts';
 import { conditionOf } from '../../controller/api/conditions.ts';
@@ -10,6 +11,9 @@ import { type SystemPool, type SystemPoolSpec, systempools } from '../../control
 import { type Client, createClient } from '../../controller/kube/client.ts';
 import { Controller } from '../../controller/kube/controller.ts';
 import { EventRecorder } from '../../controller/kube/events.ts';
+import { leaderLease } from '../../controller/api/names.ts';
+import { LeaderElector } from '../../controller/kube/leader.ts';
+import { findObject } from '../../controller/kube/find-object.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Reflector } from '../../controller/kube/reflector.ts';
 import { Store } from '../../controller/kube/store.ts';
@@ -49,7 +53,12 @@ export class Cluster {
   #controller: { stop(): Promise<void> } | undefined;
   readonly #busy = new Set<string>();
   readonly #targets = new Store<Seen>();
-  #boots = 0;
+  /** Every boot that an agent brought about. */
+  readonly boots: { node: string; digest: string }[] = [];
+  /** How long a host is down. */
+  rebootMs = 0;
+  /** Whether the controller that was started last has lost its Lease. */
+  lost = false;
 
   private constructor(plane: ControlPlane, proxy: FaultProxy, transport: Transport, token: string) {
     this.plane = plane;
@@ -97,12 +106,23 @@ export class Cluster {
     await this.plane.stop();
   }
 
-  /** Starts the pool controller with the rights of its ServiceAccount, through the proxy. */
-  async startController(): Promise<void> {
+  /** A kubeconfig of the controller's ServiceAccount, through the proxy. */
+  controllerKubeconfig(): string {
+    return this.proxy.kubeconfigFor(this.#token);
+  }
+
+  /**
+   * Starts the pool controller with the rights of its ServiceAccount, through the proxy. With `elect` it works only while it holds the
+   * Lease, and ends when it has lost it.
+   */
+  async startController({ elect = false } = {}): Promise<void> {
+    const lead = { isLeading: (): boolean => !elect };
     const transport = new Transport({
-      kubeConfig: loadKubeConfig(this.proxy.kubeconfigFor(this.#token)),
+      kubeConfig: loadKubeConfig(this.controllerKubeconfig()),
       userAgent: 'controller',
+      fence: () => lead.isLeading(),
     });
+    this.lost = false;
     const client = createClient(transport);
     const stores: PoolStores = { pools: new Store(), nodes: new Store(), nodeTargets: new Store(), definitions: new Store() };
     const reflectors = [
@@ -130,11 +150,22 @@ export class Cluster {
     const controller = new Controller({ name: 'pool', reconcile, log });
     const unwatch = watchPools(stores, (pool, o) => controller.enqueue(pool, o));
     for (const reflector of reflectors) reflector.start();
-    controller.start();
+    const times = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 300 };
+    const lease = { namespace: defaultNamespace, name: leaderLease, identity: randomUUID(), ...times };
+    const elector = elect ? new LeaderElector({ client, ...lease, log, onLost: () => (this.lost = true) }) : undefined;
+    if (elector) lead.isLeading = () => elector.isLeading();
+    if (elector)
+      elector.start().then(
+        () => controller.start(),
+        // Stopped before it led.
+        () => undefined,
+      );
+    else controller.start();
     this.#controller = {
       stop: async () => {
         unwatch();
         await controller.stop();
+        await elector?.release();
         await events.flush();
         for (const reflector of reflectors) await reflector.stop();
         await registry.close();
@@ -291,8 +322,10 @@ export class Cluster {
 
   /** Returns whether there may be more to do. */
   async #step(name: string): Promise<boolean> {
-    const target = this.#targets.get(name);
-    if (!target || this.idle.has(name)) return false;
+    if (!this.#targets.get(name) || this.idle.has(name)) return false;
+    // The watch may not have brought the last report yet, and a host does not boot twice for that.
+    const target = await this.#live(name);
+    if (!target) return false;
     const { spec, status } = target;
     const wanted = spec.digests[1] ?? '';
     const { host, verdict } = status ?? {};
@@ -304,13 +337,30 @@ export class Cluster {
     const booted = host?.booted ?? nothing;
     if (booted.digest !== wanted && host?.staged?.digest !== wanted) return this.#stage(target);
     if (spec.state !== 'Booted' || verdict?.approval === spec.approval || booted.digest === wanted) return false;
-    const bootID = `boot-${++this.#boots}`;
-    await this.#setNode(name, false, common.bootID ?? '');
+    return this.#reboot(target, { ...common, booted }, wanted);
+  }
+
+  async #reboot(target: Seen, host: NodeTargetStatusHost, wanted: string): Promise<boolean> {
+    const { name, spec } = target;
+    // The write before the order to reboot answers with the spec as it is now.
+    const told = await this.#write(target, { host: { ...host, phase: 'Rebooting', staged: { digest: wanted, locked: false } } });
+    if (told.spec.approval !== spec.approval) {
+      await this.#stage(target);
+      return true;
+    }
+    const bootID = `boot-${this.boots.push({ node: name, digest: wanted })}`;
+    await this.#setNode(name, false, host.bootID ?? '');
+    if (this.rebootMs > 0) await sleep(this.rebootMs);
     await this.#setNode(name, true, bootID);
     return this.#report(target, {
-      host: { ...common, phase: 'Idle', bootID, booted: { digest: wanted }, staged: null },
+      host: { ...host, phase: 'Idle', bootID, booted: { digest: wanted }, staged: null },
       verdict: { type: 'Succeeded', digest: wanted, approval: spec.approval, bootID, time: new Date().toISOString() },
     });
+  }
+
+  async #live(name: string): Promise<Seen | undefined> {
+    const target = await findObject(this.admin, nodetargets, name);
+    return target && seen(target);
   }
 
   #stage(target: Seen): Promise<boolean> {
@@ -320,9 +370,13 @@ export class Cluster {
     return this.#report(target, { host: { ...common, phase: 'Staged', booted: host?.booted ?? nothing, staged } });
   }
 
-  async #report({ name, resourceVersion }: Seen, status: object): Promise<boolean> {
-    const written = await this.admin.mergePatch(nodetargets, name, { status }, { fieldManager: 'agent', subresource: 'status' });
-    return written.metadata.resourceVersion !== resourceVersion;
+  async #report(target: Seen, status: object): Promise<boolean> {
+    const written = await this.#write(target, status);
+    return written.metadata.resourceVersion !== target.resourceVersion;
+  }
+
+  #write({ name }: Seen, status: object): Promise<NodeTarget> {
+    return this.admin.mergePatch(nodetargets, name, { status }, { fieldManager: 'agent', subresource: 'status' });
   }
 }
 

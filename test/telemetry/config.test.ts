@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageError, helpFor, parseCommandLine, type Command } from '../../controller/command-line.ts';
-import { flags, type Config } from '../../controller/config.ts';
+import { flags, type Config, type Flag } from '../../controller/config.ts';
 
 function parseConfig(command: Command, args: string[]): Config {
   return parseCommandLine(command, args).config;
@@ -62,6 +62,6 @@ test('a list may be given several times', () => {
 });
 
 test('help names every flag of its command', () => {
-  for (const [name, flag] of Object.entries(flags))
-    for (const command of flag.commands) assert.match(helpFor(command), new RegExp(`--${name}\\s`));
+  for (const [key, flag] of Object.entries<Flag>(flags))
+    for (const command of flag.commands) assert.match(helpFor(command), new RegExp(`--${flag.name ?? key}\\s`));
 });

@@ -1,0 +1,23 @@
+/** The cluster that a person's command speaks to, by kubectl's rules. */
+import { createClient, type Client } from '../kube/client.ts';
+import { accessCluster } from '../kube/cluster-access.ts';
+import { Transport } from '../kube/transport.ts';
+import type { Invocation } from '../running.ts';
+import { userAgent } from '../version.ts';
+
+export interface Cluster {
+  client: Client;
+  transport: Transport;
+  close(): Promise<void>;
+}
+
+/** `fence`: false while nothing but Leases may be written. */
+export async function connect(
+  { config }: Invocation,
+  component: string,
+  options: { fence?: () => boolean } = {},
+): Promise<Cluster> {
+  const kubeConfig = await accessCluster(config.kubeconfig || undefined);
+  const transport = new Transport({ kubeConfig, userAgent: userAgent(component), ...options });
+  return { client: createClient(transport), transport, close: () => transport.close() };
+}

@@ -1,0 +1,123 @@
+/** Takes the controllers' Lease over without waiting for it to expire, so that whoever leads ends and nobody follows. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { leases, type Lease } from '../api/core.ts';
+import { TransientError } from '../api/errors.ts';
+import { fieldManagers, uninstallHolder } from '../api/names.ts';
+import type { Client } from '../kube/client.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
+import { microTime } from '../kube/microtime.ts';
+
+export interface TakeoverOptions {
+  client: Client;
+  namespace: string;
+  name: string;
+  /** Of this run and no other; begins with `uninstallHolder`. */
+  identity: string;
+  /** For so long after the last renewal nobody else takes the Lease. */
+  holdMs: number;
+  /** How long an earlier run's Lease is waited out: it may have been killed while a controller still believed to lead. */
+  graceMs: number;
+  /** A monotonic clock in milliseconds. */
+  now?: () => number;
+}
+
+const retryMs = 200;
+/** A leader writes the Lease every two seconds; that many conflicts in a row are something else. */
+const maxConflicts = 50;
+
+/** Somebody else has the Lease now. */
+export class LostError extends Error {}
+
+export class Takeover {
+  readonly #o: Required<TakeoverOptions>;
+  #resourceVersion: string | undefined;
+  /** When the last write that is known to have arrived was begun. */
+  #renewedAt = -Infinity;
+
+  constructor(options: TakeoverOptions) {
+    this.#o = { now: () => performance.now(), ...options };
+  }
+
+  /**
+   * Takes the Lease, whoever has it. Resolves with who had it, and with how long (ms) that one may still believe to lead: nothing may be
+   * written before. Throws ApiError, and LostError when it cannot be had.
+   */
+  async seize(signal: AbortSignal): Promise<{ from: string | undefined; waitMs: number }> {
+    for (let conflicts = 0; conflicts < maxConflicts; conflicts++) {
+      signal.throwIfAborted();
+      const lease = await this.#read();
+      try {
+        await this.#write(lease, 'take');
+        const from = lease?.spec?.holderIdentity || undefined;
+        if (from === undefined) return { from, waitMs: 0 };
+        const earlier = from.startsWith(uninstallHolder);
+        return { from, waitMs: earlier ? this.#o.graceMs : (lease?.spec?.leaseDurationSeconds ?? 0) * 1000 };
+      } catch (error) {
+        if (!isConflict(error) && !isAlreadyExists(error) && !isNotFound(error)) throw error;
+        await sleep(retryMs, undefined, { signal });
+      }
+    }
+    throw new LostError(`the Lease ${this.#o.namespace}/${this.#o.name} changes all the time and cannot be taken over`);
+  }
+
+  /** The fence of the transport: true while nobody else can have the Lease. */
+  isHeld(): boolean {
+    return this.#o.now() < this.#renewedAt + this.#o.holdMs * 0.8;
+  }
+
+  /** Renews the Lease when that is due, or at once with `force`. Throws LostError when somebody else has it, ApiError, TransientError. */
+  async keep(force = false): Promise<void> {
+    if (!force && this.#o.now() < this.#renewedAt + this.#o.holdMs * 0.1) return;
+    try {
+      await this.#write(
+        { metadata: this.#resourceVersion === undefined ? {} : { resourceVersion: this.#resourceVersion } },
+        'renew',
+      );
+    } catch (error) {
+      if (!isConflict(error) && !isNotFound(error)) throw error;
+      const lease = await this.#read();
+      const holder = lease?.spec?.holderIdentity;
+      // Without one, somebody deleted it, and a controller may lead by the next.
+      if (holder !== this.#o.identity) throw new LostError(`the Lease is held by ${holder ? `"${holder}"` : 'nobody'} now`);
+      this.#resourceVersion = lease?.metadata.resourceVersion;
+      await this.#write(lease, 'renew');
+    }
+  }
+
+  async #read(): Promise<Lease | undefined> {
+    try {
+      return await this.#o.client.get(leases, this.#o.name, this.#o.namespace);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #write(
+    before: { metadata: { resourceVersion?: string }; spec?: Lease['spec'] } | undefined,
+    as: 'take' | 'renew',
+  ): Promise<void> {
+    const { client, namespace, name, identity, holdMs } = this.#o;
+    const begun = this.#o.now();
+    const time = microTime(new Date());
+    const held = { holderIdentity: identity, leaseDurationSeconds: Math.ceil(holdMs / 1000), renewTime: time };
+    const spec =
+      as === 'renew' ? held : { ...held, acquireTime: time, leaseTransitions: (before?.spec?.leaseTransitions ?? 0) + 1 };
+    const written = before
+      ? await client.mergePatch(
+          leases,
+          name,
+          { metadata: { resourceVersion: before.metadata.resourceVersion }, spec },
+          { fieldManager: fieldManagers.uninstall, namespace },
+        )
+      : await client.create(leases, {
+          apiVersion: 'coordination.k8s.io/v1',
+          kind: 'Lease',
+          metadata: { name, namespace },
+          spec,
+        });
+    this.#resourceVersion = written.metadata.resourceVersion;
+    this.#renewedAt = begun;
+    if (this.#resourceVersion === undefined) throw new TransientError('NoVersion', 'the API server gave the Lease no version');
+  }
+}
