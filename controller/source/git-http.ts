@@ -1,5 +1,5 @@
 /** Requests to one Git server: own connections and authority, credentials sent to that host only, answers bounded and classified. */
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 import { TransientError, StallingError } from '../api/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { type Credentials, withoutCredentials } from './credentials.ts';
@@ -10,6 +10,8 @@ export interface GitHttpOptions {
   url: string;
   credentials: Credentials;
   userAgent: string;
+  /** URL of the proxy that a URL is reached through, undefined for none; absent: no proxy. */
+  proxyOf?: (url: URL) => string | undefined;
   now: () => number;
 }
 
@@ -35,21 +37,18 @@ export interface GitResponse {
 }
 
 const mostRedirects = 5;
+const connectMs = 15_000;
 
 export class GitHttp {
   readonly #options: GitHttpOptions;
-  readonly #agent: Agent;
+  /** By proxy, '' for none: a redirect to https may go another way. */
+  readonly #agents = new Map<string, Dispatcher>();
   /** The base URL after redirects, so that one redirect does not cost each request another. */
   #base: string;
 
   constructor(options: GitHttpOptions) {
     this.#options = options;
     this.#base = options.url.replace(/\/+$/, '');
-    this.#agent = new Agent({
-      connections: 4,
-      connect: { timeout: 15_000, ...(options.credentials.ca ? { ca: options.credentials.ca } : {}) },
-      keepAliveTimeout: 30_000,
-    });
   }
 
   /** An answer of status 200. Everything else is thrown as the error that says what to do about it. */
@@ -72,7 +71,14 @@ export class GitHttp {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all([...this.#agents.values()].map(agent => agent.destroy()));
+  }
+
+  #agentFor(url: URL): Dispatcher {
+    const proxy = this.#options.proxyOf?.(url) ?? '';
+    const agent = this.#agents.get(proxy) ?? createAgent(proxy, this.#options.credentials.ca);
+    this.#agents.set(proxy, agent);
+    return agent;
   }
 
   async #once(url: URL, o: GitRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
@@ -81,7 +87,7 @@ export class GitHttp {
     let code = 'error';
     try {
       const response = await request(url, {
-        dispatcher: this.#agent,
+        dispatcher: this.#agentFor(url),
         method: o.method,
         signal,
         headersTimeout: 0,
@@ -151,6 +157,14 @@ export class GitHttp {
       cause: error,
     });
   }
+}
+
+function createAgent(proxy: string, ca: string | undefined): Dispatcher {
+  const connect = { timeout: connectMs, ...(ca ? { ca } : {}) };
+  const pool = { connections: 4, keepAliveTimeout: 30_000 };
+  if (proxy === '') return new Agent({ ...pool, connect });
+  // The authority of spec.secretRef is the Git server's, not the proxy's.
+  return new ProxyAgent({ ...pool, uri: proxy, proxyTunnel: false, requestTls: connect, connectTimeout: connectMs });
 }
 
 /** The error of an HTTP status; `authenticated` says whether credentials were sent. */

@@ -21,6 +21,8 @@ export interface RepositoriesOptions {
   /** The operator's own, where Secrets are read. */
   namespace: string;
   userAgent: string;
+  /** URL of the proxy that a Git server is reached through, undefined for none; absent: no proxy. */
+  proxyOf?: (url: URL) => string | undefined;
   now: () => number;
   /** Bytes of Git objects kept over all repositories; default 32 MiB. */
   cacheBytes?: number;
@@ -61,7 +63,8 @@ export function createRepositories(o: RepositoriesOptions): Repositories {
       .digest('hex');
     let entry = open.get(key);
     if (!entry) {
-      const http = new GitHttp({ url: source.spec.url, credentials, userAgent: o.userAgent, now: o.now });
+      const { userAgent, now, proxyOf } = o;
+      const http = new GitHttp({ url: source.spec.url, credentials, userAgent, now, ...(proxyOf ? { proxyOf } : {}) });
       entry = { repository: new Repository({ key, http, cache, now: o.now }), users: new Set() };
       open.set(key, entry);
     }
