@@ -16,7 +16,7 @@ import { startGitServer, type GitServer } from './git-server.ts';
 import type { BootcVersion } from './host/state.ts';
 import { Kubelets } from './kubelets.ts';
 import { install } from './manifests.ts';
-import { SimulatedNode } from './nodes.ts';
+import { lastingAgent, SimulatedNode } from './nodes.ts';
 import { removeDirectory, temporaryDirectory } from './processes.ts';
 import { programFor } from './program.ts';
 import { startRegistry, type RegistryServer } from './registry.ts';
@@ -169,7 +169,7 @@ function makeNodes(
       booted: { image: base.image, digest: base.platforms[architecture] ?? '' },
       kubelets,
       kubeconfigFor,
-      program,
+      agent: lastingAgent(program),
       ...(options.rebootMs === undefined ? {} : { rebootMs: options.rebootMs }),
       log,
     });

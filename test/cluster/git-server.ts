@@ -22,6 +22,8 @@ export interface GitServerOptions {
   protocolV2?: boolean;
   /** https with an authority of its own. */
   tls?: boolean;
+  /** Where it listens; default 127.0.0.1. Pods on a real node reach only that node's address. */
+  address?: string;
 }
 
 export interface GitServer {
@@ -141,20 +143,21 @@ function listener(root: string, settings: GitServer['settings'], requests: HttpF
   };
 }
 
-/** Starts a Git server on a free port of the loopback address. */
+/** Starts a Git server on a free port. */
 export async function startGitServer({
   directory: given,
   auth,
   filter = true,
   protocolV2 = true,
   tls = false,
+  address = '127.0.0.1',
 }: GitServerOptions = {}): Promise<GitServer> {
   const directory = given ?? temporaryDirectory('git');
   mkdirSync(directory, { recursive: true });
   const settings = { filter, protocolV2 };
   const requests = new HttpFaults();
   const authority = createAuthority('scantling-git');
-  const issued = issueCertificate({ ...authority, commonName: 'scantling-git' }, ['localhost', '127.0.0.1']);
+  const issued = issueCertificate({ ...authority, commonName: 'scantling-git' }, ['localhost', address]);
   const serve = listener(directory, settings, requests, authorizationOf(auth));
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     serve(request, response).catch(() => response.destroy());
@@ -162,9 +165,9 @@ export async function startGitServer({
   const server = tls ? createHttpsServer({ cert: issued.certificate, key: issued.key }, handle) : createHttpServer(handle);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(0, address, resolve);
   });
-  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `${tls ? 'https' : 'http'}://${address}:${(server.address() as AddressInfo).port}`;
   return {
     url,
     certificateAuthority: tls ? authority.certificate : '',

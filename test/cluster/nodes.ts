@@ -3,12 +3,24 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../controller/telemetry/log.ts';
-import { createFakeHost, rebootHost, rebootRequested, type FakeHost } from './host/fake-host.ts';
+import { createFakeHost, rebootHost, rebootRequested, type Boot, type FakeHost } from './host/fake-host.ts';
 import type { BootcVersion } from './host/state.ts';
 import { hostPaths } from './host/state.ts';
 import type { Kubelets } from './kubelets.ts';
 import { environmentOf } from './manifests.ts';
 import { startProcess, type ServerProcess } from './processes.ts';
+
+/** The DaemonSet's pod on a node. */
+export interface AgentPod {
+  uid: string;
+  /** What its image runs: program and first arguments that `agent` and its flags follow. */
+  program: readonly [command: string, ...args: string[]];
+}
+
+/** An agent that is always there, where no DaemonSet says so. */
+export function lastingAgent(program: AgentPod['program']): () => AgentPod {
+  return () => ({ uid: '', program });
+}
 
 export interface SimulatedNodeOptions {
   name: string;
@@ -22,8 +34,8 @@ export interface SimulatedNodeOptions {
   kubelets: Kubelets;
   /** Returns the path of a kubeconfig with a token of the agents' ServiceAccount that is bound to this Node. */
   kubeconfigFor: (node: { name: string; uid: string }) => Promise<string>;
-  /** Program and first arguments that `agent` and its flags follow. */
-  program: readonly [command: string, ...args: string[]];
+  /** The pod of the DaemonSet that is the agent now, if there is one: asked again and again. */
+  agent: () => AgentPod | undefined;
   /** More flags of the agent. */
   agentFlags?: readonly string[];
   /** How long a machine is down while it reboots (default 1 s). */
@@ -44,12 +56,16 @@ export class SimulatedNode {
   readonly host: FakeHost;
   readonly agentLog: string;
   readonly #o: SimulatedNodeOptions;
-  #kubeconfig = '';
+  /** What came of each boot since `start`. */
+  readonly boots: Boot[] = [];
+  #uid = '';
   #agent: ServerProcess | undefined;
+  /** Uid of the pod that the agent is. */
+  #agentPod: string | undefined;
+  #kubeconfig = '';
   #up = false;
   #stopped = false;
   #machine: Promise<void> | undefined;
-  #reboots = 0;
 
   constructor(options: SimulatedNodeOptions) {
     this.#o = options;
@@ -71,20 +87,20 @@ export class SimulatedNode {
 
   /** Boots since `start`. */
   get reboots(): number {
-    return this.#reboots;
+    return this.boots.length;
   }
 
   get agentPid(): number | undefined {
     return this.#agent?.running ? this.#agent.pid : undefined;
   }
 
-  /** Registers the node and starts its agent. */
+  /** Registers the node, and starts its agent or waits for its pod. */
   async start(): Promise<void> {
     const { kubelets, labels, architecture = 'amd64' } = this.#o;
     const node = await kubelets.register({ name: this.name, architecture, bootID: this.bootID, ...(labels ? { labels } : {}) });
-    this.#kubeconfig = await this.#o.kubeconfigFor({ name: this.name, uid: node.metadata.uid ?? '' });
+    this.#uid = node.metadata.uid ?? '';
     this.#up = true;
-    await this.#startAgent();
+    await this.#tendAgent();
     this.#machine = this.#watchMachine();
   }
 
@@ -110,10 +126,7 @@ export class SimulatedNode {
     while (!this.#stopped) {
       try {
         if (this.#up && rebootRequested(this.host.directory)) await this.#reboot();
-        else if (this.#up && this.#agent && !this.#agent.running) {
-          await sleep(restartAfterMs);
-          if (!this.#stopped && this.#up) await this.#startAgent();
-        }
+        else if (this.#up) await this.#tendAgent();
       } catch (error) {
         this.#o.log.warn({ error, node: this.name }, 'the simulated machine failed a step, and tries again');
         await sleep(restartAfterMs);
@@ -138,14 +151,29 @@ export class SimulatedNode {
       this.#o.log.info({ node: this.name }, 'the host does not return');
       return;
     }
-    this.#reboots++;
+    this.boots.push(boot);
     await this.#o.kubelets.boot(this.name, boot.bootID);
     this.#up = true;
-    await this.#startAgent();
+    this.#agent = undefined;
+    await this.#tendAgent();
   }
 
-  async #startAgent(): Promise<void> {
-    const [command, ...args] = this.#o.program;
+  /** One look: the agent runs while there is a pod for it, and another pod is another agent. */
+  async #tendAgent(): Promise<void> {
+    const pod = this.#o.agent();
+    if (this.#agent && pod?.uid !== this.#agentPod) {
+      await this.#agent.stop(2_000);
+      this.#agent = undefined;
+    }
+    if (!pod || this.#agent?.running) return;
+    if (this.#agent) await sleep(restartAfterMs);
+    if (!this.#stopped && this.#up) await this.#startAgent(pod);
+  }
+
+  async #startAgent({ uid, program: [command, ...args] }: AgentPod): Promise<void> {
+    // A pod's token ends with the pod, and the ServiceAccount may be another one by now.
+    if (uid !== this.#agentPod) this.#kubeconfig = await this.#o.kubeconfigFor({ name: this.name, uid: this.#uid });
+    this.#agentPod = uid;
     this.#agent = await startProcess({
       name: `agent of ${this.name}`,
       command,

@@ -11,10 +11,12 @@ export interface PodView extends StoredObject {
   terminating: boolean;
   /** A DaemonSet's: a drain leaves it. */
   daemon: boolean;
+  /** Of its first container. */
+  image: string;
 }
 
 /** The part of a Pod that a kubelet acts on. */
-export function projectPod(pod: Pod): PodView {
+export function projectPod(pod: Pod & { spec?: { containers?: { image: string }[] } }): PodView {
   return {
     name: pod.metadata.name,
     namespace: pod.metadata.namespace ?? '',
@@ -26,5 +28,6 @@ export function projectPod(pod: Pod): PodView {
     ready: pod.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false,
     terminating: pod.metadata.deletionTimestamp !== undefined,
     daemon: pod.metadata.ownerReferences?.some(owner => owner.kind === 'DaemonSet') ?? false,
+    image: pod.spec?.containers?.[0]?.image ?? '',
   };
 }

@@ -15,6 +15,8 @@ export interface WorkloadOptions {
   replicas: number;
   minAvailable: number;
   namespace?: string;
+  /** Of its pods; default: any node. */
+  nodeSelector?: Readonly<Record<string, string>>;
 }
 
 /** Creates a Deployment, whose pods prefer nodes of their own, and its PodDisruptionBudget. */
@@ -33,6 +35,7 @@ export async function createWorkload(client: Client, o: WorkloadOptions): Promis
         metadata: { labels },
         spec: {
           terminationGracePeriodSeconds: 5,
+          nodeSelector: o.nodeSelector ?? {},
           topologySpreadConstraints: [{ ...spread, labelSelector: { matchLabels: labels } }],
           containers: [{ name: 'app', image: 'app:1' }],
         },

@@ -44,17 +44,10 @@ export function createFakeHost(o: FakeHostOptions): FakeHost {
     writeFileSync(join(paths.bin, command), wrapper(o.directory, command), { mode: 0o755 });
   }
   if (!existsSync(paths.host)) {
-    const { booted } = o;
     saveState(o.directory, {
       version: o.version ?? 'next',
       architecture: o.architecture ?? 'amd64',
-      booted: booted
-        ? deploymentOf(
-            { image: booted.image, transport: 'registry' },
-            { digest: booted.digest, version: booted.version ?? null, timestamp: '1970-01-01T00:00:00Z' },
-            0,
-          )
-        : null,
+      booted: null,
       staged: null,
       rollback: null,
       rollbackQueued: false,
@@ -63,9 +56,19 @@ export function createFakeHost(o: FakeHostOptions): FakeHost {
       boots: 1,
     });
     writeFileSync(paths.bootID, `${randomUUID()}\n`);
-    if (booted) writeFileSync(join(paths.root, 'run/ostree-booted'), '');
+    if (o.booted) installHost(o.directory, o.booted);
   }
   return { directory: o.directory, root: paths.root, path: `${paths.bin}:/usr/bin:/bin` };
+}
+
+/** Makes a host that was booted from no image one that was installed from this. */
+export function installHost(directory: string, from: NonNullable<FakeHostOptions['booted']>): void {
+  const image = { digest: from.digest, version: from.version ?? null, timestamp: '1970-01-01T00:00:00Z' };
+  saveState(directory, {
+    ...loadState(directory),
+    booted: deploymentOf({ image: from.image, transport: 'registry' }, image, 0),
+  });
+  writeFileSync(join(hostPaths(directory).root, 'run/ostree-booted'), '');
 }
 
 /** The scrubbed environment of a host command carries none of the test's variables, so the wrapper says which host it is. */

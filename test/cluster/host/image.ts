@@ -82,8 +82,8 @@ class RegistryReader {
     this.#host = host;
     this.#repository = repository;
     this.reference = digest ?? tag ?? 'latest';
-    // As a registries.conf.d file of a test machine would say: the loopback is spoken to in plain text.
-    const plain = /^(127\.|localhost[:/])/.test(`${host}/`);
+    // As a registries.conf.d file of a test machine would say: the loopback and networks of tests (RFC 2544) are spoken to in plain text.
+    const plain = /^(127\.|198\.1[89]\.|localhost[:/])/.test(`${host}/`);
     this.#base = `${plain ? 'http' : 'https'}://${host}/v2/${repository}`;
   }
 

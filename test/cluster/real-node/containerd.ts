@@ -15,6 +15,8 @@ export interface Containerd {
   importImages(archive: string): Promise<void>;
   /** Lets pods' images be pulled from a registry by plain http. */
   allowPlainHttp(host: string): void;
+  /** SIGKILL to all containers, those that hold pods' namespaces too, or to those that Kubernetes calls by that name. */
+  killContainers(name?: string): Promise<void>;
 }
 
 function configuration(directory: string, socket: string): string {
@@ -54,6 +56,17 @@ function network(directory: string, { bridge, address, subnet }: Outside): objec
   return { cniVersion: '0.4.0', name: 'scantling', plugins: [{ type: 'bridge', bridge, isGateway: false, ipam }] };
 }
 
+const words = (text: string) => text.split(/\s+/).filter(word => word !== '');
+
+async function killTask(ctr: (...args: string[]) => Promise<string>, id: string): Promise<void> {
+  try {
+    await ctr('tasks', 'kill', '--signal', 'SIGKILL', '--all', id);
+  } catch (error) {
+    // It has ended by itself in between.
+    if (!/not found|already finished|no running task/.test(String(error))) throw error;
+  }
+}
+
 /** Starts containerd in the enclosure; resolves when it answers and has the image that pods' sandboxes are made of. */
 export async function startContainerd(directory: string, enclosure: Enclosure, outside: Outside): Promise<Containerd> {
   const own = join(directory, 'containerd');
@@ -61,10 +74,10 @@ export async function startContainerd(directory: string, enclosure: Enclosure, o
   mkdirSync(join(own, 'net.d'), { recursive: true });
   writeFileSync(join(own, 'net.d', '10-scantling.conflist'), JSON.stringify(network(directory, outside)));
   writeFileSync(join(own, 'config.toml'), configuration(directory, socket));
-  const ctr = async (...args: string[]): Promise<void> => {
+  const ctr = async (...args: string[]): Promise<string> => {
     const [command, all] = enclosure.command('ctr', ['--address', socket, '--namespace', 'k8s.io', ...args]);
     try {
-      await promisify(execFile)(command, all);
+      return (await promisify(execFile)(command, all)).stdout;
     } catch (error) {
       const said = (error as { stderr?: string }).stderr ?? '';
       throw new Error(`ctr ${args.join(' ')}: ${said.trim() || String(error)}`, { cause: error });
@@ -72,11 +85,19 @@ export async function startContainerd(directory: string, enclosure: Enclosure, o
   };
   const server = await enclosure.start('containerd', 'containerd', ['--config', join(own, 'config.toml')]);
   await server.ready(() => ctr('version').then(() => true), { timeoutMs: 30_000, everyMs: 50 });
-  const importImages = (archive: string) => ctr('images', 'import', '--all-platforms', archive);
+  const importImages = async (archive: string) => {
+    await ctr('images', 'import', '--all-platforms', archive);
+  };
   await importImages(writePauseImage(directory));
   return {
     socket,
     importImages,
+    async killContainers(name) {
+      const filter = name === undefined ? [] : [`labels."io.kubernetes.container.name"==${name}`];
+      const named = words(await ctr('containers', 'list', '--quiet', ...filter));
+      const running = new Set(words(await ctr('tasks', 'list', '--quiet')));
+      for (const id of named.filter(id => running.has(id))) await killTask(ctr, id);
+    },
     allowPlainHttp(host) {
       mkdirSync(join(own, 'certs.d', host), { recursive: true });
       writeFileSync(join(own, 'certs.d', host, 'hosts.toml'), `server = "http://${host}"\n[host."http://${host}"]\n`);

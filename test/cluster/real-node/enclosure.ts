@@ -19,14 +19,34 @@ export interface Enclosure {
   stop(): Promise<void>;
 }
 
-/** Makes the namespaces. Throws with the end of what was said when the kernel does not let us. */
-export async function startEnclosure(directory: string): Promise<Enclosure> {
+/** Programs that would tell the machine itself to reboot or to change: nothing inside finds them, also not by entering PID 1's namespaces. */
+const masked = [
+  'bootc',
+  'ostree',
+  'rpm-ostree',
+  'systemctl',
+  'systemd-run',
+  'systemd-sysext',
+  'reboot',
+  'shutdown',
+  'poweroff',
+  'halt',
+];
+
+const mask = masked
+  .flatMap(name => [`/usr/bin/${name}`, `/usr/sbin/${name}`])
+  .map(path => `if [ -e ${path} ]; then mount --bind /bin/false "$(readlink -f ${path})"; fi`);
+
+/** Makes the namespaces. `over` are files that are seen in place of others inside, by path. Throws with the end of what was said when the kernel does not let us. */
+export async function startEnclosure(directory: string, over: Readonly<Record<string, string>> = {}): Promise<Enclosure> {
   const ready = join(directory, 'enclosure-ready');
   // The first process of a PID namespace is the parent of orphans: it waits for them all.
   const script = [
     'set -e',
     ...own.map(path => `mkdir -p ${path} && mount -t tmpfs -o mode=755 tmpfs ${path}`),
     'mkdir -p /run/lock /var/log/containers',
+    ...mask,
+    ...Object.entries(over).map(([path, file]) => `mount --bind '${file}' ${path}`),
     'touch "$1"',
     'while :; do sleep 1000 & wait $!; done',
   ].join('\n');

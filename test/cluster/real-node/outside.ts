@@ -62,13 +62,18 @@ function makeCgroup(name: string): void {
 }
 
 /** A subnet of the range for tests of networks (RFC 2544), which no machine has; beginning with a place of this process's own. */
-function freeSubnet(): string {
+function freeSubnet(network: '198.18' | '198.19' = '198.18'): string {
   const taken = ip('-o', '-4', 'address', 'show');
   for (let i = 0; i < 256; i++) {
-    const prefix = `198.18.${(process.pid + i) % 256}`;
+    const prefix = `${network}.${(process.pid + i) % 256}`;
     if (!taken.includes(` ${prefix}.`)) return prefix;
   }
-  throw new Error('all of 198.18.0.0/16 is taken on this machine');
+  throw new Error(`all of ${network}.0.0/16 is taken on this machine`);
+}
+
+/** A range for the Services of a cluster whose pods are to reach one of them, CIDR: none that another test on this machine uses. */
+export function freeServiceRange(): string {
+  return `${freeSubnet('198.19')}.0/24`;
 }
 
 const alive = (pid: string | undefined) => existsSync(`/proc/${pid}`);
@@ -87,8 +92,8 @@ export function sweep(): void {
     }
 }
 
-/** Makes bridge and cgroup. One real node at a time in a process. */
-export function makeOutside(): Outside {
+/** Makes bridge and cgroup. `services` are further addresses of the bridge. One real node at a time in a process. */
+export function makeOutside(services: readonly string[] = []): Outside {
   const bridge = `sctl${process.pid}`;
   const cgroup = `scantling-node-${process.pid}`;
   const prefix = freeSubnet();
@@ -99,6 +104,7 @@ export function makeOutside(): Outside {
   try {
     ip('link', 'add', bridge, 'type', 'bridge');
     ip('address', 'add', `${prefix}.1/24`, 'dev', bridge);
+    for (const address of services) ip('address', 'add', `${address}/32`, 'dev', bridge);
     ip('link', 'set', bridge, 'up');
     makeCgroup(cgroup);
   } catch (error) {

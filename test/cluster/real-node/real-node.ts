@@ -2,6 +2,7 @@
  * A real node on this machine: kubelet and containerd, real pods with a network of their own. Needs root on Linux and what the set-up
  * installs; `withoutRealNode` says what is missing. Images come from archives or from registries that `allowPlainHttp` names.
  */
+import { spawnSync } from 'node:child_process';
 import { nodes } from '../../../controller/api/core.ts';
 import type { Client } from '../../../controller/kube/client.ts';
 import { isNotFound } from '../../../controller/kube/errors.ts';
@@ -35,6 +36,10 @@ export interface RealNodeOptions {
   images?: readonly string[];
   /** Laid over the kubelet's configuration (KubeletConfiguration). */
   kubelet?: object;
+  /** Addresses of Services that something on this machine answers for, as kube-proxy would lead to it. */
+  services?: readonly string[];
+  /** A file that the kubelet reads the boot ID from; who calls `reboot` changes it. Default: the machine's own. */
+  bootIDFile?: string;
 }
 
 export interface RealNode {
@@ -48,6 +53,12 @@ export interface RealNode {
   stopKubelet(): Promise<void>;
   /** Resolves when the node is Ready again. `changes` are laid over the kubelet's configuration for this start. */
   startKubelet(changes?: object): Promise<void>;
+  /** As when the machine is rebooted: no word from the node, all containers end, `boot` is called, the kubelet starts. Resolves when the node is Ready again. */
+  reboot(boot: () => void): Promise<void>;
+  /** SIGKILL to the containers of that name, of whatever pod. They are started again as the pods' restart policy says. */
+  killContainers(name: string): Promise<void>;
+  /** The last lines of what each container of that name has written that is still kept here. */
+  podLogs(container: string, lines: number): string;
   /** The end of what its programs said, for a message about something unexpected. */
   logs(): string;
   stop(): Promise<void>;
@@ -70,13 +81,17 @@ export async function startRealNode(options: RealNodeOptions): Promise<RealNode>
   const { controlPlane, admin } = options;
   const name = options.name ?? 'real';
   const directory = temporaryDirectory('node');
-  const outside = makeOutside();
+  const outside = makeOutside(options.services);
   const stops: (() => void | Promise<void>)[] = [() => removeDirectory(directory), () => outside.remove()];
   const stop = async () => {
     for (const end of stops.splice(0).toReversed()) await end();
   };
   try {
-    const enclosure = await startEnclosure(directory);
+    const { bootIDFile } = options;
+    const enclosure = await startEnclosure(
+      directory,
+      bootIDFile === undefined ? {} : { '/proc/sys/kernel/random/boot_id': bootIDFile },
+    );
     stops.push(() => enclosure.stop());
     const containerd = await startContainerd(directory, enclosure, outside);
     for (const archive of options.images ?? []) await containerd.importImages(archive);
@@ -111,6 +126,17 @@ export async function startRealNode(options: RealNodeOptions): Promise<RealNode>
       startKubelet: async changes => {
         await stopKubelet();
         await start(changes);
+      },
+      reboot: async boot => {
+        await stopKubelet();
+        await containerd.killContainers();
+        boot();
+        await start();
+      },
+      killContainers: name => containerd.killContainers(name),
+      podLogs: (container, lines) => {
+        const [command, args] = enclosure.command('sh', ['-c', `tail -n ${lines} /var/log/pods/*/${container}/*.log`]);
+        return spawnSync(command, args, { encoding: 'utf8' }).stdout;
       },
       logs: () => `--- kubelet\n${kubelet?.tail(40)}`,
       stop,
