@@ -32,7 +32,7 @@ import { LeaderElector } from './kube/leader.ts';
 import { Transport } from './kube/transport.ts';
 import type { Running } from './running.ts';
 import { createRegistry } from './registry/client.ts';
-import { proxyFromEnvironment } from './registry/proxy.ts';
+import { proxyFor, proxyFromEnvironment } from './registry/proxy.ts';
 import * as poolViews from './rollout/projection.ts';
 import { createPoolReconciler } from './rollout/reconciler.ts';
 import { watchPools } from './rollout/watch.ts';
@@ -130,13 +130,20 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
   const { namespace } = config;
   const insecureHosts = new Set(config['insecure-registries']);
   const registries = createRegistriesLoader({ client, namespace, configMap: config['registries-config'], log, now });
+  const proxy = proxyFromEnvironment(process.env);
   const registry = createRegistry({
     insecureHosts,
     configuration: () => registries.current(),
-    proxy: proxyFromEnvironment(process.env),
+    proxy,
     userAgent: userAgent('controller'),
   });
-  const repositories = createRepositories({ client, namespace, userAgent: userAgent('controller'), now });
+  const repositories = createRepositories({
+    client,
+    namespace,
+    userAgent: userAgent('controller'),
+    proxyOf: url => proxyFor(url, proxy),
+    now,
+  });
   const make = (name: string, concurrency: number, reconcile: Reconcile): Controller =>
     new Controller({ name, concurrency, reconcile, log });
 
