@@ -19,6 +19,7 @@ import type { Running } from './running.ts';
 import type { Log } from './telemetry/log.ts';
 import { showProcess } from './telemetry/process-figures.ts';
 import { serveProbes } from './telemetry/probes.ts';
+import { startTracing } from './telemetry/tracing.ts';
 import { userAgent, version } from './version.ts';
 
 /** Below the host's root: what the agent must remember over boots. Kept by every deployment, because /var is. */
@@ -85,12 +86,14 @@ export async function startAgent(config: Config, o: { log: Log }): Promise<Runni
   // Beside the agent, never before it: what a host did in its last boot is judged without a cluster.
   preconditions.start();
   showProcess('agent', version);
+  const tracing = startTracing({ environment: process.env, service: 'scantling-agent', version, log });
   agent.start();
   log.info({ version, address: probes?.address }, 'agent started');
   return {
     async stop() {
       await preconditions.stop();
       await agent.stop();
+      await tracing?.stop();
       await probes?.close();
       await transport.close();
     },

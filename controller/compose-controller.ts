@@ -19,7 +19,7 @@ import { retentionIndexes, watchRetention } from './build/retention-watch.ts';
 import { readRegistrySecret } from './build/secret.ts';
 import { createRegistriesLoader } from './compose-registries.ts';
 import { startWebhookReceiver } from './compose-webhook.ts';
-import type { Config } from './config.ts';
+import { flags, type Config } from './config.ts';
 import * as definitionViews from './definition/projection.ts';
 import { createDefinitionReconciler } from './definition/reconciler.ts';
 import { watchDefinitions } from './definition/watch.ts';
@@ -30,21 +30,28 @@ import { EventRecorder } from './kube/events.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { LeaderElector } from './kube/leader.ts';
 import { Transport } from './kube/transport.ts';
+import { createLook } from './preconditions/look.ts';
+import { controllerRoles, neededCrds } from './preconditions/needed.ts';
+import { createClockWatch, Preconditions } from './preconditions/preconditions.ts';
 import type { Running } from './running.ts';
 import { createRegistry } from './registry/client.ts';
 import { proxyFor, proxyFromEnvironment } from './registry/proxy.ts';
+import { agentVersions, poolFigures, showPools } from './rollout/pool-figures.ts';
 import * as poolViews from './rollout/projection.ts';
 import { createPoolReconciler } from './rollout/reconciler.ts';
 import { watchPools } from './rollout/watch.ts';
 import { createRepositories } from './source/open.ts';
+import { projectFigures, showSources } from './source/figures.ts';
 import * as sourceViews from './source/projection.ts';
 import { createSourceReconciler } from './source/reconciler.ts';
 import { readWebhookToken } from './source/webhook-tokens.ts';
 import type { Log } from './telemetry/log.ts';
+import { beforeScrape } from './telemetry/metric-table.ts';
 import { serveProbes, type Check } from './telemetry/probes.ts';
+import { showProcess } from './telemetry/process-figures.ts';
+import { startTracing } from './telemetry/tracing.ts';
 import { userAgent, version } from './version.ts';
 
-const leaseName = 'scantling-controller';
 /** A watch that has failed for so long will hardly recover without a new process. */
 const watchPatienceMs = 300_000;
 
@@ -57,50 +64,67 @@ export async function startController(
   const identity = config.identity || `${hostname()}_${randomBytes(5).toString('hex')}`;
   const now = Date.now;
   const lead = { isLeading: (): boolean => !config['leader-elect'] };
+  const clock = createClockWatch();
   const kubeConfig = loadKubeConfig(config.kubeconfig || undefined);
   const transport = new Transport({
     kubeConfig,
     userAgent: userAgent('controller'),
     fence: () => lead.isLeading(),
+    observe: answer => {
+      clock.saw(answer);
+      preconditions.suspect(answer);
+    },
   });
+  const look = lookFor(config, { transport, server: kubeConfig.getCurrentCluster()?.server ?? '', aheadMs: clock.aheadMs });
+  // What was missing is not to be waited for; that all is listed anew fails only where the process ends.
+  const onMended = (): void => void caches.refresh().catch(() => undefined);
+  const preconditions = new Preconditions({ look, log, onMended });
   const client = createClient(transport);
   const events = new EventRecorder({ client, controller: 'scantling-controller', instance: identity, log });
   // A page of 500 whole Nodes, with their lists of images, is 8 MB of JSON: half of that keeps the loop free and the peak low.
   const caches = new Caches({ transport, log, pageSize: 250 });
   const controllers = assemble(config, { client, events, caches, log, now });
   const hooked = caches.add(systemsources, sourceViews.projectHooked);
+  const figured = caches.add(systemsources, projectFigures);
+  beforeScrape(() => showSources(figured.list()));
+  showProcess('controller', version);
+  const tracing = startTracing({ environment: process.env, service: 'scantling-controller', version, log });
 
   let synced = false;
-  const notSynced: Check = () => (synced ? undefined : 'not all resources are listed yet');
+  // Where something is missing, that says why.
+  const notSynced: Check = () => (synced || preconditions.problems().length > 0 ? undefined : 'not all resources are listed yet');
+  const stuck: Check = () => (preconditions.explains() ? undefined : caches.problem(now(), watchPatienceMs));
   const probes =
     config['http-address'] === 'off'
       ? undefined
       : await serveProbes(config['http-address'], {
-          live: { watches: () => caches.problem(now(), watchPatienceMs) },
-          ready: { caches: notSynced },
+          live: { watches: stuck },
+          ready: { cluster: () => preconditions.problems(), caches: notSynced },
         });
   log.info({ version, identity, address: probes?.address }, 'controller started');
-  caches.start();
   const webhooks = await startWebhookReceiver(config, { kubeConfig, sources: hooked, log });
-  const complete = caches.synced().then(() => {
-    synced = true;
-  });
 
   const elector = config['leader-elect']
-    ? new LeaderElector({ client, namespace: config.namespace, name: leaseName, identity, log, onLost: fail })
+    ? new LeaderElector({ client, namespace: config.namespace, name: config['lease-name'], identity, log, onLost: fail })
     : undefined;
   if (elector) lead.isLeading = () => elector.isLeading();
-  // What the last leader wrote may be missing from a cache whose watch lags, and a slot that it gave would be given again.
-  const working = Promise.all([complete, elector?.start().then(() => caches.refresh())]).then(
-    () => {
-      if (o.stopping.aborted) return;
-      log.info({ identity }, 'working');
-      for (const controller of controllers) controller.start();
-    },
-    (error: unknown) => {
-      if (!o.stopping.aborted) fail(`could not begin to work: ${String(error)}`);
-    },
-  );
+  const begin = async (): Promise<void> => {
+    await preconditions.met();
+    if (o.stopping.aborted) return;
+    caches.start();
+    const complete = caches.synced().then(() => {
+      synced = true;
+    });
+    // What the last leader wrote may be missing from a cache whose watch lags, and a slot that it gave would be given again.
+    await Promise.all([complete, elector?.start().then(() => caches.refresh())]);
+    if (o.stopping.aborted) return;
+    log.info({ identity }, 'working');
+    for (const controller of controllers) controller.start();
+  };
+  preconditions.start();
+  const working = begin().catch((error: unknown) => {
+    if (!o.stopping.aborted) fail(`could not begin to work: ${String(error)}`);
+  });
 
   return {
     // No new work, then the work at hand, then what it had to say, and only then may another lead.
@@ -108,13 +132,35 @@ export async function startController(
       await webhooks?.stop();
       await Promise.all(controllers.map(controller => controller.stop()));
       await events.flush();
+      await tracing?.stop();
       await elector?.release();
+      await preconditions.stop();
       await caches.stop();
       await working;
       await probes?.close();
       await transport.close();
     },
   };
+}
+
+/** What the controller needs of its cluster. */
+function lookFor(
+  config: Config,
+  o: { transport: Transport; server: string; aheadMs: () => number },
+): ReturnType<typeof createLook> {
+  const { namespace } = config;
+  const flag = 'registries-config';
+  return createLook({
+    ...o,
+    version,
+    crds: neededCrds,
+    compareFields: true,
+    roles: controllerRoles,
+    places: { namespace, agentNamespace: config['agent-namespace'], leaseName: config['lease-name'] },
+    needsNamespace: true,
+    // Only what a person has named is missed.
+    ...(config[flag] === flags[flag].default ? {} : { configMap: { name: config[flag], flag } }),
+  });
 }
 
 interface Parts {
@@ -244,6 +290,10 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
   const namespaces = { operator: namespace, agents: config['agent-namespace'] };
   const pool = createPoolReconciler({ client, registry, stores: poolStores, namespaces, events, now });
   const pools = make('pool', 2, pool.reconcile);
+  beforeScrape(() => {
+    const targets = poolStores.nodeTargets.list();
+    showPools(poolFigures(poolStores.pools.list(), targets, poolStores.nodes.list()), agentVersions(targets));
+  });
   watchPools(poolStores, (key, when) => pools.enqueue(key, when));
 
   return [sources, definitions, builds, retentions, pools];

@@ -7,6 +7,7 @@ import { leases, type Lease } from '../api/core.ts';
 import { messageOf } from '../api/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { rarely } from '../telemetry/rarely.ts';
 import type { Client } from './client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
 import { leaseStep, observe, type LeaseStep, type ObservedLease } from './lease.ts';
@@ -44,6 +45,7 @@ export class LeaderElector {
   #validUntil = -Infinity;
   #watchdog: NodeJS.Timeout | undefined;
   #loop: Promise<void> | undefined;
+  readonly #worthALine = rarely();
 
   constructor(options: LeaderElectorOptions) {
     const defaults = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 };
@@ -122,7 +124,8 @@ export class LeaderElector {
       // A rival that was faster is the ordinary course of an election.
       const fields = { lease: name, reason: messageOf(error) };
       if (this.#state === 'leading') log.warn(fields, 'could not renew the lease');
-      else if (!isConflict(error) && !isAlreadyExists(error)) log.warn(fields, 'could not take the lease');
+      else if (!isConflict(error) && !isAlreadyExists(error) && this.#worthALine(fields.reason))
+        log.warn(fields, 'could not take the lease');
     }
   }
 

@@ -3,11 +3,12 @@
  * client-node's informer is not used: it ends at the first error, asks for no bookmarks and keeps whole objects.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TransientError } from '../api/errors.ts';
+import { messageOf, TransientError } from '../api/errors.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { rarely } from '../telemetry/rarely.ts';
 import { backoffMs, watchBackoff } from './backoff.ts';
 import type { List } from './client.ts';
 import { isGone } from './errors.ts';
@@ -66,6 +67,9 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
   readonly #waiters: PromiseWithResolvers<void>[] = [];
   /** Ends the open watch. */
   #connection: AbortController | undefined;
+  /** Ends the wait for the next try. */
+  #nap: AbortController | undefined;
+  readonly #worthALine = rarely();
 
   constructor(options: ReflectorOptions<T, P>) {
     this.#o = options;
@@ -97,6 +101,7 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
     if (this.#abort.signal.aborted) waiter.reject(this.#abort.signal.reason);
     else this.#waiters.push(waiter);
     this.#connection?.abort(new Error('all is listed anew'));
+    this.#nap?.abort();
     return waiter.promise;
   }
 
@@ -150,7 +155,8 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
       metrics.watchErrors.inc({ resource });
       this.#failures++;
       this.#failingSince ??= Date.now();
-      this.#log.warn({ error, failures: this.#failures }, 'list or watch failed; trying again');
+      const level = this.#worthALine(messageOf(error)) ? 'warn' : 'debug';
+      this.#log[level]({ error, failures: this.#failures }, 'list or watch failed; trying again');
     }
     if (error instanceof ProjectionError) return backoffMs(projectionBackoff, this.#unprojectedEvents, this.#random());
     const asked = error instanceof TransientError ? (error.retryAfterMs ?? 0) : 0;
@@ -275,9 +281,12 @@ export class Reflector<T extends KubeObject, P extends StoredObject> {
     return new ProjectionError('ProjectionFailed', 'an event could not be projected');
   }
 
-  #sleep(ms: number): Promise<void> {
-    // Only the abort of stop() rejects it, and the loop looks at that itself.
-    return sleep(ms, undefined, { signal: this.#abort.signal }).catch(() => undefined);
+  async #sleep(ms: number): Promise<void> {
+    const nap = new AbortController();
+    this.#nap = nap;
+    // Only stop() and refresh() reject it, and the loop looks at both itself.
+    await sleep(ms, undefined, { signal: AbortSignal.any([this.#abort.signal, nap.signal]) }).catch(() => undefined);
+    this.#nap = undefined;
   }
 
   #handlerThrew(error: unknown): void {

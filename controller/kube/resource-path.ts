@@ -17,3 +17,8 @@ export function resourcePath<T extends KubeObject>(
 export function isLeasePath(path: string): boolean {
   return /^\/apis\/coordination\.k8s\.io\/v1\/namespaces\/[^/]+\/leases(\/|$)/.test(path);
 }
+
+/** True for what is created only to get an answer: who am I, and what may I do. */
+export function changesNothing(path: string): boolean {
+  return /^\/apis\/auth(orization|entication)\.k8s\.io\/v1\/selfsubject(access|rules|)reviews$/.test(path);
+}

@@ -10,7 +10,7 @@ import { Authentication, type Credentials, type TlsMaterial } from './authentica
 import { isKubeConfig, type ClusterAccess } from './cluster-access.ts';
 import { ApiError, apiErrorOf } from './errors.ts';
 import { RequestSlots } from './request-slots.ts';
-import { isLeasePath } from './resource-path.ts';
+import { changesNothing, isLeasePath } from './resource-path.ts';
 import { retryDelayMs } from './retry.ts';
 
 export interface TransportOptions {
@@ -21,7 +21,21 @@ export interface TransportOptions {
   connections?: number;
   /** False when nothing but Leases may be written; asked before every attempt, and while one is under way. Absent: always open. */
   fence?: () => boolean;
+  /** Told of every answer, before its body is read; must not throw. */
+  observe?: (answer: Answer) => void;
   random?: () => number;
+}
+
+/** The beginning of an answer. */
+export interface Answer {
+  status: number;
+  /** Of the request. */
+  path: string;
+  /** The header. */
+  date: string | undefined;
+  /** When the request was made and when the answer began, epoch ms. */
+  sentAt: number;
+  receivedAt: number;
 }
 
 export interface ApiRequest {
@@ -60,6 +74,7 @@ export class Transport {
   readonly #userAgent: string;
   readonly #slots: RequestSlots;
   readonly #fence: () => boolean;
+  readonly #observe: (answer: Answer) => void;
   readonly #random: () => number;
   #agent: { dispatcher: Dispatcher; tls: TlsMaterial } | undefined;
 
@@ -72,6 +87,7 @@ export class Transport {
     this.#userAgent = options.userAgent;
     this.#slots = new RequestSlots(options.connections ?? 8);
     this.#fence = options.fence ?? (() => true);
+    this.#observe = options.observe ?? (() => undefined);
     this.#random = options.random ?? Math.random;
   }
 
@@ -136,7 +152,7 @@ export class Transport {
   async #attempt<T>(request: ApiRequest, read: (text: string) => T): Promise<T> {
     return this.#slots.run(async () => {
       request.signal?.throwIfAborted();
-      const fenced = request.method !== 'GET' && !isLeasePath(request.path);
+      const fenced = request.method !== 'GET' && !isLeasePath(request.path) && !changesNothing(request.path);
       const deadlineMs = request.deadlineMs ?? (isLeasePath(request.path) ? 5_000 : request.method === 'GET' ? 30_000 : 10_000);
       const deadline = AbortSignal.timeout(deadlineMs);
       const closing = new AbortController();
@@ -164,6 +180,7 @@ export class Transport {
     o: { signal: AbortSignal; bodyTimeout: number; fenced?: boolean },
   ): Promise<Dispatcher.ResponseData> {
     const started = performance.now();
+    const sentAt = Date.now();
     const host = this.#server.host;
     let code = '<error>';
     try {
@@ -187,6 +204,8 @@ export class Transport {
         bodyTimeout: o.bodyTimeout,
       });
       code = String(response.statusCode);
+      const { statusCode: status } = response;
+      this.#observe({ status, path: request.path, date: headerOf(response, 'date'), sentAt, receivedAt: Date.now() });
       // The server no longer knows our token: a rotated one may be there already.
       if (response.statusCode === 401) this.#authentication.refresh();
       return response;

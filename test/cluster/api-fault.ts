@@ -13,6 +13,8 @@ export interface Fault {
   drop?: 'before' | 'after';
   /** Hold the call this long before anything else; alone, it then goes on as usual. */
   delayMs?: number;
+  /** Let the call through, and set the Date of its answer back by so much (forward when negative): the caller's clock is ahead then. */
+  dateBackMs?: number;
   /** How many calls it hits; default: all, until removed. */
   times?: number;
 }

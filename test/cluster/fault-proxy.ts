@@ -206,7 +206,7 @@ export class FaultProxy {
       call.injected = true;
       incoming.socket.destroy();
     } else if (fault?.status === undefined) {
-      this.#forward(call, incoming, response, fault?.drop === 'after');
+      this.#forward(call, incoming, response, fault);
     } else {
       incoming.resume();
       this.#answer(call, response, fault.status, fault);
@@ -223,7 +223,7 @@ export class FaultProxy {
     this.#changed();
   }
 
-  #forward(call: ApiCall, incoming: IncomingMessage, response: ServerResponse, dropAnswer: boolean): void {
+  #forward(call: ApiCall, incoming: IncomingMessage, response: ServerResponse, fault: Fault | undefined): void {
     const { method, headers } = incoming;
     const outgoing = request(`${this.#controlPlane.url}${incoming.url ?? '/'}`, {
       method,
@@ -233,14 +233,15 @@ export class FaultProxy {
     });
     outgoing.on('error', () => incoming.socket.destroy()); // what a client of a server that is away sees
     outgoing.on('response', upstream => {
-      if (dropAnswer) {
+      if (fault?.drop === 'after') {
         call.injected = true;
         upstream.resume();
         incoming.socket.destroy();
         return;
       }
       call.status = upstream.statusCode ?? 0;
-      response.writeHead(call.status, upstream.headers);
+      const date = fault?.dateBackMs ? { date: new Date(Date.now() - fault.dateBackMs).toUTCString() } : {};
+      response.writeHead(call.status, { ...upstream.headers, ...date });
       response.flushHeaders();
       upstream.on('data', (chunk: Buffer) => (call.bytesOut += chunk.length));
       upstream.on('error', () => incoming.socket.destroy());

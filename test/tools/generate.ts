@@ -1,6 +1,7 @@
 /**
  * Writes what is generated from the CRDs in crds/: TypeScript types (controller/api/<kind>.ts), schemas (controller/api/schemas.ts),
- * the reference pages under docs/ from crds/ and the tables of flags and metrics, and the chart's README from its values.
+ * with the roles of manifests/ what the program needs at its start (controller/preconditions/needed.ts), and the reference pages under
+ * docs/ from crds/ and the tables of flags and metrics.
  * `--check` writes nothing and exits 1 when a file differs, which is what the test does.
  */
 import { readFileSync, readdirSync, writeFileSync, existsSync } from 'node:fs';
@@ -8,6 +9,8 @@ import { join } from 'node:path';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
+import { manifests } from '../cluster/manifests.ts';
+import { neededText } from './needed.ts';
 import { chartReference } from './chart-values.ts';
 import { apiReference, conditionsReference, flagsReference, metricsReference } from './reference.ts';
 
@@ -194,6 +197,8 @@ export async function generated(): Promise<Map<string, string>> {
     .filter(f => f.endsWith('.yaml'))
     .map(f => readFileSync(join(root, 'crds', f), 'utf8'));
   out.set('controller/api/schemas.ts', await schemasOf(crdTexts));
+  const prettier = { ...(await resolveConfig(join(root, 'package.json'))), parser: 'typescript' };
+  out.set('controller/preconditions/needed.ts', await format(neededText(crdTexts, manifests()), prettier));
   const pages = {
     'docs/api.md': apiReference(crdTexts),
     'docs/conditions.md': conditionsReference(),
