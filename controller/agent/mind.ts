@@ -17,7 +17,7 @@ export class Mind {
   readonly #store: MemoryStore;
   #memory: Memory | undefined;
   /** The operation whose end was not acted on yet; without a request it is an earlier life's. */
-  operation: { running: Operation; request?: Request; stagedBefore?: string } | undefined;
+  operation: { running: Operation; request?: Request; stagedBefore?: string; startedAt?: number } | undefined;
   stageTrouble: StageTrouble | undefined;
   /** Keyed by approval: another go-ahead begins anew. */
   bootTrouble: (NonNullable<Facts['bootTrouble']> & { approval: string; count: number }) | undefined;

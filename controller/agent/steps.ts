@@ -2,6 +2,7 @@
 import { TransientError } from '../api/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { BootcStatus } from './bootc-status.ts';
+import { traceBoot, traceStaged } from './chain-trace.ts';
 import { deploymentOf, stagingSituation, stands } from './decide.ts';
 import type { Facts, Situation, Step } from './decide.ts';
 import type { Host, Outcome, Request } from './host.ts';
@@ -36,7 +37,7 @@ export async function take(
   const { mind, log } = hands;
   switch (step.do) {
     case 'Judge':
-      await conclude(step.intent, facts, hands);
+      await conclude(step.intent, target.name, facts, hands);
       return undefined;
     case 'Acknowledge':
       log.info({ approval: step.approval }, 'approved to boot what runs already');
@@ -73,13 +74,14 @@ async function reportFirstContact(target: TargetView, facts: Facts, hands: Hands
   if (target.status?.host === undefined) await hands.report(target, stagingSituation(facts.spec), facts);
 }
 
-async function begin(request: Request, facts: Facts, { host, mind }: Hands): Promise<void> {
+async function begin(request: Request, facts: Facts, { host, mind, now }: Hands): Promise<void> {
   const { staged } = facts.status;
+  const startedAt = now();
   const running = await host.start(request);
-  mind.operation = { running, request, stagedBefore: staged ? deploymentOf(staged) : '' };
+  mind.operation = { running, request, stagedBefore: staged ? deploymentOf(staged) : '', startedAt };
 }
 
-async function conclude(intent: Intent, facts: Facts, { host, mind, log }: Hands): Promise<void> {
+async function conclude(intent: Intent, node: string, facts: Facts, { host, mind, log }: Hands): Promise<void> {
   const finalizeFailure = isOneOf(facts.status.booted, intent.digests) ? undefined : await host.finalizeFailure();
   const { boot, status, now, memory } = facts;
   const verdict = judge(intent, {
@@ -92,6 +94,7 @@ async function conclude(intent: Intent, facts: Facts, { host, mind, log }: Hands
     log.info({ verdict: verdict.type, digest: intent.digest, approval: intent.approval }, verdict.message ?? verdict.type);
   else log.info({ approval: intent.approval }, 'the host rebooted before it was told to; the approval still stands');
   await mind.remember(verdict ? withVerdict(memory, verdict, intent.digests) : withoutIntent(memory));
+  if (verdict) traceBoot({ node, spec: facts.spec, memory, intent, verdict, now });
 }
 
 /**
@@ -145,7 +148,7 @@ export async function settle(
   target: TargetView,
   { host, credentials, mind, log, now, random }: Hands,
 ): Promise<BootcStatus> {
-  const { running, request, stagedBefore } = operation;
+  const { running, request, stagedBefore, startedAt } = operation;
   const status = await host.status();
   if (running.kind === 'Stage') {
     await credentials.withdraw();
@@ -176,5 +179,8 @@ export async function settle(
   }
   await running.forget();
   mind.operation = undefined;
+  const { name, spec } = target;
+  if (running.kind === 'Stage' && outcome.code === 0 && isOneOf(status.staged, digestsOf(spec)))
+    traceStaged({ node: name, spec, startedAt, now: now() });
   return status;
 }

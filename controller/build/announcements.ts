@@ -5,6 +5,7 @@ import type { ImageBuild } from '../api/image-build.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { BuildError } from './build-error.ts';
+import { traceBuild } from './build-trace.ts';
 import type { BuildEvent, Verdict } from './status.ts';
 
 export class Announcements {
@@ -19,6 +20,7 @@ export class Announcements {
     const ready = conditionOf(verdict.status.conditions, 'Ready');
     const was = conditionOf(before.status?.conditions, 'Ready');
     if (!ready) return;
+    if (event.kind === 'Succeeded') traceBuild(after, event);
     if (event.kind === 'Succeeded') return this.say(after, 'Normal', 'Succeeded', `pushed ${event.image.reference}`);
     if (event.kind === 'Running') {
       if (ready.reason !== 'Building' && ready.reason !== was?.reason) this.say(after, 'Warning', ready.reason, ready.message);

@@ -8,6 +8,7 @@ import { metrics } from '../telemetry/metrics.ts';
 import { baseInfo } from './base.ts';
 import { BlobCopier } from './blob-copier.ts';
 import { BuildError } from './build-error.ts';
+import type { BuildTimes } from './build-trace.ts';
 import type { BuildInputs } from './build-inputs.ts';
 import { refusedCheckMs } from './build-jobs.ts';
 import type { BuildJobs, ObservedJob } from './build-jobs.ts';
@@ -94,6 +95,7 @@ export class BuildRun {
     signal.throwIfAborted();
     let onto = base;
     let findings: Findings = { builder: 'Assemble' };
+    const times: BuildTimes = {};
     const { foundation } = plan;
     if (foundation) {
       const started = performance.now();
@@ -103,18 +105,24 @@ export class BuildRun {
       if (result.kind !== 'Ready') return this.#unready(build, result, observed);
       ({ onto } = result);
       const seconds = secondsOf(findings, { started, observed, now: this.#now() });
-      if (seconds !== undefined) metrics.buildStepSeconds.observe({ step: 'foundation' }, seconds);
+      if (seconds !== undefined) {
+        metrics.buildStepSeconds.observe({ step: 'foundation' }, seconds);
+        times.foundation = { start: this.#now() - seconds * 1000, end: this.#now() };
+      }
     }
     signal.throwIfAborted();
     const started = performance.now();
+    const start = this.#now();
     try {
       const tag = imageTag(metadata.name);
       const publication = { onto, base: spec.base, plan, context: spec.context, repository, tag, auth: auth.both };
-      const { image, bytes } = await publishImage(this.#registry, this.#copier, publication);
+      const { image, bytes, assembleMs } = await publishImage(this.#registry, this.#copier, publication);
       metrics.buildBytes.inc({ how: 'pushed' }, bytes.pushed);
       metrics.buildBytes.inc({ how: 'reused' }, bytes.reused);
       measure('assemble', started);
-      return { kind: 'Succeeded', image, findings };
+      times.assemble = { start, end: start + assembleMs };
+      times.push = { start: start + assembleMs, end: this.#now() };
+      return { kind: 'Succeeded', image, findings, times };
     } catch (error) {
       if (signal.aborted) throw error;
       // The foundations that were found or made are kept in the status, whatever became of the push.

@@ -23,6 +23,8 @@ export interface Published {
   image: BuiltImage;
   /** Of the blobs of base and image; the finish layers were pushed with the context. */
   bytes: CopyTotals;
+  /** How long putting it together took, before the first request. */
+  assembleMs: number;
 }
 
 export interface Publication {
@@ -43,8 +45,10 @@ export interface Publication {
 /** Assembles the image of every platform and pushes it: blobs, configs, manifests, then the index, each read back, and its link to the context. */
 export async function publishImage(registry: Registry, copier: BlobCopier, publication: Publication): Promise<Published> {
   const { onto, plan, repository, tag, auth } = publication;
+  const started = performance.now();
   const labels = imageLabels(publication);
   const images = onto.platforms.map(platform => assembleImage(platform, plan.layers, labels));
+  const assembleMs = performance.now() - started;
   const [bytes] = await Promise.all([
     copier.copy(repository, baseLayers(onto), auth),
     checkLayers(registry, publication),
@@ -61,6 +65,7 @@ export async function publishImage(registry: Registry, copier: BlobCopier, publi
   const platforms = images.map(platformOf).toSorted((a, b) => (a.platform < b.platform ? -1 : 1));
   return {
     image: { reference: `${repository}@${digest}`, digest, version, platforms },
+    assembleMs,
     bytes: { ...bytes, pushed: images.reduce((sum, { config }) => sum + config.length, bytes.pushed) },
   };
 }

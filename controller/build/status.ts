@@ -9,6 +9,7 @@ import { shortStep } from '../api/short-step.ts';
 import { maxAttempts, retryDelayMs } from './attempts.ts';
 import { BuildError } from './build-error.ts';
 import type { JobPlace } from './job-outcome.ts';
+import type { BuildTimes } from './build-trace.ts';
 import type { BuiltImage } from './publish.ts';
 import { withRefusal } from './waited-for.ts';
 import type { RefusedJob } from './waited-for.ts';
@@ -23,7 +24,7 @@ export type BuildEvent = { findings?: Findings } & (
   | { kind: 'Started' }
   /** Jobs are at work, or would be if they could; to be looked at again after `checkMs` though nothing changes. */
   | { kind: 'Running'; reason: string; message: string; checkMs?: number }
-  | { kind: 'Succeeded'; image: BuiltImage }
+  | { kind: 'Succeeded'; image: BuiltImage; times?: BuildTimes }
   /**
    * `place`, `reason` and `generation`: of a Job that failed, what Kubernetes calls it, and the generation of the build that it was made for.
    * `busy`: other Jobs of the build are at work all the same.

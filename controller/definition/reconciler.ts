@@ -12,6 +12,7 @@ import { findObject } from '../kube/find-object.ts';
 import type { Store } from '../kube/store.ts';
 import { type DockerConfig, mergeCredentials } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
+import { recordLink } from '../telemetry/tracing.ts';
 import { BaseChecks } from './base-checks.ts';
 import { baseCycle } from './base-cycle.ts';
 import { lacksContext, outcomeOf } from './build-outcome.ts';
@@ -128,6 +129,7 @@ class Pass {
     const found = known && (await findBuild(this.#o.client, this.#definition, { ...images, context: known.contextDigest }));
     if (known && found && !lacksContext(found)) return { ...known, images, build: await this.#tend(found), revision };
 
+    const began = this.#o.now();
     const context = await this.#render(images, revision);
     const findings = [...context.warnings, ...(await this.#platformWarnings(images))];
     const rendered: KnownContext = { contextDigest: contextDigest(context), findings };
@@ -135,7 +137,7 @@ class Pass {
       this.#shared.rendered.remember(this.#definition, { ...images, revision }, rendered);
     const same = await findBuild(this.#o.client, this.#definition, { ...images, context: rendered.contextDigest });
     if (same && lacksContext(same)) await this.#pushContext(context);
-    const build = same ?? (await this.#createBuild(images, context, revision));
+    const build = same ?? (await this.#createBuild(images, context, { revision, began }));
     return { ...rendered, images, build: await this.#tend(build), revision };
   }
 
@@ -220,11 +222,17 @@ class Pass {
     return pushContext(this.#o.registry, repository, context, await this.#credentials(pushSecretRef?.name));
   }
 
-  async #createBuild(images: InputImages, context: Context, revision: string | undefined): Promise<ImageBuild> {
+  async #createBuild(
+    images: InputImages,
+    context: Context,
+    { revision, began }: { revision: string | undefined; began: number },
+  ): Promise<ImageBuild> {
     const digest = await this.#pushContext(context);
     const request = { base: images.base, context: digest, revision };
     const build = await this.#o.client.create(imagebuilds, requestedBuild(this.#definition, request));
     this.#context.log.info({ build: build.metadata.name, context: digest, revision }, 'asked for a build');
+    const attributes = { definition: this.#name, build: build.metadata.name };
+    recordLink({ link: 'render', revision, start: began, end: this.#o.now(), attributes });
     const note = `ImageBuild ${build.metadata.name}${revision === undefined ? '' : ` of ${revision}`}`;
     this.#record({ type: 'Normal', reason: 'BuildRequested', note });
     return build;

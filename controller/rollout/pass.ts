@@ -5,7 +5,9 @@ import { type SystemPoolStatus, systempools } from '../api/system-pool.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import type { ApiError } from '../kube/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { recordLink } from '../telemetry/tracing.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
+import { digestOf } from './digest.ts';
 import { drainNode, drainPaceMs } from './drain.ts';
 import { actAll, maxRefusals } from './perform.ts';
 import { type Plan, plan } from './plan.ts';
@@ -37,6 +39,7 @@ export class Pass {
   readonly #memory: PoolMemory;
   readonly #context: ReconcileContext;
   #pool: SystemPoolView;
+  readonly #began: number;
   /** Nodes that are left as they are in this pass, and what the API server said. */
   readonly #refused: Map<string, ApiError>;
 
@@ -45,6 +48,7 @@ export class Pass {
     this.#memory = memory;
     this.#pool = pool;
     this.#context = context;
+    this.#began = o.now();
     this.#refused = memory.refusals.open(pool.name, o.now());
   }
 
@@ -262,6 +266,11 @@ export class Pass {
     );
     this.#note(projectSystemPool(written));
     this.#memory.statusWrittenAt.set(name, this.#o.now());
+    const { target } = this.#pool.status;
+    if (target?.image !== undefined && target.image !== before.target?.image) {
+      const attributes = { pool: name, digest: digestOf(target.image) };
+      recordLink({ link: 'target', revision: target.revision, start: this.#began, end: this.#o.now(), attributes });
+    }
     for (const transition of transitionsOf(before, this.#pool.status)) this.#event(transition);
   }
 

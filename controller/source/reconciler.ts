@@ -11,6 +11,7 @@ import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Store } from '../kube/store.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { recordLink } from '../telemetry/tracing.ts';
 import { Claims } from './claims.ts';
 import type { Repositories } from './open.ts';
 import { listOwned, releaseObject } from './owned-objects.ts';
@@ -83,7 +84,7 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
       metrics.sourceLastPoll.remove({ source: name });
       return write(source, suspendedStatus(source, new Date(o.now())), {});
     }
-    const pass: Pass = {};
+    const pass: Pass = { began: o.now() };
     try {
       const done = await advance(await withFinalizer(source), pass, context);
       if (done === 'unchanged') return again(source);
@@ -226,6 +227,11 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
     const { apiVersion, kind, metadata, status: before } = source;
     if (isDeepStrictEqual(before ?? {}, status)) return;
     await o.client.applyStatus(systemsources, { apiVersion, kind, metadata: { name: metadata.name }, status }, { fieldManager });
+    if (status.lastAppliedRevision !== before?.lastAppliedRevision) {
+      const now = o.now();
+      const attributes = { source: metadata.name };
+      recordLink({ link: 'fetch', revision: status.lastAppliedRevision, start: pass.began ?? now, end: now, attributes });
+    }
     const event = transitionOf(before, status, pass.result);
     if (event) record(source, event);
   };

@@ -13,6 +13,8 @@ import { type WebhookTrouble, webhookPathOf } from './webhook-status.ts';
 
 /** What a pass found before it ended, well or not. */
 export interface Pass {
+  /** When it began, epoch ms. */
+  began?: number;
   /** Revision that was resolved. */
   revision?: string;
   transport?: Transport;
