@@ -5,12 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { leases, type Lease } from '../api/core.ts';
 import { messageOf } from '../api/errors.ts';
+import { fieldManagers } from '../api/names.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { rarely } from '../telemetry/rarely.ts';
 import type { Client } from './client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
-import { leaseStep, observe, type LeaseStep, type ObservedLease } from './lease.ts';
+import { expiresAt, leaseStep, observe, type LeaseStep, type ObservedLease } from './lease.ts';
 import { microTime } from './microtime.ts';
 
 export interface LeaderElectorOptions {
@@ -26,18 +27,21 @@ export interface LeaderElectorOptions {
   leaseDurationMs?: number;
   /** After so long without renewal this process no longer leads (default 10 s; less than leaseDurationMs). */
   renewDeadlineMs?: number;
-  /** Between attempts (default 2 s). */
+  /** From one renewal to the next (default 4 s, or two fifths of renewDeadlineMs where that is less). */
+  renewPeriodMs?: number;
+  /** Between the looks of those who wait, and after a renewal that failed (default 2.5 s). */
   retryPeriodMs?: number;
   /** A monotonic clock in milliseconds. */
   now?: () => number;
   random?: () => number;
 }
 
-const fieldManager = 'leader-election';
+const fieldManager = fieldManagers.lease;
+
+type Defaulted = 'leaseDurationMs' | 'renewDeadlineMs' | 'renewPeriodMs' | 'retryPeriodMs' | 'now' | 'random';
 
 export class LeaderElector {
-  readonly #o: Required<Pick<LeaderElectorOptions, 'leaseDurationMs' | 'renewDeadlineMs' | 'retryPeriodMs' | 'now' | 'random'>> &
-    LeaderElectorOptions;
+  readonly #o: Required<Pick<LeaderElectorOptions, Defaulted>> & LeaderElectorOptions;
   readonly #stop = new AbortController();
   #state: 'new' | 'candidate' | 'leading' | 'lost' | 'released' = 'new';
   #observed: ObservedLease | undefined;
@@ -48,7 +52,9 @@ export class LeaderElector {
   readonly #worthALine = rarely();
 
   constructor(options: LeaderElectorOptions) {
-    const defaults = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 };
+    const { leaseDurationMs = 15_000, renewDeadlineMs = 10_000 } = options;
+    const renewPeriodMs = Math.min(4_000, 0.4 * renewDeadlineMs);
+    const defaults = { leaseDurationMs, renewDeadlineMs, renewPeriodMs, retryPeriodMs: 2_500 };
     this.#o = { ...defaults, now: () => performance.now(), random: Math.random, ...options };
     if (this.#o.renewDeadlineMs >= this.#o.leaseDurationMs) throw new Error('renewDeadlineMs must be less than leaseDurationMs');
     metrics.leader.set({ name: options.name }, 0);
@@ -97,17 +103,25 @@ export class LeaderElector {
   }
 
   async #run(led: () => void): Promise<void> {
-    const { retryPeriodMs, random } = this.#o;
     while (this.#state === 'candidate' || this.#state === 'leading') {
-      await this.#attempt(led);
-      const jitter = this.#state === 'leading' ? 1 : 1 + 0.2 * random();
+      const done = await this.#attempt(led);
       // Only release() rejects it, and the loop looks at that itself.
-      await sleep(retryPeriodMs * jitter, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      await sleep(this.#pauseMs(done), undefined, { signal: this.#stop.signal }).catch(() => undefined);
     }
   }
 
-  /** One try to take or renew the lease. Never rejects: what fails is tried again until the deadline. */
-  async #attempt(led: () => void): Promise<void> {
+  /** How long after an attempt the next one comes. Renewals are most of what an idle controller asks of the API server. */
+  #pauseMs(done: boolean): number {
+    const { renewPeriodMs, retryPeriodMs, random, now } = this.#o;
+    if (this.#state === 'leading') return done ? renewPeriodMs : retryPeriodMs;
+    const expires = (this.#observed ? expiresAt(this.#observed) : Infinity) - now();
+    const pause = retryPeriodMs * (1 + 0.2 * random());
+    // Whoever waits is there when the lease expires, not up to a period later.
+    return expires > 0 ? Math.min(pause, expires + 1) : pause;
+  }
+
+  /** One try to take or renew the lease; resolves with whether it went well. Never rejects: what fails is tried again until the deadline. */
+  async #attempt(led: () => void): Promise<boolean> {
     const { now, identity, log, name } = this.#o;
     const started = now();
     try {
@@ -119,6 +133,7 @@ export class LeaderElector {
       } else if (step !== 'wait') {
         this.#held(await this.#write(step, this.#observed.lease), started, led);
       }
+      return true;
     } catch (error) {
       if (isConflict(error) || isNotFound(error)) this.#forgetVersion();
       // A rival that was faster is the ordinary course of an election.
@@ -126,6 +141,7 @@ export class LeaderElector {
       if (this.#state === 'leading') log.warn(fields, 'could not renew the lease');
       else if (!isConflict(error) && !isAlreadyExists(error) && this.#worthALine(fields.reason))
         log.warn(fields, 'could not take the lease');
+      return false;
     }
   }
 
@@ -179,12 +195,16 @@ export class LeaderElector {
     const taken = { ...held, acquireTime: held.renewTime };
     if (step === 'create' || !lease) {
       const metadata = { name, namespace };
-      return this.#o.client.create(leases, {
-        apiVersion: 'coordination.k8s.io/v1',
-        kind: 'Lease',
-        metadata,
-        spec: { ...taken, leaseTransitions: 0 },
-      });
+      return this.#o.client.create(
+        leases,
+        {
+          apiVersion: 'coordination.k8s.io/v1',
+          kind: 'Lease',
+          metadata,
+          spec: { ...taken, leaseTransitions: 0 },
+        },
+        { fieldManager },
+      );
     }
     // The precondition makes it one winner: the version that was judged is the version that is replaced.
     const { resourceVersion } = lease.metadata;

@@ -18,7 +18,12 @@ export function leaseStep(observed: ObservedLease, identity: string, now: number
   if (!observed.lease) return 'create';
   if (spec?.holderIdentity === identity) return 'renew';
   if (!spec?.holderIdentity) return 'take';
-  return now - observed.seenAt > (spec.leaseDurationSeconds ?? 0) * 1000 ? 'take' : 'wait';
+  return now > expiresAt(observed) ? 'take' : 'wait';
+}
+
+/** When a Lease that is not renewed can be taken by another, on the clock of seenAt. */
+export function expiresAt({ lease, seenAt }: ObservedLease): number {
+  return seenAt + (lease?.spec?.leaseDurationSeconds ?? 0) * 1000;
 }
 
 /** What is known of the Lease after it was read: the same version keeps the time at which it was first seen. */

@@ -13,7 +13,7 @@ import { writes, type ApiCall } from '../cluster/api-call.ts';
 import { configMap, configMaps, startApi, type Api } from './api-fixture.ts';
 import { until } from './until.ts';
 
-const times = { leaseDurationMs: 4_000, renewDeadlineMs: 2_000, retryPeriodMs: 300 };
+const times = { leaseDurationMs: 4_000, renewDeadlineMs: 2_000, renewPeriodMs: 300, retryPeriodMs: 300 };
 const pauseCell = new Int32Array(new SharedArrayBuffer(4));
 
 /** One process of several, as far as the API server can tell: its own transport, user agent and elector. */
