@@ -1,57 +1,13 @@
 /** Git through a proxy: plain http, tunnels for https, and what is excepted. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import type { SystemSourceSpecLimits } from '../../controller/api/system-source.ts';
 import { ByteCache } from '../../controller/source/byte-cache.ts';
 import type { Credentials } from '../../controller/source/credentials.ts';
 import { GitHttp } from '../../controller/source/git-http.ts';
 import { type Cached, Repository } from '../../controller/source/repository.ts';
+import { startForwardProxy } from '../cluster/forward-proxy.ts';
 import { startGitServer } from '../cluster/git-server.ts';
-
-/** A proxy that reaches one server under every name, and remembers what it was asked. */
-async function startForwardProxy(
-  t: TestContext,
-  upstream: { host: string; port: number },
-): Promise<{ url: string; asked: string[] }> {
-  const asked: string[] = [];
-  const proxy = createServer((incoming, response) => {
-    const { host, pathname, search } = new URL(incoming.url ?? '');
-    asked.push(`${incoming.method} ${host}`);
-    const headers = Object.entries(incoming.headers).filter(
-      ([name]) => !['host', 'connection', 'transfer-encoding'].includes(name),
-    );
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => {
-      void fetch(`http://${upstream.host}:${upstream.port}${pathname}${search}`, {
-        method: incoming.method ?? 'GET',
-        headers: Object.fromEntries(headers) as Record<string, string>,
-        ...(chunks.length > 0 ? { body: Buffer.concat(chunks) } : {}),
-      }).then(async answer => {
-        response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
-        response.end(Buffer.from(await answer.arrayBuffer()));
-      });
-    });
-  });
-  proxy.on('connect', (request, socket) => {
-    asked.push(`CONNECT ${request.url}`);
-    const tunnel = connect(upstream.port, upstream.host, () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
-      tunnel.pipe(socket).pipe(tunnel);
-    });
-    for (const each of [tunnel, socket]) each.on('error', () => tunnel.destroy());
-  });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  t.after(() => {
-    proxy.closeAllConnections();
-    proxy.close();
-  });
-  return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, asked };
-}
 
 const limits: SystemSourceSpecLimits = { packBytes: 1 << 20, objects: 100, fileBytes: 1 << 20 };
 
@@ -84,7 +40,8 @@ test('a repository that only the proxy knows is fetched through it', async t => 
   t.after(() => server.stop());
   const repository = await server.createRepository('fleet');
   const commit = await repository.commit({ 'a.txt': 'a' }, 'first');
-  const proxy = await startForwardProxy(t, addressOf(server.url));
+  const proxy = await startForwardProxy(addressOf(server.url));
+  t.after(() => proxy.stop());
   const through = open(t, 'http://git.invalid/fleet.git', { proxyOf: () => proxy.url });
   assert.ok(await through.commit(context(commit)));
   assert.deepEqual([...new Set(proxy.asked.map(line => line.split(' ')[1]))], ['git.invalid']);
@@ -95,7 +52,8 @@ test('https goes through a tunnel, with the authority of the Git server and not 
   t.after(() => server.stop());
   const repository = await server.createRepository('fleet');
   const commit = await repository.commit({ 'a.txt': 'a' }, 'first');
-  const proxy = await startForwardProxy(t, addressOf(server.url));
+  const proxy = await startForwardProxy(addressOf(server.url));
+  t.after(() => proxy.stop());
   const url = `${server.url}/fleet.git`;
   const trusting = open(t, url, { credentials: { ca: server.certificateAuthority }, proxyOf: () => proxy.url });
   assert.ok(await trusting.commit(context(commit)));
@@ -108,7 +66,8 @@ test('what is excepted goes directly', async t => {
   t.after(() => server.stop());
   const repository = await server.createRepository('fleet');
   const commit = await repository.commit({ 'a.txt': 'a' }, 'first');
-  const proxy = await startForwardProxy(t, addressOf(server.url));
+  const proxy = await startForwardProxy(addressOf(server.url));
+  t.after(() => proxy.stop());
   assert.ok(await open(t, `${server.url}/fleet.git`, { proxyOf: () => undefined }).commit(context(commit)));
   assert.deepEqual(proxy.asked, []);
 });
