@@ -1,6 +1,6 @@
 /** The cluster that a person's command speaks to, by kubectl's rules. */
 import { createClient, type Client } from '../kube/client.ts';
-import { accessCluster } from '../kube/cluster-access.ts';
+import { accessAsPerson } from '../kube/cluster-access.ts';
 import { Transport } from '../kube/transport.ts';
 import type { Invocation } from '../running.ts';
 import { userAgent } from '../version.ts';
@@ -17,7 +17,8 @@ export async function connect(
   component: string,
   options: { fence?: () => boolean } = {},
 ): Promise<Cluster> {
-  const kubeConfig = await accessCluster(config.kubeconfig || undefined);
+  const choices = { context: config['kube-context'], as: config.as };
+  const kubeConfig = await accessAsPerson(config.kubeconfig || undefined, choices);
   const transport = new Transport({ kubeConfig, userAgent: userAgent(component), ...options });
   return { client: createClient(transport), transport, close: () => transport.close() };
 }

@@ -7,12 +7,11 @@ import { messageOf } from '../api/errors.ts';
 import { imagebuilds, type ImageBuild } from '../api/image-build.ts';
 import { buildLabel, platformAnnotation } from '../api/names.ts';
 import { builderContainer } from '../build/job-manifest.ts';
-import { createClient, type Client } from '../kube/client.ts';
-import { accessCluster } from '../kube/cluster-access.ts';
+import type { Client } from '../kube/client.ts';
 import { ApiError } from '../kube/errors.ts';
-import { Transport } from '../kube/transport.ts';
+import type { Transport } from '../kube/transport.ts';
 import type { Invocation } from '../running.ts';
-import { userAgent } from '../version.ts';
+import { connect } from './cluster.ts';
 import { containerLog } from './container-log.ts';
 import { find, findBuild, NoSuchBuildError } from './find-build.ts';
 
@@ -23,11 +22,10 @@ const pollMs = 1_000;
  * succeeded; 1 when there is nothing to show, or the followed build failed; 130 when it was interrupted.
  */
 export async function logs(invocation: Invocation): Promise<number> {
-  const { config, positionals, stderr } = invocation;
-  const kubeConfig = await accessCluster(config.kubeconfig || undefined);
-  const transport = new Transport({ kubeConfig, userAgent: userAgent('logs') });
+  const { positionals, stderr } = invocation;
+  const cluster = await connect(invocation, 'logs');
   try {
-    const client = createClient(transport);
+    const { client, transport } = cluster;
     const build = await findBuild(client, positionals[0] ?? '');
     return await new Show(invocation, { transport, client }).run(build);
   } catch (error) {
@@ -36,7 +34,7 @@ export async function logs(invocation: Invocation): Promise<number> {
     stderr.write(`scantling: ${error.message}\n`);
     return 1;
   } finally {
-    await transport.close();
+    await cluster.close();
   }
 }
 

@@ -2,6 +2,7 @@
  * How to reach a cluster and be let in, without client-node where that is simple: in a pod, and by a kubeconfig with a token or a
  * certificate. The library knows every other way, and costs 60 MB, which the agent on each node does not have.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
@@ -21,22 +22,56 @@ export function isKubeConfig(access: ClusterAccess): access is KubeConfig {
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
 export const podTokenFile = `${serviceAccount}/token`;
 
+/** What a person chooses on the command line. */
+export interface Choices {
+  /** Of the kubeconfig; its current one when absent. */
+  context?: string;
+  /** The user to act for. */
+  as?: string;
+}
+
 /**
  * The access from the first of: `path`, $KUBECONFIG, the pod's ServiceAccount, ~/.kube/config. What is not plain is left to
  * client-node. Throws as loadKubeConfig does.
  */
 export async function accessCluster(path?: string, environment: NodeJS.ProcessEnv = process.env): Promise<ClusterAccess> {
-  const file = path ?? environment['KUBECONFIG'];
-  if (file) {
-    // Loaded only here: a pod has no use for a YAML parser.
-    const { readPlainKubeconfig } = await import('./plain-kubeconfig.ts');
-    const plain = await readPlainKubeconfig(file);
-    if (plain) return accessOf(plain);
-  } else if (environment['KUBERNETES_SERVICE_HOST']) {
-    return accessOf(podAccess(environment['KUBERNETES_SERVICE_HOST'], environment['KUBERNETES_SERVICE_PORT']));
-  }
-  const { loadKubeConfig } = await import('./kubeconfig.ts');
-  return loadKubeConfig(path, environment);
+  const files = path || environment['KUBECONFIG'];
+  return (!files && podOf(environment)) || accessByFile(path, environment, {});
+}
+
+/** As accessCluster, in kubectl's order: a pod's ServiceAccount is what is left when there is no kubeconfig at all. */
+export async function accessAsPerson(
+  path: string | undefined,
+  choices: Choices,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<ClusterAccess> {
+  const pod = podOf(environment);
+  const chosen = path || choices.context || choices.as;
+  if (!pod || chosen) return accessByFile(path, environment, choices);
+  const { homeFile, listedFiles } = await import('./kubeconfig-document.ts');
+  const files = environment['KUBECONFIG'] ? listedFiles(environment['KUBECONFIG']) : [homeFile(environment) ?? []].flat();
+  return files.some(file => existsSync(file)) ? accessByFile(path, environment, choices) : pod;
+}
+
+async function accessByFile(path: string | undefined, environment: NodeJS.ProcessEnv, choices: Choices): Promise<ClusterAccess> {
+  // Loaded only here: a pod has no use for a YAML parser.
+  const { AccessError, homeFile, listedFiles, readKubeconfigs, withChoices } = await import('./kubeconfig-document.ts');
+  const listed = environment['KUBECONFIG'];
+  const document = path
+    ? readKubeconfigs([path], { required: true })
+    : readKubeconfigs(listed ? listedFiles(listed) : [homeFile(environment) ?? []].flat());
+  if (!document) throw new AccessError('no kubeconfig: give one with --kubeconfig or $KUBECONFIG, or run in a pod');
+  const chosen = withChoices(document, choices);
+  const { plainAccessOf } = await import('./plain-kubeconfig.ts');
+  const plain = plainAccessOf(chosen, '/');
+  if (plain) return accessOf(plain);
+  const { kubeConfigOf } = await import('./kubeconfig.ts');
+  return kubeConfigOf(chosen);
+}
+
+function podOf(environment: NodeJS.ProcessEnv): ClusterAccess | undefined {
+  const host = environment['KUBERNETES_SERVICE_HOST'];
+  return host ? accessOf(podAccess(host, environment['KUBERNETES_SERVICE_PORT'])) : undefined;
 }
 
 function podAccess(host: string, port = '443'): PlainAccess {

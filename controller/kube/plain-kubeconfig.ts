@@ -1,7 +1,5 @@
 /** Reads a kubeconfig without client-node, when its current context is plain: a server, an authority, a token or a certificate. */
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { resolve } from 'node:path';
 
 /** An access for which nothing but reading files is needed. */
 export interface PlainAccess {
@@ -15,18 +13,6 @@ export interface PlainAccess {
 
 /** Text, or a file that is read each time because it changes. */
 export type Source = { text: string } | { file: string };
-
-/** The plain access of a file; undefined when it asks for more, or is no single file that can be read. */
-export async function readPlainKubeconfig(file: string): Promise<PlainAccess | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    // A list of files, or none: client-node's matter, which also says what is wrong.
-    return undefined;
-  }
-  return plainAccessOf(parse(text), dirname(file));
-}
 
 const clusterKeys = ['server', 'certificate-authority', 'certificate-authority-data', 'tls-server-name'];
 const userKeys = ['token', 'tokenFile', 'client-certificate', 'client-certificate-data', 'client-key', 'client-key-data'];

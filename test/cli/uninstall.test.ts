@@ -52,7 +52,7 @@ describe('scantling uninstall', () => {
       for (const { metadata } of (await admin.list(kind)).items) assert.deepEqual(metadata.finalizers ?? [], [], metadata.name);
   }
 
-  for (const writes of [1, 6, 9, 12, 15, 18, 21, 24, 27, 30])
+  for (const writes of [1, 3, 5, 7, 9, 11, 13, 15, 17, 19])
     test(`after ${writes} writes of a rollout, and a new controller goes on where it was`, async t => {
       const { cluster } = scene;
       const names = await scene.fleet('edge', 5, { rollout: { maxUnavailable: 2 } });
@@ -60,7 +60,7 @@ describe('scantling uninstall', () => {
       await cluster.updated('edge', image(1));
       const [begin, boots] = [cluster.proxy.record.length, cluster.boots.length];
       // Some are over before the first look, some go on beyond it.
-      cluster.rebootMs = writes % 2 === 0 ? 5_000 : 300;
+      cluster.rebootMs = writes % 4 === 1 ? 5_000 : 300;
       await cluster.publish('edge', 2);
       await until(() => assert(cluster.writes(begin).length >= writes));
       const { code, report, said } = await run();

@@ -85,5 +85,5 @@ for (const [name, cluster, user] of [
 
 test('a context that names nothing is refused in the words of client-node', async () => {
   assert.equal(plainAccessOf({ ...kubeconfig({}, {}), 'current-context': 'none' }, '/'), undefined);
-  await assert.rejects(accessCluster(join(directory, 'absent'), {}), /ENOENT/);
+  await assert.rejects(accessCluster(join(directory, 'absent'), {}), /absent cannot be read: ENOENT/);
 });

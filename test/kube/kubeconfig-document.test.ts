@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { RequestOptions } from 'node:https';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, test } from 'node:test';
+import { stringify } from 'yaml';
+import { accessAsPerson } from '../../controller/kube/cluster-access.ts';
+import { AccessError, mergeKubeconfigs, readKubeconfigs, withChoices } from '../../controller/kube/kubeconfig-document.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'scantling-home-'));
+after(() => rmSync(home, { recursive: true }));
+
+const one = {
+  clusters: [{ name: 'a', cluster: { server: 'https://a' } }],
+  users: [{ name: 'u', user: { token: 'one' } }],
+  contexts: [{ name: 'a', context: { cluster: 'a', user: 'u' } }],
+};
+const two = {
+  clusters: [
+    { name: 'a', cluster: { server: 'https://never' } },
+    { name: 'b', cluster: { server: 'https://b' } },
+  ],
+  users: [{ name: 'u', user: { token: 'two' } }],
+  contexts: [{ name: 'b', context: { cluster: 'b', user: 'u' } }],
+  'current-context': 'b',
+};
+
+function file(name: string, content: object | string): string {
+  const path = join(home, name);
+  writeFileSync(path, typeof content === 'string' ? content : stringify(content));
+  return path;
+}
+
+async function headersOf(environment: NodeJS.ProcessEnv, choices = {}, path?: string) {
+  const access = await accessAsPerson(path, choices, { HOME: join(home, 'nobody'), ...environment });
+  const options: RequestOptions = {};
+  await access.applyToHTTPSOptions(options);
+  return { server: access.getCurrentCluster()?.server, headers: options.headers as Record<string, string> | undefined };
+}
+
+test('the first file that says something wins, and current-context is the first that is named', () => {
+  const merged = mergeKubeconfigs([one, two]);
+  assert.deepEqual(
+    merged.clusters.map(c => [c.name, (c['cluster'] as { server: string }).server]),
+    [
+      ['a', 'https://a'],
+      ['b', 'https://b'],
+    ],
+  );
+  assert.deepEqual(merged.users, one.users);
+  assert.equal(merged['current-context'], 'b');
+});
+
+test('$KUBECONFIG is a list whose missing files are passed over; a context can be chosen', async () => {
+  const list = [file('one', one), join(home, 'absent'), file('two', two)].join(delimiter);
+  const environment = { KUBECONFIG: list };
+  assert.deepEqual(await headersOf(environment), { server: 'https://b', headers: { Authorization: 'Bearer one' } });
+  assert.equal((await headersOf(environment, { context: 'a' })).server, 'https://a');
+});
+
+test('--kubeconfig wins over $KUBECONFIG, that over ~/.kube/config, and a pod comes last', async () => {
+  const own = join(home, 'own');
+  mkdirSync(join(own, '.kube'), { recursive: true });
+  file('own/.kube/config', { ...one, 'current-context': 'a' });
+  const pod = { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443', HOME: own };
+  assert.equal((await headersOf(pod)).server, 'https://a');
+  assert.equal((await headersOf({ ...pod, KUBECONFIG: file('two', two) })).server, 'https://b');
+  assert.equal((await headersOf({ ...pod, KUBECONFIG: file('two', two) }, {}, join(own, '.kube/config'))).server, 'https://a');
+  const access = await accessAsPerson(undefined, {}, { ...pod, HOME: join(home, 'nobody') });
+  assert.equal(access.getCurrentCluster()?.server, 'https://10.0.0.1:443');
+});
+
+test('somebody else is acted for', async () => {
+  const path = file('two', two);
+  assert.deepEqual((await headersOf({}, { as: 'jane' }, path)).headers, {
+    Authorization: 'Bearer two',
+    'Impersonate-User': 'jane',
+  });
+});
+
+test('an exec plugin beside its kubeconfig, in the second file of a list', async () => {
+  mkdirSync(join(home, 'plugins'), { recursive: true });
+  const credential = JSON.stringify({
+    apiVersion: 'client.authentication.k8s.io/v1',
+    kind: 'ExecCredential',
+    status: { token: 'run' },
+  });
+  chmodSync(file('plugins/login', `#!/bin/sh\necho '${credential}'\n`), 0o755);
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: './login', interactiveMode: 'Never' };
+  const users = [{ name: 'u', user: { exec } }];
+  const list = [file('empty', { clusters: [] }), file('plugins/config', { ...two, users })].join(delimiter);
+  assert.equal((await headersOf({ KUBECONFIG: list })).headers?.['Authorization'], 'Bearer run');
+});
+
+test('what is wrong is said with what to do', async () => {
+  const path = file('one', one);
+  const table: [() => Promise<unknown>, RegExp][] = [
+    [() => headersOf({}), /no kubeconfig: give one with --kubeconfig or \$KUBECONFIG/],
+    [() => headersOf({}, {}, join(home, 'absent')), /absent cannot be read: ENOENT/],
+    [() => headersOf({}, {}, path), /names no current context: choose one with --context; the contexts are a$/],
+    [() => headersOf({}, { context: 'c' }, path), /context "c" is not there; the contexts are a$/],
+    [() => headersOf({ KUBECONFIG: file('bad', 'a: [') }), /bad is no YAML/],
+    [() => headersOf({ KUBECONFIG: join(home, 'absent') }), /no kubeconfig/],
+    [
+      () => headersOf({}, {}, file('loose', { ...one, clusters: [], 'current-context': 'a' })),
+      /current context "a" names no cluster/,
+    ],
+  ];
+  for (const [call, message] of table)
+    await assert.rejects(call, error => error instanceof AccessError && message.test(error.message), String(message));
+});
+
+test('a file that must be there, and one that need not', () => {
+  assert.equal(readKubeconfigs([join(home, 'absent')]), undefined);
+  assert.throws(() => readKubeconfigs([join(home, 'absent')], { required: true }), AccessError);
+  assert.throws(() => withChoices({ clusters: [], users: [], contexts: [] }, {}), /there are no contexts in it/);
+});
