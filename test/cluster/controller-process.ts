@@ -29,6 +29,11 @@ export class ControllerProcess {
     return `http://${this.#address}`;
   }
 
+  /** What it is now, for people; undefined when it does not run. */
+  get running(): string | undefined {
+    return this.pid === undefined ? undefined : `process ${this.pid}`;
+  }
+
   get pid(): number | undefined {
     return this.#process?.running ? this.#process.pid : undefined;
   }

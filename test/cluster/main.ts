@@ -123,7 +123,7 @@ async function main(): Promise<void> {
   try {
     // The pods of a single node have nowhere to go, so that a budget for them would block every drain.
     await createWorkload(environment.admin, { name: 'web', replicas: nodes + 1, minAvailable: nodes > 1 ? nodes : 0 });
-    if (withoutPackages() === undefined) tools = await setTools({ environment });
+    if (withoutPackages() === undefined) tools = await setTools(environment);
     const repository = await createEdge(environment, tools ? { [example]: toolsDefinition(tools.options) } : {});
     const places = placesOf(environment, repository.url, tools);
     mkdirSync(directory, { recursive: true });

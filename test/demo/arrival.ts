@@ -2,9 +2,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createRegistry } from '../../controller/registry/client.ts';
 import type { Descriptor } from '../../controller/registry/media-types.ts';
-import type { Environment } from '../cluster/environment.ts';
 import { readiness, type Change, type Fleet } from '../cluster/fleet.ts';
-import type { Step } from './stage.ts';
+import type { Stage, Step } from './stage.ts';
 
 /** The revision that a commit of the demo's branch has in every status. */
 export function revisionOf(commit: string): string {
@@ -12,7 +11,7 @@ export function revisionOf(commit: string): string {
 }
 
 /** True when definition, pool, every target and every node have come to the commit and are at rest. */
-export function hasArrived({ fleet, environment }: { fleet: Fleet; environment: Environment }, commit: string): boolean {
+export function hasArrived({ fleet, environment }: Pick<Stage, 'fleet' | 'environment'>, commit: string): boolean {
   const revision = revisionOf(commit);
   const definition = fleet.stores.definitions.get('worker');
   const pool = fleet.stores.pools.get('workers');

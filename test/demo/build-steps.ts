@@ -7,6 +7,7 @@ import { pushBase, withoutBuildah } from '../build/build-fixture.ts';
 import { aptBaseLayer, withoutApt } from '../cluster/apt-base.ts';
 import { startAptRepository, type AptRepository } from '../cluster/apt-repository.ts';
 import { pushBaseImage } from '../cluster/base-image.ts';
+import type { Environment } from '../cluster/environment.ts';
 import { readiness } from '../cluster/fleet.ts';
 import { bootIDs, checkWrites, explain } from './steps.ts';
 import { checkImage, checkRollout, hasArrived, revisionOf } from './arrival.ts';
@@ -51,11 +52,13 @@ export interface Tools {
 }
 
 /** A base with a package manager, and a repository with one package in it. */
-export async function setTools({ environment }: Pick<Stage, 'environment'>): Promise<Tools> {
-  const { host } = environment.registry;
+export async function setTools(
+  { registry: { host } }: Pick<Environment, 'registry'>,
+  builder: Pick<Stage['builder'], 'node'> = {},
+): Promise<Tools> {
   const repository = await startAptRepository(
     [{ name: 'greeter', version: '1.0', files: { 'usr/bin/greet': '#!/bin/sh\necho "Welcome aboard."\n' } }],
-    { signed: true },
+    { signed: true, host: host.slice(0, host.lastIndexOf(':')) },
   );
   const registry = createRegistry({ insecureHosts: new Set([host]), userAgent: 'scantling-demo' });
   try {
@@ -68,6 +71,7 @@ export async function setTools({ environment }: Pick<Stage, 'environment'>): Pro
       gpgKey: repository.gpgKey ?? '',
       packages: ['greeter'],
       note: 'one',
+      ...(builder.node === undefined ? {} : { node: builder.node }),
     };
     return { repository, options };
   } finally {
@@ -91,8 +95,10 @@ export async function installPackage(stage: Stage, tools: Tools, running: StepRe
     tools.repository.requests.some(path => path.endsWith('.deb')),
   );
   step.check(
-    'a foundation was built, by buildah',
-    one?.builder === 'Process' && one.foundations?.length === 1,
+    stage.builder.name === 'Job'
+      ? 'a foundation was built, by buildah in the pod of a Job'
+      : 'a foundation was built, by buildah',
+    one?.builder === stage.builder.name && one.foundations?.length === 1,
     JSON.stringify(one),
   );
   await checkTools(step, 'one');

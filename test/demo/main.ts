@@ -1,9 +1,11 @@
 /**
- * `npm run demo [-- --nodes 5 --json --keep]`: from a commit to booted nodes, on real servers and simulated nodes.
+ * `npm run demo [-- --nodes 5 --helm --json --keep]`: from a commit to booted nodes, on real servers and simulated nodes.
  * Exit code 0 only when every statement was checked and holds.
  */
 import { parseArgs } from 'node:util';
 import { programFor } from '../cluster/program.ts';
+import { podImageNeeds } from '../cluster/real-node/pod-image.ts';
+import { withoutRealNode } from '../cluster/real-node/requirements.ts';
 import { withoutPackages } from './build-steps.ts';
 import { Narration } from './narration.ts';
 import { play, setStage, type PlayOptions } from './play.ts';
@@ -11,19 +13,31 @@ import { chainTable, type DemoReport, type StepReport } from './report.ts';
 
 const usage = `Usage: npm run demo [-- FLAGS]
   --nodes N   simulated nodes, 2 to 50 (default 5)
+  --helm      the controller, the agents and the builds as pods of what Helm installs, on a real node beside the simulated ones
   --json      one JSON document on standard output, everything else on standard error
   --keep      leave everything running at the end, until Ctrl-C
   --source    run the sources instead of the bundle
 `;
 
+/** Those of the step that only an installation has. */
+const ownNodeStatements = 7;
 /** The statements that a demo checks, step by step: one that was left out is not one that holds. The last two steps need buildah and apt. */
 const statementsExpected = [12, 14, 6, 14, 13, ...(withoutPackages() === undefined ? [8, 6] : [])];
 
-function readArguments(): { nodes: number; json: boolean; keep: boolean; source: boolean } {
+interface Arguments {
+  nodes: number;
+  helm: boolean;
+  json: boolean;
+  keep: boolean;
+  source: boolean;
+}
+
+function readArguments(): Arguments {
   try {
     const { values } = parseArgs({
       options: {
         nodes: { type: 'string', default: '5' },
+        helm: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         source: { type: 'boolean', default: false },
@@ -37,6 +51,10 @@ function readArguments(): { nodes: number; json: boolean; keep: boolean; source:
     const nodes = Number(values.nodes);
     if (!Number.isInteger(nodes) || nodes < 2 || nodes > 50)
       throw new Error(`--nodes is a number from 2 to 50, not ${values.nodes}`);
+    if (values.helm && values.source)
+      throw new Error('--helm installs images, which have the bundle: --source does not go with it');
+    const missing = values.helm ? withoutRealNode(podImageNeeds) : false;
+    if (missing) throw new Error(`--helm cannot be played here: ${missing}`);
     return { ...values, nodes };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
@@ -45,7 +63,7 @@ function readArguments(): { nodes: number; json: boolean; keep: boolean; source:
 }
 
 /** What does not hold, or was not checked. */
-function failures(steps: readonly StepReport[]): string[] {
+function failures(steps: readonly StepReport[], statementsExpected: readonly number[]): string[] {
   const broken = steps.flatMap(step => step.statements.filter(s => !s.holds).map(s => `${step.name}: ${s.statement}`));
   const unchecked = statementsExpected.flatMap((expected, i) => {
     const checked = steps[i]?.statements.length ?? 0;
@@ -62,7 +80,7 @@ function untilInterrupted(): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  const { nodes, json, keep, source } = readArguments();
+  const { nodes, helm, json, keep, source } = readArguments();
   const narration = new Narration(json ? process.stderr : process.stdout);
   const started = performance.now();
   const steps: StepReport[] = [];
@@ -70,7 +88,12 @@ async function main(): Promise<number> {
   let end: (() => Promise<void>) | undefined;
   const interrupted = untilInterrupted();
   try {
-    const options: PlayOptions = { nodes, narration, program: await programFor({ source }), report: step => steps.push(step) };
+    const options: PlayOptions = {
+      nodes,
+      narration,
+      program: helm ? 'helm' : await programFor({ source }),
+      report: step => steps.push(step),
+    };
     const set = await setStage(options);
     end = set.end;
     const played = await Promise.race([play(set.stage, options).then(() => 'played'), interrupted]);
@@ -92,7 +115,7 @@ async function main(): Promise<number> {
     narration.end();
     await end?.();
   }
-  const broken = failures(steps);
+  const broken = failures(steps, helm ? [...statementsExpected, ownNodeStatements] : statementsExpected);
   const ok = error === undefined && broken.length === 0;
   const seconds = Math.round((performance.now() - started) / 100) / 10;
   if (error !== undefined) narration.say(`The demo ended early: ${error}`);

@@ -4,48 +4,46 @@ import type { SystemSource } from '../../controller/api/system-source.ts';
 import { systemsources } from '../../controller/api/system-source.ts';
 import type { Apply } from '../../controller/kube/client.ts';
 import { startEnvironment, type Environment } from '../cluster/environment.ts';
+import { startInstallation, workerLabel } from '../cluster/installation.ts';
 import { Fleet } from '../cluster/fleet.ts';
 import { createWorkload, WorkloadWatch } from '../cluster/workloads.ts';
 import type { Narration } from './narration.ts';
 import type { StepReport } from './report.ts';
 import type { Stage } from './stage.ts';
 import { failBuild, fixBase, installPackage, setTools, withoutPackages } from './build-steps.ts';
+import { updateOwnNode } from './own-node-step.ts';
 import { breakDocument, changeOneFile, firstCommit, revert } from './steps.ts';
 
 export interface PlayOptions {
   nodes: number;
   narration: Narration;
-  /** Program that controller and agents run as. */
-  program: readonly [command: string, ...args: string[]];
+  /** Program that controller and agents run as; `helm`: whatever Helm installs, in pods on a real node. */
+  program: readonly [command: string, ...args: string[]] | 'helm';
   /** Told each step's figures as soon as they are there. */
   report: (step: StepReport) => void;
 }
 
 /** Sets the stage. Whoever calls it ends it. */
 export async function setStage({ nodes, narration, program }: PlayOptions): Promise<{ stage: Stage; end: () => Promise<void> }> {
-  const environment = await startEnvironment({
-    nodes,
-    program,
-    controllerFlags: ['--identity=controller-0'],
-    progress: line => narration.tell(line),
-  });
+  const { environment, ...parts } = await (program === 'helm' ? installed(nodes, narration) : beside(nodes, narration, program));
   const fleet = new Fleet(environment);
   const workload = new WorkloadWatch({ transport: environment.transport, name: 'web', log: environment.log });
   const end = async () => {
     narration.end();
     await Promise.all([workload.stop(), fleet.stop()]);
-    await environment.stop();
+    await parts.stop();
   };
   try {
     await fleet.start();
     await workload.start();
     const replicas = nodes + 1;
-    await createWorkload(environment.admin, { name: 'web', replicas, minAvailable: nodes - 1 });
+    await createWorkload(environment.admin, { name: 'web', replicas, minAvailable: nodes - 1, nodeSelector: workerLabel });
     await fleet.until('the Deployment is up', () => workload.available === replicas, {
       timeoutMs: 60_000,
       explain: () => `${workload.available} of ${replicas} pods are available\n${environment.controlPlane.logs()}`,
     });
     const stage: Stage = {
+      ...parts,
       environment,
       fleet,
       workload,
@@ -64,6 +62,35 @@ export async function setStage({ nodes, narration, program }: PlayOptions): Prom
     await end();
     throw error;
   }
+}
+
+type Started = Pick<Stage, 'environment' | 'builder' | 'installation'> & { stop(): Promise<void> };
+
+/** Controller and agents as processes beside the demo. */
+async function beside(
+  nodes: number,
+  narration: Narration,
+  program: readonly [command: string, ...args: string[]],
+): Promise<Started> {
+  const progress = (line: string) => narration.tell(line);
+  const environment = await startEnvironment({ nodes, program, controllerFlags: ['--identity=controller-0'], progress });
+  return { environment, builder: { name: 'Process' }, stop: () => environment.stop() };
+}
+
+/** Controller and agents as Helm installs them, on a real node beside the simulated ones. */
+async function installed(nodes: number, narration: Narration): Promise<Started> {
+  const installation = await startInstallation({ nodes, progress: line => narration.tell(line) });
+  try {
+    narration.tell('helm install scantling charts/scantling --wait');
+    await installation.helm.install(installation.release);
+    await installation.controller.ready();
+    narration.tell(`the controller runs as ${installation.controller.running}`);
+  } catch (error) {
+    await installation.stop();
+    throw error;
+  }
+  const builder = { name: 'Job', node: installation.realNode.name } as const;
+  return { environment: installation, installation, builder, stop: () => installation.stop() };
 }
 
 /** Plays the steps; those with packages only where buildah and apt are. Throws when something that must come does not. */
@@ -92,20 +119,29 @@ export async function play(stage: Stage, { report, narration }: PlayOptions): Pr
   const fixed = await fixBase(stage, back);
   report(fixed);
   const reason = withoutPackages();
-  if (reason !== undefined) {
-    title(`Steps 6 and 7 install packages, and are left out here: ${reason}`);
-    return;
+  if (reason === undefined) await playPackages(stage, fixed, { report, title });
+  else title(`Steps 6 and 7 install packages, and are left out here: ${reason}`);
+  if (stage.installation) {
+    title('8. The node that the operator itself runs on: its host boots the system as well, and the operator comes back');
+    report(await updateOwnNode(stage, stage.installation, fixed));
   }
-  const tools = await setTools(stage);
+  narration.end();
+}
+
+async function playPackages(
+  stage: Stage,
+  running: StepReport,
+  { report, title }: Pick<PlayOptions, 'report'> & { title: (text: string) => void },
+): Promise<void> {
+  const tools = await setTools(stage.environment, stage.builder);
   try {
     title('6. A package: its foundation is built once, and a change of a file never runs the package manager again');
-    report(await installPackage(stage, tools, fixed));
+    report(await installPackage(stage, tools, running));
     title('7. A package that does not exist: the build says what failed, and the last image stays');
-    report(await failBuild(stage, tools, fixed));
+    report(await failBuild(stage, tools, running));
   } finally {
     await tools.repository.stop();
   }
-  narration.end();
 }
 
 /** A step's figures are its own: pods that still start after a rollout are waited for. */
@@ -115,7 +151,7 @@ async function rest({ workload, environment }: Stage): Promise<void> {
 }
 
 /** A SystemSource that follows the repository. */
-export async function createSource({ admin }: Environment, url: string): Promise<void> {
+export async function createSource({ admin }: Pick<Environment, 'admin'>, url: string): Promise<void> {
   const source: Apply<SystemSource> = {
     apiVersion: 'scantling.dev/v1alpha1',
     kind: 'SystemSource',

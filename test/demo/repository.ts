@@ -13,6 +13,7 @@ export const paths = {
   pool: 'systems/workers.yaml',
   greeting: 'systems/files/motd',
   tools: 'systems/tools.yaml',
+  ownNode: 'systems/own-node.yaml',
 } as const;
 
 /** The message of the day of a version of the system: the one file that the second commit changes. */
@@ -71,6 +72,8 @@ export interface ToolsOptions {
   packages: readonly string[];
   /** Content of a file beside the packages. */
   note: string;
+  /** The node that its foundation is built on, where that is not to be any. */
+  node?: string;
 }
 
 /** A second definition, which no pool runs: one with a package. */
@@ -95,6 +98,24 @@ ${o.gpgKey.replace(/^/gm, '          ')}
   files:
     - path: /etc/note
       content: note ${o.note}
+${o.node === undefined ? '' : `  build:\n    nodeSelector:\n      kubernetes.io/hostname: ${o.node}\n`}`;
+}
+
+/** A pool of the one node that the operator's own pods are on, which are not drained: there is no other node for them. */
+export function ownNodePool(node: string): string {
+  return `apiVersion: scantling.dev/v1alpha1
+kind: SystemPool
+metadata:
+  name: own-node
+spec:
+  nodeSelector:
+    matchLabels:
+      kubernetes.io/hostname: ${node}
+  system:
+    definitionRef:
+      name: worker
+  drain:
+    enabled: false
 `;
 }
 

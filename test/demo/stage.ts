@@ -1,6 +1,7 @@
 /** What the steps of the demo are played on, and how a step is measured. */
 import { events, type Event } from '../../controller/api/core.ts';
 import type { Environment } from '../cluster/environment.ts';
+import type { Installation } from '../cluster/installation.ts';
 import type { Fleet } from '../cluster/fleet.ts';
 import type { GitRepository } from '../cluster/git-repository.ts';
 import type { WorkloadWatch } from '../cluster/workloads.ts';
@@ -9,8 +10,24 @@ import type { Narration } from './narration.ts';
 import type { Statement, StepReport } from './report.ts';
 import type { RepositoryOptions } from './repository.ts';
 
+/** The controller, whether it is a process beside the demo or the pods of a Deployment. */
+export interface PlayedController {
+  /** What it is now, for people; undefined when nothing of it runs. */
+  readonly running: string | undefined;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  tail(lines?: number): string;
+}
+
+/** What the steps are played on. */
+export type PlayedEnvironment = Omit<Environment, 'controller' | 'stop'> & { controller: PlayedController };
+
 export interface Stage {
-  environment: Environment;
+  environment: PlayedEnvironment;
+  /** Where foundations are built, and on which node when that is not to be any. */
+  builder: { name: 'Process' | 'Job'; node?: string };
+  /** What Helm installed, where it did. */
+  installation?: Installation;
   fleet: Fleet;
   workload: WorkloadWatch;
   repository: GitRepository;

@@ -143,18 +143,22 @@ async function killMidway(step: Step, commit: string): Promise<void> {
       explain: () => explain(step.stage),
     },
   );
-  const pid = environment.controller.pid;
+  const before = environment.controller.running;
   await environment.controller.kill();
   // What was written just before may be seen just after.
   const killedAt = Date.now() + 500;
   const away = fleet.unavailable;
-  narration.tell(`the controller (process ${pid}) was killed with SIGKILL, with ${away.join(' and ')} away`);
+  narration.tell(`the controller (${before}) was killed with SIGKILL, with ${away.join(' and ')} away`);
   await sleep(3_000);
   const since = fleet.changes.filter(c => !c.available && c.at > killedAt && !away.includes(c.node));
   step.check('without a controller no further node was taken away', since.length === 0, () => JSON.stringify(since));
   await environment.controller.start();
-  narration.tell(`the controller is back (process ${environment.controller.pid})`);
-  step.check('the controller was another process afterwards', environment.controller.pid !== pid && pid !== undefined);
+  narration.tell(`the controller is back (${environment.controller.running})`);
+  step.check(
+    'the controller was another process afterwards',
+    before !== undefined && environment.controller.running !== before,
+    environment.controller.running,
+  );
 }
 
 export function bootIDs({ environment }: Pick<Stage, 'environment'>): ReadonlyMap<string, string> {
