@@ -1,5 +1,6 @@
 /** The images of the Dockerfile in a registry of the tests, for an installation whose pods pull them. */
-import { buildPodImage, pushPodImage } from './real-node/pod-image.ts';
+import { storedImage, withImageStorage } from './image-storage.ts';
+import { repositoryOf, type Target } from '../tools/image-plan.ts';
 
 /** References as repository:tag; the tag changes with what is in the image. */
 export interface OperatorImages {
@@ -15,7 +16,14 @@ export interface OperatorImages {
  * @throws Error with the end of what a builder said
  */
 export async function operatorImages(registry: string): Promise<OperatorImages> {
-  const controller = await pushPodImage(await buildPodImage('controller'), `${registry}/scantling`);
-  const builder = await pushPodImage(await buildPodImage('builder'), `${registry}/scantling-builder`);
-  return { controller, builder };
+  return withImageStorage(async buildah => {
+    const push = async (target: Target): Promise<string> => {
+      const name = await storedImage(buildah, target);
+      const reference = `${repositoryOf(target, `${registry}/scantling`)}:${name.slice(name.lastIndexOf(':') + 1)}`;
+      // Not compressed: that takes longer than to copy it on one machine.
+      await buildah('push', '--quiet', '--disable-compression', '--tls-verify=false', name, `docker://${reference}`);
+      return reference;
+    };
+    return { controller: await push('controller'), builder: await push('builder') };
+  });
 }
