@@ -44,6 +44,11 @@ export const commands = {
       ['scantling version -o json', 'for programs'],
     ],
   },
+  'self-test': {
+    summary: 'say whether an installation works: the API, its rules and policies, and that a controller leads; changes nothing',
+    positionals: [],
+    examples: [['helm test scantling --namespace scantling-system', 'runs it in the cluster']],
+  },
   controller: { summary: 'watch Git, build images, roll them out (in the cluster)', positionals: [] },
   agent: { summary: 'keep one node on its target (on each node)', positionals: [] },
   build: { summary: 'build a foundation and push it (in the pods of builds)', positionals: [] },

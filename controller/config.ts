@@ -23,7 +23,7 @@ const controller = ['controller'] as const;
 const agent = ['agent'] as const;
 const build = ['build'] as const;
 /** Those that people run against a cluster. */
-const people = ['logs', 'version', 'uninstall'] as const;
+const people = ['logs', 'version', 'uninstall', 'self-test'] as const;
 
 /** The table. Keys are the flags' names without the dashes. */
 export const flags = {
@@ -82,7 +82,7 @@ export const flags = {
   'lease-name': {
     kind: 'string',
     default: 'scantling-controller',
-    commands: controller,
+    commands: ['controller', 'self-test'],
     help: 'the Lease that replicas of one controller share; every shard has its own',
   },
   'shard-selector': {

@@ -11,6 +11,7 @@ const oneShots: Readonly<Record<Exclude<Command, 'controller' | 'agent'>, () => 
   build: async () => (await import('./cli/build.ts')).build,
   context: async () => (await import('./cli/context.ts')).context,
   logs: async () => (await import('./cli/logs.ts')).logs,
+  'self-test': async () => (await import('./cli/self-test.ts')).selfTest,
   uninstall: async () => (await import('./cli/uninstall.ts')).uninstall,
   version: async () => (await import('./cli/version.ts')).version,
 };

@@ -148,11 +148,6 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   'webhook.ingress.tls': { value: [{ secretName: 'hooks-tls' }], shows: /"tls":\[\{"secretName":"hooks-tls"\}\]/, needs: hooks },
   'webhook.ingress.annotations': { ...map('ingress'), needs: hooks },
   'controller.replicas': { value: 5, shows: /"replicas":5/ },
-  'controller.leaseName': {
-    value: 'other-lease',
-    shows:
-      /"--lease-name=other-lease".*"resourceNames":\["other-lease"\]|"resourceNames":\["other-lease"\].*"--lease-name=other-lease"/,
-  },
   'controller.shardSelector': { value: 'region=west', shows: /"--shard-selector=region=west"/ },
   ...workload('controller'),
   'controller.topologySpreadConstraints': {

@@ -79,7 +79,7 @@ describe('the chart', () => {
         crds: { install: false },
         agent: { enabled: false },
         admission: { enabled: false },
-        controller: { leaseName: 'west-controller', shardSelector: 'region=west' },
+        controller: { shardSelector: 'region=west' },
       },
       { release: 'west' },
     );
@@ -90,6 +90,8 @@ describe('the chart', () => {
     );
     const text = JSON.stringify(second);
     assert.match(text, /--shard-selector=region=west/);
+    assert.match(text, /--lease-name=west-controller/);
+    assert.doesNotMatch(text, /pre-delete/);
     assert.match(text, /"resourceNames":\["west-controller"\]/);
     assert.doesNotMatch(text, /"app.kubernetes.io\/name":"scantling","app.kubernetes.io\/component":"controller"/);
   });

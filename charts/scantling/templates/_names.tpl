@@ -39,6 +39,18 @@ app.kubernetes.io/component: {{ . }}
 {{- end -}}
 {{- end -}}
 
+{{- /* The Lease that the controller's replicas elect a leader by. */ -}}
+{{- define "scantling.leaseName" -}}
+{{- include "scantling.name" . -}}-controller
+{{- end -}}
+
+{{- /* Annotations of what `helm test` makes, in the order of the weight, and removes when all went well. */ -}}
+{{- define "scantling.testHook" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
+
 {{- /* The namespace of the pull Secrets that agents read. */ -}}
 {{- define "scantling.agentNamespace" -}}
 {{- .Values.agent.namespace -}}

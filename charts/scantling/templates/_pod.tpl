@@ -64,17 +64,3 @@ podAntiAffinity:
   labelSelector:
     matchLabels: {{- include "scantling.selector" (list . "controller") | nindent 6 }}
 {{- end -}}
-
-{{- /* Of pods that run once and end: they may do nothing but talk. */ -}}
-{{- define "scantling.restrictedPod" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-seccompProfile: { type: RuntimeDefault }
-{{- end -}}
-
-{{- define "scantling.restrictedContainer" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: { drop: [ALL] }
-{{- end -}}
