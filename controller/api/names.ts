@@ -64,6 +64,8 @@ export const fieldManagers = {
   agent: 'scantling-agent',
   webhook: 'scantling-webhook',
   uninstall: 'scantling-uninstall',
+  lease: 'scantling-lease',
+  events: 'scantling-events',
 } as const;
 
 /** Where a source's webhook is taken: the start of the path, which its name follows. */

@@ -3,7 +3,7 @@ import { events, jobs, pods } from '../api/core.ts';
 import type { Event, Job, Pod } from '../api/core.ts';
 import { StallingError, TransientError, WaitingError, messageOf } from '../api/errors.ts';
 import type { ImageBuild } from '../api/image-build.ts';
-import { buildAnnotation, buildLabel, foundationLabel } from '../api/names.ts';
+import { buildAnnotation, buildLabel, fieldManagers, foundationLabel } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
 import { ApiError, isAlreadyExists, isInvalid, isNotFound } from '../kube/errors.ts';
 import { builderContainer, jobManifest, keyLabel } from './job-manifest.ts';
@@ -90,7 +90,7 @@ export class BuildJobs {
   async create(request: JobRequest): Promise<Job> {
     const manifest = jobManifest(request, this.#settings());
     try {
-      return await this.#client.create(jobs, manifest);
+      return await this.#client.create(jobs, manifest, { fieldManager: fieldManagers.build });
     } catch (error) {
       const refused = isInvalid(error) || (error instanceof ApiError && error.status === 400);
       if (refused) throw new StallingError('JobRefused', `its Job is refused: ${messageOf(error)}`, { cause: error });

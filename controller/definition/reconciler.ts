@@ -229,7 +229,9 @@ class Pass {
   ): Promise<ImageBuild> {
     const digest = await this.#pushContext(context);
     const request = { base: images.base, context: digest, revision };
-    const build = await this.#o.client.create(imagebuilds, requestedBuild(this.#definition, request));
+    const build = await this.#o.client.create(imagebuilds, requestedBuild(this.#definition, request), {
+      fieldManager: fieldManagers.definition,
+    });
     this.#context.log.info({ build: build.metadata.name, context: digest, revision }, 'asked for a build');
     const attributes = { definition: this.#name, build: build.metadata.name };
     recordLink({ link: 'render', revision, start: began, end: this.#o.now(), attributes });

@@ -45,7 +45,7 @@ export interface Client {
   get<T extends KubeObject>(resource: Resource<T>, name: string, namespace?: string): Promise<T>;
   /** One page. */
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<List<T>>;
-  create<T extends KubeObject>(resource: Resource<T>, object: T): Promise<T>;
+  create<T extends KubeObject>(resource: Resource<T>, object: T, options?: { fieldManager: string }): Promise<T>;
   /** Server-side apply, forced by default; a metadata.resourceVersion in it is the precondition (409 when it is not the newest). */
   apply<T extends KubeObject>(
     resource: Resource<T>,
@@ -102,11 +102,11 @@ export function createClient(transport: Transport): Client {
     list: (resource, { namespace, ...query } = {}) =>
       transport.request({ method: 'GET', path: resourcePath(resource, { namespace }), query: { ...query } }),
 
-    create: (resource, object) =>
+    create: (resource, object, options) =>
       transport.request({
         method: 'POST',
         path: resourcePath(resource, { namespace: object.metadata.namespace }),
-        query: strict,
+        query: { ...options, ...strict },
         body: object,
       }),
 

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { events, type Event } from '../api/core.ts';
 import { messageOf } from '../api/errors.ts';
+import { fieldManagers } from '../api/names.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import type { Client } from './client.ts';
@@ -46,7 +47,7 @@ const limits = { note: 1024, reason: 128, action: 128, instance: 128, name: 253 
 const seriesMs = 6 * 60_000;
 const seriesLimit = 500;
 const flushMs = 5_000;
-const fieldManager = 'event-recorder';
+const fieldManager = fieldManagers.events;
 
 export class EventRecorder {
   readonly #o: EventRecorderOptions;
@@ -94,7 +95,7 @@ export class EventRecorder {
     const key = JSON.stringify([event.regarding, event.type, event.reason, event.action, event.note]);
     const series = this.#series.get(key);
     if (series && at - series.lastObserved < seriesMs && (await this.#repeat(series, at))) return;
-    const created = await this.#o.client.create(events, this.#eventOf(event, at));
+    const created = await this.#o.client.create(events, this.#eventOf(event, at), { fieldManager });
     this.#series.delete(key);
     this.#series.set(key, { name: created.metadata.name, namespace: namespaceOf(event), count: 1, lastObserved: at });
     const oldest = this.#series.keys().next();

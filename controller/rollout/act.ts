@@ -63,19 +63,23 @@ async function retarget(acting: Acting, action: Action & { type: 'target' }): Pr
     // Not an apply: it would overwrite a target that the cache does not show yet.
     noteTarget(
       acting,
-      await acting.client.create(nodetargets, {
-        apiVersion: 'scantling.dev/v1alpha1',
-        kind: 'NodeTarget',
-        metadata: {
-          name: action.node,
-          labels: { [poolLabel]: pool.name },
-          annotations: ofNode,
-          ownerReferences: [
-            { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemPool', name: pool.name, uid: pool.uid, controller: true },
-          ],
+      await acting.client.create(
+        nodetargets,
+        {
+          apiVersion: 'scantling.dev/v1alpha1',
+          kind: 'NodeTarget',
+          metadata: {
+            name: action.node,
+            labels: { [poolLabel]: pool.name },
+            annotations: ofNode,
+            ownerReferences: [
+              { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemPool', name: pool.name, uid: pool.uid, controller: true },
+            ],
+          },
+          spec: { ...spec, ...(revision === undefined ? {} : { revision }), ...(pullSecret ? { pullSecret } : {}) },
         },
-        spec: { ...spec, ...(revision === undefined ? {} : { revision }), ...(pullSecret ? { pullSecret } : {}) },
-      }),
+        { fieldManager },
+      ),
     );
     return;
   }
