@@ -4,8 +4,12 @@
  * lines what to run again.
  */
 import { spawn } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { callsVariable } from './cluster/audit.ts';
+import { compareRights, readCalls } from './tools/compare-rights.ts';
+import { rightRules, rightsOf } from './tools/rights.ts';
 import { runTests, type TestRun } from './tools/run-tests.ts';
 import { inOrder } from './tools/test-order.ts';
 
@@ -60,8 +64,34 @@ function sayTimes(times: TestRun['times']): void {
   for (const [file, ms] of longest) console.log(`  ${Math.round(ms / 1000)} s  ${file}`);
 }
 
+/** Runs the files; of a whole run, also says where the rights in manifests/ are not what the tests asked for. Returns the files that failed, and whether rights are right. */
+async function runAll(names: readonly string[], whole: boolean, signal: AbortSignal): Promise<TestRun & { rightsFit: boolean }> {
+  const options = { cwd: root, concurrency, timeoutMs, signal };
+  if (!whole) {
+    const tests = await runTests(names, options);
+    console.log('ℹ rights are not compared with what was asked for: only a whole run shows that');
+    return { ...tests, rightsFit: true };
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'scantling-calls-'));
+  process.env[callsVariable] = directory;
+  try {
+    const tests = await runTests(names, options);
+    // What a failed file has not come to may be what a right is for.
+    const wrong = compareRights(rightsOf(rightRules()), readCalls(directory)).filter(
+      line => tests.failed.length === 0 || !line.startsWith('never used'),
+    );
+    for (const line of wrong) console.error(`  ${line}`);
+    console.log(
+      `${wrong.length === 0 ? '✔' : '✖'} rights in manifests/ against what was asked for${tests.failed.length > 0 ? ' (only what is missing, as files failed)' : ''}`,
+    );
+    return { ...tests, rightsFit: wrong.length === 0 };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 function sayFailures(checksFailed: readonly string[], filesFailed: readonly string[]): void {
-  if (checksFailed.length > 0) console.error(`✖ before the tests: ${checksFailed.join(', ')}`);
+  if (checksFailed.length > 0) console.error(`✖ beside the tests: ${checksFailed.join(', ')}`);
   if (filesFailed.length === 0) return;
   console.error(`✖ failed files: ${filesFailed.length}. Only these again:`);
   console.error(`npm test -- ${filesFailed.join(' ')}`);
@@ -80,7 +110,8 @@ if (files.length === 0) {
 const failed = patterns.length === 0 ? await runChecks() : [];
 const ending = new AbortController();
 for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
-const tests = await runTests(files, { cwd: root, concurrency, timeoutMs, signal: ending.signal });
+const tests = await runAll(files, patterns.length === 0, ending.signal);
+if (!tests.rightsFit) failed.push('rights');
 if (patterns.length === 0) sayTimes(tests.times);
 sayFailures(failed, tests.failed);
 process.exitCode = tests.failed.length === 0 && failed.length === 0 ? 0 : 1;

@@ -32,9 +32,7 @@ export function requestedBuild(definition: SystemDefinition, request: BuildReque
       name: requestedBuildName(definition, request),
       // A label's value holds 63 characters, fewer than a name; spec.definitionRef always has it.
       ...(metadata.name.length <= 63 ? { labels: { [definitionLabel]: metadata.name } } : {}),
-      ownerReferences: [
-        { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true, blockOwnerDeletion: true },
-      ],
+      ownerReferences: [{ apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true }],
     },
     spec: {
       definitionRef: { name: metadata.name },

@@ -566,9 +566,10 @@ export const controllerRoles: readonly NeededRole[] = [
     rules: [
       {
         apiGroups: ['scantling.dev'],
-        resources: ['systemsources', 'systemdefinitions', 'imagebuilds', 'systempools', 'nodetargets'],
+        resources: ['systemsources', 'systemdefinitions', 'imagebuilds', 'systempools'],
         verbs: ['get', 'list', 'watch'],
       },
+      { apiGroups: ['scantling.dev'], resources: ['nodetargets'], verbs: ['list', 'watch'] },
       {
         apiGroups: ['scantling.dev'],
         resources: [
@@ -578,23 +579,17 @@ export const controllerRoles: readonly NeededRole[] = [
           'systempools/status',
           'nodetargets/status',
         ],
-        verbs: ['patch', 'update'],
+        verbs: ['patch'],
       },
       {
         apiGroups: ['scantling.dev'],
         resources: ['systemdefinitions', 'systempools', 'imagebuilds', 'nodetargets'],
-        verbs: ['create', 'patch', 'update', 'delete'],
+        verbs: ['create', 'patch', 'delete'],
       },
-      { apiGroups: ['scantling.dev'], resources: ['systemsources'], verbs: ['patch', 'update'] },
-      {
-        apiGroups: ['scantling.dev'],
-        resources: ['systemsources/finalizers', 'systemdefinitions/finalizers', 'systempools/finalizers'],
-        verbs: ['update'],
-      },
+      { apiGroups: ['scantling.dev'], resources: ['systemsources'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch', 'patch'] },
-      { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] },
+      { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
       { apiGroups: [''], resources: ['pods/eviction'], verbs: ['create'] },
-      { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['get', 'list'] },
     ],
   },
   {
@@ -604,7 +599,7 @@ export const controllerRoles: readonly NeededRole[] = [
       { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
       { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
       { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'delete'] },
-      { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: [''], resources: ['pods'], verbs: ['watch'] },
       { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
       { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['list'] },
       { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
@@ -612,7 +607,7 @@ export const controllerRoles: readonly NeededRole[] = [
         apiGroups: ['coordination.k8s.io'],
         resources: ['leases'],
         resourceNames: ['scantling-controller'],
-        verbs: ['get', 'update', 'patch'],
+        verbs: ['get', 'patch'],
       },
     ],
   },
@@ -634,8 +629,8 @@ export const agentRoles: readonly NeededRole[] = [
     role: 'ClusterRole scantling-agent',
     namespace: '',
     rules: [
-      { apiGroups: ['scantling.dev'], resources: ['nodetargets'], verbs: ['get', 'list', 'watch'] },
-      { apiGroups: ['scantling.dev'], resources: ['nodetargets/status'], verbs: ['patch', 'update'] },
+      { apiGroups: ['scantling.dev'], resources: ['nodetargets'], verbs: ['list', 'watch'] },
+      { apiGroups: ['scantling.dev'], resources: ['nodetargets/status'], verbs: ['patch'] },
     ],
   },
 ];

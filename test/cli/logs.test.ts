@@ -217,8 +217,10 @@ describe('scantling logs', () => {
     assert.equal(await shown.code, 0, shown.said());
     assert.equal(shown.out(), 'kept\n');
     assert.match(shown.said(), /pods is forbidden: .*; only what the ImageBuild's status has can be shown/);
-    const agent = await serviceAccountToken(transport, 'scantling-agent');
-    await assert.rejects(start(['barred-0000000005'], plane.kubeconfigFor(agent)).code, /imagebuilds.* is forbidden/);
+    const stranger = { ...viewer, metadata: { name: 'stranger', namespace: defaultNamespace } };
+    await admin().create(resourceOf(stranger), stranger);
+    const barred = plane.kubeconfigFor(await serviceAccountToken(transport, 'stranger'));
+    await assert.rejects(start(['barred-0000000005'], barred).code, /imagebuilds.* is forbidden/);
   });
 });
 

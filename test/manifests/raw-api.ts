@@ -1,6 +1,7 @@
 /** Requests as they are, for tests of what the API server answers: statuses, messages and warnings. */
 import { Agent, request } from 'undici';
 import type { ControlPlane } from '../cluster/control-plane.ts';
+import { probeUserAgent } from '../tools/compare-rights.ts';
 
 export interface Answer {
   status: number;
@@ -19,24 +20,31 @@ export interface Call {
   contentType?: string;
   /** Of the answer; default any JSON. */
   accept?: string;
+  headers?: Readonly<Record<string, string>>;
 }
 
 export interface RawApi {
   /** Sends one request with the bearer token. Never throws because of a status. */
   call(token: string, call: Call): Promise<Answer>;
-  /** A token of a ServiceAccount of scantling-system; bound to the node when one is given. */
-  tokenOf(serviceAccount: string, node?: { name: string; uid: string }): Promise<string>;
+  /** A token of a ServiceAccount of scantling-system; bound to the object when one is given. */
+  tokenOf(serviceAccount: string, bound?: { kind: 'Node' | 'Pod'; name: string; uid: string }): Promise<string>;
   close(): Promise<void>;
 }
 
 export function rawApi(controlPlane: ControlPlane): RawApi {
   const dispatcher = new Agent({ connect: { ca: controlPlane.certificateAuthority } });
-  const call = async (token: string, { method, path, body, contentType, accept }: Call): Promise<Answer> => {
+  const call = async (token: string, { method, path, body, contentType, accept, headers }: Call): Promise<Answer> => {
     const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
     const response = await request(`${controlPlane.url}${path}`, {
       method,
       dispatcher,
-      headers: { authorization: `Bearer ${token}`, 'content-type': type, ...(accept === undefined ? {} : { accept }) },
+      headers: {
+        authorization: `Bearer ${token}`,
+        'user-agent': probeUserAgent,
+        'content-type': type,
+        ...(accept === undefined ? {} : { accept }),
+        ...headers,
+      },
       body: body === undefined ? null : JSON.stringify(body),
     });
     const warning = response.headers['warning'];
@@ -48,7 +56,7 @@ export function rawApi(controlPlane: ControlPlane): RawApi {
   };
   return {
     call,
-    tokenOf: async (serviceAccount, node) => {
+    tokenOf: async (serviceAccount, bound) => {
       const answer = await call(controlPlane.adminToken, {
         method: 'POST',
         path: `/api/v1/namespaces/scantling-system/serviceaccounts/${serviceAccount}/token`,
@@ -57,7 +65,7 @@ export function rawApi(controlPlane: ControlPlane): RawApi {
           kind: 'TokenRequest',
           spec: {
             expirationSeconds: 3600,
-            ...(node ? { boundObjectRef: { apiVersion: 'v1', kind: 'Node', ...node } } : {}),
+            ...(bound ? { boundObjectRef: { apiVersion: 'v1', ...bound } } : {}),
           },
         },
       });

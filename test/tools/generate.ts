@@ -11,6 +11,7 @@ import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
 import { manifests } from '../cluster/manifests.ts';
 import { neededText } from './needed.ts';
+import { permissionsReference } from './permissions-page.ts';
 import { chartReference } from './chart-values.ts';
 import { apiReference, conditionsReference, flagsReference, metricsReference } from './reference.ts';
 
@@ -204,6 +205,7 @@ export async function generated(): Promise<Map<string, string>> {
     'docs/conditions.md': conditionsReference(),
     'docs/flags.md': flagsReference(),
     'docs/metrics.md': metricsReference(),
+    'docs/permissions.md': permissionsReference(),
     'charts/scantling/README.md': chartReference(chartFile('Chart.yaml'), chartFile('values.yaml')),
   };
   for (const [path, text] of Object.entries(pages)) out.set(path, await format(text, { parser: 'markdown' }));

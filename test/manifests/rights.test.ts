@@ -1,0 +1,50 @@
+/** How rights are compared with what was asked for; the comparison itself is made by a whole run of the tests (test/main.ts). */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { RecordedCall } from '../cluster/audit.ts';
+import { compareRights, probeUserAgent } from '../tools/compare-rights.ts';
+import { rightRules, rightsOf, type Right } from '../tools/rights.ts';
+
+const role = 'ClusterRole scantling-controller';
+const right: Right = { role, namespace: '', verb: 'patch', group: 'scantling.dev', resource: 'systempools/status', names: [] };
+const call: RecordedCall = {
+  user: 'system:serviceaccount:scantling-system:scantling-controller',
+  userAgent: 'scantling-controller/0.2.0',
+  verb: 'patch',
+  group: 'scantling.dev',
+  resource: 'systempools/status',
+  namespace: '',
+  role,
+};
+const { role: _, ...refused } = { ...call, verb: 'list', group: '', resource: 'secrets', namespace: 'scantling-system' };
+
+describe('rights and calls', () => {
+  test('agree where each right is used and each call was allowed', () => {
+    assert.deepEqual(compareRights([right], [call]), []);
+  });
+  test('differ by a right that nothing uses: another role, verb or resource allowed what was asked', () => {
+    const unused = ['never used: ClusterRole scantling-controller: patch systempools/status.scantling.dev'];
+    for (const other of [{ role: 'ClusterRole system:basic-user' }, { verb: 'update' }, { resource: 'systempools' }]) {
+      assert.deepEqual(compareRights([right], [{ ...call, ...other }]), unused);
+    }
+    assert.deepEqual(compareRights([right], [{ ...call, user: 'system:serviceaccount:default:somebody' }]), unused);
+  });
+  test('differ by a call that nothing allows, and by Secrets that are asked for together', () => {
+    assert.deepEqual(compareRights([right], [call, refused, refused]), [
+      'missing: scantling-controller asked to list secrets in scantling-system',
+      'Secrets are only ever asked for by name: scantling-controller asked to list secrets in scantling-system',
+    ]);
+  });
+  test('are not compared by what a test tries on purpose, nor for the roles of people', () => {
+    const tried = { ...refused, userAgent: probeUserAgent };
+    assert.deepEqual(compareRights([right, { ...right, role: 'ClusterRole scantling-admin' }], [call, tried]), []);
+  });
+});
+
+test('every right is named once, with what it is for, and none has a wildcard', () => {
+  const rules = rightRules();
+  const names = rightsOf(rules).map(({ role, verb, group, resource }) => `${role}: ${verb} ${group}/${resource}`);
+  assert.deepEqual(names.toSorted(), [...new Set(names)].toSorted());
+  assert.doesNotMatch(names.join('\n'), /\*|escalate|bind|impersonate|deletecollection/);
+  for (const { reason, role } of rules) assert.ok(reason.length > 10, role);
+});
