@@ -50,9 +50,10 @@ export function createSpanSink({ environment, service, version, log }: TracingOp
       ids.next = span;
       const parent = { traceId, spanId: parentId ?? '', traceFlags: TraceFlags.SAMPLED, isRemote: true };
       const context = parentId === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
-      const recorded = tracer.startSpan(name, { kind, startTime: start, attributes: attributesOf(span) }, context);
+      // A number from before the process began would be taken for a time since then.
+      const recorded = tracer.startSpan(name, { kind, startTime: new Date(start), attributes: attributesOf(span) }, context);
       if (span.error !== undefined) recorded.setStatus({ code: SpanStatusCode.ERROR, message: span.error });
-      recorded.end(Math.max(start, end));
+      recorded.end(new Date(Math.max(start, end)));
     },
     stop: () => provider.shutdown(),
   };
