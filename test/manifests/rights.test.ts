@@ -15,6 +15,7 @@ const call: RecordedCall = {
   resource: 'systempools/status',
   namespace: '',
   role,
+  fieldManager: 'scantling-rollout',
 };
 const { role: _, ...refused } = { ...call, verb: 'list', group: '', resource: 'secrets', namespace: 'scantling-system' };
 
@@ -33,6 +34,14 @@ describe('rights and calls', () => {
     assert.deepEqual(compareRights([right], [call, refused, refused]), [
       'missing: scantling-controller asked to list secrets in scantling-system',
       'Secrets are only ever asked for by name: scantling-controller asked to list secrets in scantling-system',
+    ]);
+  });
+  test('differ by a write under a field manager that is not of the writer', () => {
+    const { fieldManager: __, ...unnamed } = call;
+    const says = ': scantling-controller asked to patch systempools/status.scantling.dev';
+    assert.deepEqual(compareRights([right], [unnamed]), [`written as nobody${says}`]);
+    assert.deepEqual(compareRights([right], [{ ...call, fieldManager: 'scantling-agent' }]), [
+      `written as scantling-agent${says}`,
     ]);
   });
   test('are not compared by what a test tries on purpose, nor for the roles of people', () => {

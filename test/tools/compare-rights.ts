@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fieldManagers } from '../../controller/api/names.ts';
 import type { RecordedCall } from '../cluster/audit.ts';
 import { rightRules, rightsOf, type Right } from './rights.ts';
 
@@ -29,7 +30,21 @@ export function compareRights(rights: readonly Right[], calls: readonly Recorded
   const unused = rights
     .filter(right => !rolesOfPeople.test(right.role) && !own.some(call => isUse(call, right)))
     .map(right => `never used: ${right.role}: ${nameOf(right)}`);
-  return [...new Set([...refused, ...secrets, ...unused])];
+  const unnamed = own
+    .filter(call => isWrite(call) && !ownManagers(call).includes(call.fieldManager ?? ''))
+    .map(call => `written as ${call.fieldManager ?? 'nobody'}: ${accountOf(call)} asked to ${nameOf(call)}`);
+  return [...new Set([...refused, ...secrets, ...unnamed, ...unused])];
+}
+
+/** What leaves a field manager behind: evictions and reviews are questions. */
+function isWrite({ verb, resource, role }: RecordedCall): boolean {
+  return role !== undefined && ['create', 'update', 'patch'].includes(verb) && !/reviews$|\/eviction$/.test(resource);
+}
+
+/** The agents' part of a status is theirs alone, and they have no other. */
+function ownManagers(call: RecordedCall): readonly string[] {
+  const { agent, ...others } = fieldManagers;
+  return accountOf(call) === 'scantling-agent' ? [agent] : Object.values(others);
 }
 
 function isUse(call: RecordedCall, right: Right): boolean {

@@ -29,7 +29,7 @@ it has one that nothing uses. The builder's pods (\`scantling-builder\`) have no
     ...roles.map(role => section(role, rules)),
     `## Audit
 
-Every request bears a user agent: \`scantling-controller/VERSION (OS/CPU)\`, \`scantling-agent/VERSION (OS/CPU)\`, and those of the commands that people run. What is written names its field manager, so
+Every request bears a user agent: \`scantling-controller/VERSION (OS/CPU)\`, \`scantling-agent/VERSION (OS/CPU)\`, and \`scantling-COMMAND/VERSION (OS/CPU)\` of the commands that people run. What is written names its field manager, so
 \`kubectl get --show-managed-fields\` says who wrote a field:
 
 | Field manager | Owns |
