@@ -37,6 +37,17 @@ after(async () => {
   await plane?.stop();
 });
 
+/** In an order of their own. */
+const sorted = (calls: readonly RecordedCall[]): string[] =>
+  calls
+    .map(call =>
+      Object.entries(call)
+        .map(([name, value]) => `${name}=${value}`)
+        .toSorted()
+        .join(' '),
+    )
+    .toSorted();
+
 const copy: Secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'pool-a', namespace: defaultAgentNamespace } };
 
 test('says who asked, as whom, for what and where, and which role let it pass, or that none did', async () => {
@@ -69,7 +80,5 @@ test('says who asked, as whom, for what and where, and which role let it pass, o
     { ...common, verb: 'get', namespace: '*' },
   ];
   const seen = (await recordedCalls(plane.directory)).filter(call => call.namespace !== namespace || call.role !== undefined);
-  const sorted = (calls: readonly RecordedCall[]) =>
-    calls.map(call => JSON.stringify(Object.entries(call).toSorted())).toSorted();
   assert.deepEqual(sorted(seen), sorted(expected));
 });
