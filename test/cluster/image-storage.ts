@@ -3,8 +3,8 @@
  * because a test machine may reach no image registry.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { debianBase, type Buildah } from '../tools/image-base.ts';
 import { buildahArguments, hostArchitecture, type Target } from '../tools/image-plan.ts';
 import { withLock } from '../tools/lock.mjs';
@@ -16,6 +16,23 @@ const root = join(import.meta.dirname, '../..');
 
 /** Each change of the bundle makes another image, and each archive of one is hundreds of megabytes. */
 const keptMs = 3_600_000;
+
+const commands = ['buildah', 'mmdebstrap'];
+
+const onPath = (command: string): boolean =>
+  (process.env['PATH'] ?? '').split(delimiter).some(directory => existsSync(join(directory, command)));
+
+/**
+ * Why no images can be made here; false when they can.
+ * @throws Error instead where CI is set: there they must be.
+ */
+export function withoutImages(alsoNeeded: readonly string[] = []): string | false {
+  const missing = [...commands, ...alsoNeeded].filter(command => !onPath(command));
+  if (process.getuid?.() === 0 && missing.length === 0) return false;
+  const reason = missing.length > 0 ? `images need ${missing.join(' and ')}` : 'images need root';
+  if (process.env['CI']) throw new Error(`${reason}, and CI must run these tests`);
+  return reason;
+}
 
 /** Where images are kept between runs and shared by all checkouts of this user. */
 export const imageDirectory = join(cacheDirectory(), 'images');

@@ -40,7 +40,7 @@ export interface ImageRequest {
 
 export interface MadeImage {
   name: string;
-  /** Of the manifest or of the index: in the registry when it was pushed. */
+  /** Of the manifest or the index. The one in a registry is another than that of the image kept here: its layers are compressed. */
   digest: string;
 }
 
@@ -95,6 +95,7 @@ export async function makeWithBuildah(
       await removeIndex(buildah, name);
       await buildah('manifest', 'create', name, ...built);
     }
+    if (!index && !request.push) return { name, digest: await digestOf(buildah, name) };
     const destination = request.push ? `docker://${name}` : `oci:${join(work, 'layout')}`;
     const command = index ? ['manifest', 'push', '--all'] : ['push'];
     const tls = request.plainHttp ? ['--tls-verify=false'] : [];
@@ -103,6 +104,11 @@ export async function makeWithBuildah(
   } finally {
     removeDirectory(work);
   }
+}
+
+/** Of an image in the storage, where its layers are not compressed. */
+async function digestOf(buildah: Buildah, name: string): Promise<string> {
+  return (await buildah('inspect', '--type', 'image', '--format', '{{.FromImageDigest}}', name)).trim();
 }
 
 /** `manifest create` adds nothing to an index that exists. */
