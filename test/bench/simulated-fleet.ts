@@ -32,6 +32,8 @@ export interface FleetOptions {
   /** Where agents find the API server. */
   proxy: FaultProxy;
   count: number;
+  /** Of the nodes' names; default: node. */
+  prefix?: string;
   /** What the nodes were installed from, as repository@digest. */
   image: string;
   labels: Readonly<Record<string, string>>;
@@ -51,7 +53,7 @@ export class SimulatedFleet {
 
   constructor(options: FleetOptions) {
     this.#o = options;
-    this.names = Array.from({ length: options.count }, (_, i) => `node-${i}`);
+    this.names = Array.from({ length: options.count }, (_, i) => `${options.prefix ?? 'node'}-${i}`);
     this.#transport = options.environment.transport;
     this.#reflector = new Reflector({
       transport: this.#transport,

@@ -1,4 +1,4 @@
-/** Start to ready, idle memory, and how many connections a thousand calls take. */
+/** Image sizes, start to ready, what idling costs, and how many connections a thousand calls take. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../../controller/api/core.ts';
 import { createClient } from '../../controller/kube/client.ts';
@@ -6,16 +6,18 @@ import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Transport } from '../../controller/kube/transport.ts';
 import { startEnvironment, type Environment } from '../cluster/environment.ts';
 import { programFor } from '../cluster/program.ts';
+import { measureIdle } from './idle.ts';
+import { measureImages } from './image-size.ts';
 import { median, type Measure } from './measure.ts';
-import { memoryOf } from './process-memory.ts';
 
 const starts = 5;
-/** After which a started program counts as idle. */
-const idleAfterMs = 10_000;
+/** Nodes whose agents are processes, as in a cluster. */
+const agents = 2;
 
 export async function measureStart(progress: (line: string) => void): Promise<Measure[]> {
+  const images = await measureImages(progress);
   const program = await programFor({ source: false });
-  const environment = await startEnvironment({ nodes: 1, program, workloads: false, startController: false, progress });
+  const environment = await startEnvironment({ nodes: agents, program, workloads: false, startController: false, progress });
   try {
     await sleep(3_000); // the API server has a start of its own to finish
     const ready: number[] = [];
@@ -26,11 +28,10 @@ export async function measureStart(progress: (line: string) => void): Promise<Me
       progress(`ready after ${Math.round(ready.at(-1) ?? 0)} ms`);
       if (i < starts - 1) await environment.controller.stop();
     }
-    await sleep(idleAfterMs);
     return [
+      ...images,
       { measure: `controller: start to ready (median of ${starts})`, value: median(ready) / 1000, unit: 's', budget: 1 },
-      { measure: 'controller: idle RSS', value: memoryOf(environment.controller.pid ?? 0).residentMiB, unit: 'MiB', budget: 110 },
-      { measure: 'agent: idle RSS', value: memoryOf(environment.nodes[0]?.agentPid ?? 0).residentMiB, unit: 'MiB', budget: 90 },
+      ...(await measureIdle(environment, progress)),
       { measure: 'connections for 1,000 API calls', value: await connections(environment), unit: '', budget: 20 },
     ];
   } finally {
