@@ -6,6 +6,7 @@ import { jobs } from '../../controller/api/core.ts';
 import type { Job } from '../../controller/api/core.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
 import { buildLabel, cancelAnnotation, defaultNamespace, requestedAt } from '../../controller/api/names.ts';
+import { jobName } from '../../controller/build/job-name.ts';
 import { until } from '../kube/until.ts';
 import { because, inPhase, readyMessage, startBuildCluster } from './build-cluster.ts';
 import type { BuildCluster } from './build-cluster.ts';
@@ -120,6 +121,29 @@ describe('builds in Jobs', () => {
     const again = await hands.next(name, [job]);
     assert.ok(JSON.stringify(again.job.spec).includes('"memory":"4Gi"'));
     await hands.succeed(again);
+    await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+    await running.stop();
+  });
+
+  test('a Job of the wanted name that is something else is left alone, and waited for', async () => {
+    const name = await cluster.ask(steps('taken'), amd64);
+    const foreign: Job = {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: jobName(name, 'linux/amd64', 1), namespace: defaultNamespace },
+      spec: {
+        suspend: true,
+        template: { spec: { restartPolicy: 'Never', containers: [{ name: 'other', image: 'registry.example/other:1' }] } },
+      },
+    };
+    const { metadata } = await cluster.admin.create(jobs, foreign);
+    const running = await cluster.start();
+    const waiting = await cluster.becomes(name, 'waiting for the name', because('JobExists'));
+    assert.match(readyMessage(waiting), /exists already, for something else/);
+    assert.equal((await cluster.admin.get(jobs, metadata.name, defaultNamespace)).metadata.uid, metadata.uid);
+    await cluster.admin.delete(jobs, metadata.name, { namespace: defaultNamespace });
+    running.controller.enqueue(name);
+    await hands.succeed(await hands.next(name));
     await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
     await running.stop();
   });
