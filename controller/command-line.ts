@@ -1,6 +1,7 @@
 /** The commands, and how a command line becomes a configuration. The flags themselves are in config.ts. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { parseDuration } from './api/duration.ts';
+import { parseLabelSelector } from './kube/label-selector.ts';
 import { flags, type Config, type Flag } from './config.ts';
 
 interface CommandEntry {
@@ -15,6 +16,25 @@ interface CommandEntry {
 
 /** Every command, as --help lists them. What each runs is in main.ts. */
 export const commands = {
+  status: {
+    summary: 'show the chain from sources to nodes, and what is in trouble',
+    positionals: [],
+    optional: ['KIND/NAME'],
+    examples: [
+      ['scantling status', 'the whole chain in one screen'],
+      ['scantling status pool/edge', 'one pool with its nodes'],
+      ['scantling status -o json | jq .ok', 'for programs; exit code 1 when something is in trouble'],
+    ],
+  },
+  why: {
+    summary: 'say what runs on a node and from which commit, and what it waits for when it does not move',
+    positionals: ['KIND/NAME'],
+    examples: [
+      ['scantling why node/worker-1', 'what runs there, and why nothing newer does'],
+      ['scantling why pool/edge', 'what a rollout waits for, since when and until when'],
+      ['scantling why definition/edge', 'why there is no new image'],
+    ],
+  },
   logs: {
     summary: 'show the output of a build, or of the latest build of a definition',
     positionals: ['BUILD'],
@@ -81,7 +101,16 @@ export function parseCommandLine(command: Command, args: readonly string[]): Com
   if (command === 'agent' && parsed['node-name'] === '') throw new UsageError('--node-name is required');
   if (!['nsenter', 'direct'].includes(parsed['host-exec']))
     throw new UsageError(`--host-exec is nsenter or direct, not "${parsed['host-exec']}"`);
+  checkSelector(parsed['shard-selector']);
   return { config: parsed, positionals };
+}
+
+function checkSelector(selector: string): void {
+  try {
+    parseLabelSelector(selector);
+  } catch (error) {
+    throw new UsageError(`--shard-selector: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
 }
 
 type Given = string | boolean | readonly (string | boolean)[] | undefined;

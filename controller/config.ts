@@ -3,7 +3,7 @@
  * There are no environment variables but those that others have defined: KUBECONFIG, HTTPS_PROXY and its like, and OTEL_* for traces.
  */
 import type { Command } from './command-line.ts';
-import { defaultAgentNamespace, defaultNamespace } from './api/names.ts';
+import { defaultAgentNamespace, defaultLease, defaultNamespace, shardLabel } from './api/names.ts';
 
 export interface Flag {
   /** A list may also be given several times. A switch takes no value. */
@@ -23,7 +23,7 @@ const controller = ['controller'] as const;
 const agent = ['agent'] as const;
 const build = ['build'] as const;
 /** Those that people run against a cluster. */
-const people = ['logs', 'version', 'uninstall', 'self-test'] as const;
+const people = ['status', 'why', 'logs', 'version', 'uninstall', 'self-test'] as const;
 
 /** The table. Keys are the flags' names without the dashes. */
 export const flags = {
@@ -81,13 +81,13 @@ export const flags = {
   },
   'lease-name': {
     kind: 'string',
-    default: 'scantling-controller',
-    commands: ['controller', 'self-test'],
+    default: defaultLease,
+    commands: ['controller', 'status', 'why', 'version', 'uninstall', 'self-test'],
     help: 'the Lease that replicas of one controller share; every shard has its own',
   },
   'shard-selector': {
     kind: 'string',
-    default: '!scantling.dev/shard',
+    default: `!${shardLabel}`,
     commands: controller,
     help: 'label selector of the sources, definitions and pools that this controller acts on, with all that comes from them; those of other shards are only read (docs/operations.md)',
   },
@@ -142,7 +142,7 @@ export const flags = {
     name: 'output',
     kind: 'string',
     default: 'table',
-    commands: ['version', 'uninstall'],
+    commands: ['status', 'why', 'version', 'uninstall'],
     short: 'o',
     help: 'table (words for people), wide (nothing cut), json or yaml',
   },

@@ -12,6 +12,8 @@ const oneShots: Readonly<Record<Exclude<Command, 'controller' | 'agent'>, () => 
   context: async () => (await import('./cli/context.ts')).context,
   logs: async () => (await import('./cli/logs.ts')).logs,
   'self-test': async () => (await import('./cli/self-test.ts')).selfTest,
+  status: async () => (await import('./cli/status.ts')).status,
+  why: async () => (await import('./cli/why.ts')).why,
   uninstall: async () => (await import('./cli/uninstall.ts')).uninstall,
   version: async () => (await import('./cli/version.ts')).version,
 };

@@ -1,5 +1,4 @@
 /** How a command answers: words and tables for people, documents for programs. */
-import { stringify } from 'yaml';
 import { UsageError } from '../command-line.ts';
 import type { Config } from '../config.ts';
 
@@ -14,13 +13,14 @@ export function formatOf({ 'output-format': given }: Config): Format {
 }
 
 /** Writes the document, or what `words` makes of it. */
-export function print<T extends object>(
+export async function print<T extends object>(
   stdout: NodeJS.WritableStream,
   format: Format,
   document: T,
   words: (document: T, format: Format) => string,
-): void {
+): Promise<void> {
   if (format === 'json') stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-  else if (format === 'yaml') stdout.write(stringify(document));
+  // The one format that needs a library.
+  else if (format === 'yaml') stdout.write((await import('yaml')).stringify(document));
   else stdout.write(words(document, format));
 }

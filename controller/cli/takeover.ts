@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { leases, type Lease } from '../api/core.ts';
 import { TransientError } from '../api/errors.ts';
 import { fieldManagers, uninstallHolder } from '../api/names.ts';
+import type { OwnerReference } from '../api/meta.ts';
 import type { Client } from '../kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
 import { microTime } from '../kube/microtime.ts';
@@ -17,6 +18,8 @@ export interface TakeoverOptions {
   holdMs: number;
   /** How long an earlier run's Lease is waited out: it may have been killed while a controller still believed to lead. */
   graceMs: number;
+  /** What a Lease goes with that is made here; see LeaderElectorOptions. */
+  owner?: OwnerReference | undefined;
   /** A monotonic clock in milliseconds. */
   now?: () => number;
 }
@@ -29,7 +32,7 @@ const maxConflicts = 50;
 export class LostError extends Error {}
 
 export class Takeover {
-  readonly #o: Required<TakeoverOptions>;
+  readonly #o: TakeoverOptions & { now: () => number };
   #resourceVersion: string | undefined;
   /** When the last write that is known to have arrived was begun. */
   #renewedAt = -Infinity;
@@ -97,7 +100,7 @@ export class Takeover {
     before: { metadata: { resourceVersion?: string }; spec?: Lease['spec'] } | undefined,
     as: 'take' | 'renew',
   ): Promise<void> {
-    const { client, namespace, name, identity, holdMs } = this.#o;
+    const { client, namespace, name, identity, holdMs, owner } = this.#o;
     const begun = this.#o.now();
     const time = microTime(new Date());
     const held = { holderIdentity: identity, leaseDurationSeconds: Math.ceil(holdMs / 1000), renewTime: time };
@@ -113,7 +116,7 @@ export class Takeover {
       : await client.create(leases, {
           apiVersion: 'coordination.k8s.io/v1',
           kind: 'Lease',
-          metadata: { name, namespace },
+          metadata: { name, namespace, ...(owner ? { ownerReferences: [owner] } : {}) },
           spec,
         });
     this.#resourceVersion = written.metadata.resourceVersion;

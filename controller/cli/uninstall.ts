@@ -12,6 +12,7 @@ import { systempools } from '../api/system-pool.ts';
 import { systemsources } from '../api/system-source.ts';
 import type { Client } from '../kube/client.ts';
 import { listAll } from '../kube/list-all.ts';
+import { ownAccount } from '../kube/own-account.ts';
 import { type Leftover, leftOf } from '../rollout/withdraw.ts';
 import type { Invocation } from '../running.ts';
 import { type Cluster, connect } from './cluster.ts';
@@ -51,7 +52,7 @@ export async function uninstall(invocation: Invocation, times: { holdMs?: number
     const report = config.check
       ? await check(cluster.client, places)
       : await remove(invocation, cluster, { places, held, holdMs, graceMs, ...times });
-    print(stdout, format, report, wordsOfReport);
+    await print(stdout, format, report, wordsOfReport);
     return report.clean ? 0 : 1;
   } catch (error) {
     if (signal.aborted) {
@@ -73,13 +74,15 @@ async function check(client: Client, places: Places): Promise<UninstallReport> {
 
 async function remove(
   { config, stderr, signal }: Invocation,
-  { client }: Cluster,
+  { client, transport }: Cluster,
   o: { places: Places; held: { now: () => boolean }; holdMs: number; graceMs: number },
 ): Promise<UninstallReport> {
   const say = (line: string): void => void stderr.write(`${line}\n`);
   const { namespace } = o.places;
   const identity = `${uninstallHolder}${hostname()}_${randomBytes(5).toString('hex')}`;
-  const lease = new Takeover({ client, namespace, name: leaderLease, identity, holdMs: o.holdMs, graceMs: o.graceMs });
+  const owner = await ownAccount(transport, namespace);
+  const { holdMs, graceMs } = o;
+  const lease = new Takeover({ client, namespace, name: leaderLease, identity, holdMs, graceMs, owner });
   const { from, waitMs } = await lease.seize(signal);
   say(`took the Lease ${namespace}/${leaderLease}${from === undefined ? '' : ` from ${from}`}: no controller works from here on`);
   if (waitMs > 0) say(`waiting ${Math.ceil(waitMs / 1000)} s, the longest that one may not know it yet`);

@@ -1,0 +1,95 @@
+/** What a person can do about a reason, in one sentence each: pure. A test holds that every key is a reason that is given. */
+import { allowRemovals, allowRewind, approveBase, requestedAt } from '../api/names.ts';
+
+const again = `the annotation ${requestedAt} with a new value asks for another try`;
+
+/** By reason; what passes by itself has none. */
+export const advice: Readonly<Record<string, string>> = {
+  // Sources
+  AuthenticationFailed: 'Correct the credentials in the Secret that spec.secretRef names.',
+  RepositoryNotFound: 'Correct spec.url, or give the credentials the right to read the repository.',
+  RefNotFound: 'Correct spec.ref, or push the branch, tag or commit.',
+  PathNotFound: 'Correct spec.path, or commit the directory.',
+  NoDocuments: 'Commit a document of Scantling below spec.path, or correct spec.path.',
+  DocumentsRefused: 'Correct the lines that the message names, and push; the last good version stays until then.',
+  NonFastForward: `If history was rewritten on purpose, annotate the SystemSource with ${allowRewind}=COMMIT.`,
+  PruneBlocked: `If the removals are meant, annotate the SystemSource with ${allowRemovals}=COMMIT.`,
+  ObjectClaimed: 'Remove the object from all sources but one.',
+  LimitExceeded: 'Raise the cap in spec.limits that the message names, or make the commit smaller.',
+  SecretNotFound: "Create the Secret in the operator's namespace.",
+  InvalidSecret: 'Give the Secret the keys that the message names.',
+  GitServerUnavailable: 'Look at the Git server and at the way there (proxy, network policy, certificates).',
+  // Definitions
+  RenderFailed: 'Correct the field that the message names.',
+  LintFailed: 'Correct the findings, or set spec.build.lint to Warn.',
+  InputNotFound: 'Commit the file that the message names, or correct the "from".',
+  SourceNotReady: 'Look at the SystemSource: scantling why source/NAME.',
+  OutputConflict: 'Give one of the definitions another output.repository.',
+  BaseNotFound: 'Correct spec.base, or push the base image.',
+  BaseNotReady: 'Look at the definition that the base comes from.',
+  BaseCycle: 'Break the circle that the message shows.',
+  BaseNotBootable: 'Use a bootable base (bootc) or wait for its next update.',
+  WaitingForApproval: `Annotate the SystemDefinition with ${approveBase}=DIGEST when the new base is wanted.`,
+  BuildFailed: `Read the output with scantling logs, correct the step, and push; ${again}.`,
+  BuildCanceled: 'Take the annotation scantling.dev/cancel off the ImageBuild to let it run again.',
+  DefinitionNotReady: 'Look at the definition: scantling why definition/NAME.',
+  // Builds
+  Unschedulable: 'Give the cluster a node that fits, or change build.resources, nodeSelector or tolerations.',
+  OOMKilled: 'Raise build.resources.limits.memory.',
+  DeadlineExceeded: 'Raise build.timeout, or look at what takes so long with scantling logs.',
+  ImagePullBackOff: "Look at the name and the pull secrets of the builder's image.",
+  JobRefused: "Change what the API server's words name.",
+  // Pools and nodes
+  PodDisruptionBudget: 'Make the workload healthy or scale it up, or loosen its PodDisruptionBudget.',
+  UnmanagedPod: 'Delete the pod if it may go, or set drain.force on the SystemPool.',
+  EmptyDirPod: 'Delete the pod if its data may go, or set drain.deleteEmptyDirData on the SystemPool.',
+  PodTerminating: 'Look at what keeps the pod from ending: its finalizers, its volumes, its node.',
+  DrainTimeout: `Look at what keeps its pods; ${again} on the SystemPool.`,
+  DrainBlocked: 'Look at the pods and budgets that the message names.',
+  RolloutHalted: `Look at the failed nodes; another target, or ${again} on the SystemPool, goes on.`,
+  NodesFailed: `Look at the failed nodes; ${again} on the SystemPool.`,
+  NodesNotReady: 'Look at the nodes that the message names: kubectl describe node NAME.',
+  NoBudget: 'Set rollout.maxUnavailable to 1 or more.',
+  WaitingForBudget: 'Bring the nodes that the message names back, or raise rollout.maxUnavailable.',
+  NodeConflict: 'Narrow a nodeSelector so that one SystemPool selects the node.',
+  NoNodes: 'Label nodes so that nodeSelector selects them, or correct nodeSelector.',
+  StageTimeout: "Look at the agent's pod on the node, and at the node's way to the registry.",
+  RebootTimeout: 'Look at the console of the machine; when it runs again, the SystemPool goes on.',
+  NotReady: 'Look at the kubelet on the node: kubectl describe node NAME.',
+  WrongImage: 'Find out who changed what the node boots (bootc status on it).',
+  Unmanaged: 'Install the host from a bootable image (bootc install), or take it out of the pool.',
+  HostReadOnly: 'Install the host to its disk; a live system cannot be updated.',
+  HostIncompatible: 'Remove the layered packages on the host (rpm-ostree reset).',
+  DiskFull: 'Make room on the host.',
+  EtcConflict: 'Resolve the conflict below /etc on the host.',
+  DeploymentCorrupt: 'Remove the damaged deployment on the host.',
+  SignatureRejected: "Correct the host's signature policy, or sign the image.",
+  RegistryUnauthorized: 'Give the pool a pullSecretRef that may read the repository.',
+  RegistryUnavailable: "Look at the registry, and at the node's way there.",
+  ImageNotFound: 'Push the image, or correct its name.',
+  FellBack: `Look at why the boot failed (journalctl -b -1 on the node); ${again} on the SystemPool, or another commit.`,
+  FinalizeFailed: `Look at ostree-finalize-staged on the node; ${again} on the SystemPool.`,
+  Unapplied: `Look at the host; ${again} on the SystemPool.`,
+  Unknown: 'Look at what the host boots (bootc status on it).',
+  RebootOverdue: 'Look at what holds the shutdown up on the host (systemctl list-jobs, systemd-inhibit).',
+  RebootRefused: 'Look at what forbids a reboot on the host.',
+  ApprovalSpent: `On the SystemPool, ${again}.`,
+  MemoryUnwritable: 'Make room on the host, or make it writable.',
+  HostBusy: "Wait, or end what holds the host's deployment lock.",
+  Forbidden: 'Compare the RBAC of the installation with docs/permissions.md.',
+  Suspended: 'Unset spec.suspend when it is to go on.',
+};
+
+/** Of what only this command says. */
+export const ownAdvice: Readonly<Record<string, string>> = {
+  NotSeen: 'Look at the controller: scantling version, kubectl -n scantling-system get pods.',
+  AgentSilent: "Look at the agent's pod on the node: kubectl -n scantling-system get pods -o wide.",
+  NoReport: "If it stays so, look at the agent's pod on the node.",
+  NodeGone: 'Nothing, if the machine is gone for good: its NodeTarget goes with its pool.',
+  NodeNotReady: 'Look at the kubelet on the node: kubectl describe node NAME.',
+  NoPool: 'Label the node so that a SystemPool selects it, or widen a nodeSelector.',
+};
+
+export function adviceFor(reason: string): string | undefined {
+  return advice[reason] ?? ownAdvice[reason];
+}

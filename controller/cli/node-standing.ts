@@ -1,0 +1,80 @@
+/** What a node is, beside what its pool wants: pure. */
+import { conditionOf } from '../api/conditions.ts';
+import type { NodeTarget } from '../api/node-target.ts';
+import type { Chain, ChainNode } from './chain.ts';
+import type { Standing } from './state.ts';
+import { duration, systemName } from './words.ts';
+
+export interface NodeStanding extends Standing {
+  name: string;
+  pool: string;
+  runs: string;
+  wants: string;
+  /** Runs the target, and is Ready where that may be seen. */
+  done: boolean;
+  /** RFC 3339. */
+  until?: string;
+}
+
+/** An agent reports every five minutes; three missed reports mean that nobody is there. */
+const silentMs = 15 * 60_000;
+
+export function nodeStandings({ targets, nodes }: Chain, now: number): NodeStanding[] {
+  const known = new Map(nodes?.map(n => [n.name, n]));
+  return targets.map(target => nodeStanding(target, known.get(target.metadata.name), now, nodes !== undefined));
+}
+
+function nodeStanding(target: NodeTarget, node: ChainNode | undefined, now: number, seesNodes: boolean): NodeStanding {
+  const { spec, status, metadata } = target;
+  const { booted } = status?.host ?? {};
+  const runs = booted?.digest !== undefined && digestsOf(target).includes(booted.digest);
+  const standing =
+    seesNodes && !node
+      ? say('Retrying', 'NodeGone', 'there is no Node of that name any more')
+      : (byRollout(target) ?? byAgent(target, now) ?? byImage(target, { runs, ready: node?.ready ?? true }));
+  return {
+    name: metadata.name,
+    pool: spec.poolRef.name,
+    runs: systemName({ revision: booted?.revision, digest: booted?.digest, image: booted?.image }),
+    wants: systemName(spec),
+    done: runs && standing.state === 'Ready',
+    ...standing,
+  };
+}
+
+function say(state: Standing['state'], reason: string, message: string, since?: string): Standing {
+  return { state, reason, message, ...(since === undefined ? {} : { since }) };
+}
+
+/** What the controller says of its turn. */
+function byRollout({ status }: NodeTarget): (Standing & { until?: string }) | undefined {
+  const { rollout } = status ?? {};
+  if (!rollout) return undefined;
+  const { phase, reason, message, since, deadline } = rollout;
+  const state = phase === 'Failed' || phase === 'Conflict' ? 'Stalled' : 'Moving';
+  return { ...say(state, reason, message, since), ...(deadline === undefined ? {} : { until: deadline }) };
+}
+
+/** Whether its agent is there, and able. */
+function byAgent({ spec, status }: NodeTarget, now: number): Standing | undefined {
+  const { host } = status ?? {};
+  if (!host) return say('Moving', 'NoReport', 'its agent has not reported yet', spec.since);
+  const silent = now - Date.parse(host.reportedAt ?? '');
+  if (silent > silentMs)
+    return say('Retrying', 'AgentSilent', `its agent was last heard of ${duration(silent)} ago`, host.reportedAt);
+  if (host.phase !== 'Failed' && host.phase !== 'Unmanaged') return undefined;
+  const { reason = host.phase, message = '', lastTransitionTime } = conditionOf(status?.conditions, 'Ready') ?? {};
+  return say(conditionOf(status?.conditions, 'Stalled') ? 'Stalled' : 'Retrying', reason, message, lastTransitionTime);
+}
+
+function byImage({ spec, status }: NodeTarget, { runs, ready }: { runs: boolean; ready: boolean }): Standing {
+  if (runs && !ready) return say('Retrying', 'NodeNotReady', 'runs its target, but the Node is not Ready');
+  if (runs) return say('Ready', 'Booted', `runs ${systemName(spec)}`, status?.verdict?.time);
+  const said = conditionOf(status?.conditions, 'Ready');
+  return say('Moving', said?.reason ?? 'Staging', said?.message ?? 'on its way', spec.since);
+}
+
+/** Every digest that counts as the target. */
+export function digestsOf({ spec }: Pick<NodeTarget, 'spec'>): string[] {
+  return [spec.image.slice(spec.image.lastIndexOf('@') + 1), ...spec.digests];
+}

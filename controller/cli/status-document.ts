@@ -1,0 +1,214 @@
+/** What `scantling status` answers, as a document: pure. Its shape is described in docs/cli.md and stays. */
+import type { Lease } from '../api/core.ts';
+import type { ImageBuild } from '../api/image-build.ts';
+import { uninstallHolder } from '../api/names.ts';
+import type { SystemPool } from '../api/system-pool.ts';
+import type { Chain } from './chain.ts';
+import { nodeStandings, type NodeStanding } from './node-standing.ts';
+import { isTrouble, standingOf, type Standing } from './state.ts';
+import { count, duration, list, systemName } from './words.ts';
+
+export interface SourceRow extends Standing {
+  name: string;
+  /** Last applied. */
+  revision?: string;
+  /** Fetched, and not applied as a whole. */
+  attempted?: string;
+}
+
+export interface DefinitionRow extends Standing {
+  name: string;
+  source?: string;
+  revision?: string;
+  image?: string;
+  build?: string;
+}
+
+export interface BuildRow extends Standing {
+  name: string;
+  definition: string;
+  phase: string;
+  started?: string;
+  ended?: string;
+}
+
+export interface PoolRow extends Standing {
+  name: string;
+  /** Of the definition that it follows. */
+  definition?: string;
+  revision?: string;
+  image?: string;
+  nodes: { total: number; updated: number; staged: number; updating: number; unavailable: number; failed: number };
+  /** When the next of its nodes is out of time, RFC 3339. */
+  until?: string;
+}
+
+export interface Trouble {
+  kind: string;
+  name: string;
+  reason: string;
+  message: string;
+  since?: string;
+}
+
+export interface StatusDocument {
+  kind: 'Status';
+  /** Nothing needs a person. */
+  ok: boolean;
+  /** The answer in one sentence. */
+  summary: string;
+  trouble: Trouble[];
+  sources: SourceRow[];
+  definitions: DefinitionRow[];
+  /** The latest of each definition, and those that are at work. */
+  builds: BuildRow[];
+  pools: PoolRow[];
+  nodes: NodeStanding[];
+}
+
+/** A leader renews every few seconds; clocks may differ by some. */
+const leaderSilentMs = 60_000;
+
+/** The chain, or with `only` the part that belongs to one object of it. */
+export function statusOf(chain: Chain, now: number): StatusDocument {
+  const nodes = nodeStandings(chain, now);
+  const sources = chain.sources.map((source): SourceRow => {
+    const { lastAppliedRevision, lastAttemptedRevision } = source.status ?? {};
+    const ahead = lastAttemptedRevision !== lastAppliedRevision ? lastAttemptedRevision : undefined;
+    return {
+      name: source.metadata.name,
+      ...optional('revision', lastAppliedRevision),
+      ...optional('attempted', ahead),
+      ...standingOf(source, now),
+    };
+  });
+  const definitions = chain.definitions.map((definition): DefinitionRow => {
+    const { revision, image, latestBuild } = definition.status ?? {};
+    return {
+      name: definition.metadata.name,
+      ...optional('source', definition.spec.sourceRef?.name),
+      ...optional('revision', revision || undefined),
+      ...optional('image', image),
+      ...optional('build', latestBuild),
+      ...standingOf(definition, now),
+    };
+  });
+  const latest = new Set(definitions.map(d => d.build));
+  const builds = chain.builds
+    .filter(b => latest.has(b.metadata.name) || b.status?.phase === 'Building')
+    .map(b => buildRow(b, now));
+  const pools = chain.pools.map(pool => poolRow(pool, nodes, now));
+  const trouble = [
+    ...leaderTrouble(chain.lease, now),
+    ...troubled('SystemSource', sources),
+    ...troubled('SystemDefinition', definitions),
+    // What a definition says of its build is said already.
+    ...troubled('SystemPool', pools),
+    ...troubled('Node', nodes),
+  ];
+  return {
+    kind: 'Status',
+    ok: trouble.length === 0,
+    summary: summaryOf(trouble, pools, definitions, sources),
+    trouble,
+    sources,
+    definitions,
+    builds,
+    pools,
+    nodes,
+  };
+}
+
+export function buildRow(build: ImageBuild, now: number): BuildRow {
+  const { phase = 'Pending', startTime, completionTime } = build.status ?? {};
+  return {
+    name: build.metadata.name,
+    definition: build.spec.definitionRef.name,
+    phase,
+    ...optional('started', startTime),
+    ...optional('ended', completionTime),
+    ...standingOf(build, now),
+  };
+}
+
+function poolRow(pool: SystemPool, nodes: readonly NodeStanding[], now: number): PoolRow {
+  const { target, nodes: counts } = pool.status ?? {};
+  const { total = 0, updated = 0, staged = 0, updating = 0, unavailable = 0, failed = 0 } = counts ?? {};
+  const deadlines = nodes.flatMap(n =>
+    n.pool === pool.metadata.name && n.until !== undefined && !isTrouble(n) ? [n.until] : [],
+  );
+  return {
+    name: pool.metadata.name,
+    ...optional('definition', pool.spec.system.definitionRef?.name),
+    ...optional('revision', target?.revision),
+    ...optional('image', target?.image),
+    nodes: { total, updated, staged, updating, unavailable, failed },
+    ...optional('until', deadlines.toSorted()[0]),
+    ...standingOf(pool, now),
+  };
+}
+
+function leaderTrouble(lease: Lease | null | undefined, now: number): Trouble[] {
+  if (lease === undefined) return [];
+  const holder = lease?.spec?.holderIdentity;
+  const say = (reason: string, message: string): Trouble[] => [
+    {
+      kind: 'Lease',
+      name: lease?.metadata.name ?? '',
+      reason,
+      message,
+      ...optional('since', lease?.spec?.renewTime ?? undefined),
+    },
+  ];
+  if (!holder) return say('NoLeader', 'no controller works: nobody holds the Lease; look at the Deployment');
+  if (holder.startsWith(uninstallHolder))
+    return say(
+      'Uninstalled',
+      `no controller works: scantling uninstall holds the Lease (${holder}) for five minutes after its run`,
+    );
+  const silent = now - Date.parse(lease?.spec?.renewTime ?? '');
+  if (!(silent > leaderSilentMs)) return [];
+  return say('LeaderSilent', `no controller works: ${holder} renewed the Lease ${duration(silent)} ago; look at the Deployment`);
+}
+
+function troubled(kind: string, rows: readonly (Standing & { name: string })[]): Trouble[] {
+  return rows
+    .filter(isTrouble)
+    .map(({ name, reason, message, since }) => ({ kind, name, reason, message, ...optional('since', since) }));
+}
+
+function summaryOf(
+  trouble: readonly Trouble[],
+  pools: readonly PoolRow[],
+  definitions: readonly DefinitionRow[],
+  sources: readonly SourceRow[],
+): string {
+  const total = pools.reduce((n, p) => n + p.nodes.total, 0);
+  const updated = pools.reduce((n, p) => n + p.nodes.updated, 0);
+  const nodes =
+    total === 0
+      ? ''
+      : `${updated} of ${count(total, 'node')} run what ${pools.length === 1 ? 'the pool wants' : 'their pools want'}`;
+  if (trouble.length > 0) {
+    const names = list(trouble.map(t => (t.kind === 'Lease' ? 'the controller' : `${t.kind} ${t.name}`)));
+    return `In trouble: ${names}${nodes === '' ? '' : `; ${nodes}`}.`;
+  }
+  const moving = [...sources, ...definitions, ...pools].filter(row => row.state === 'Moving');
+  const suspended = [...sources, ...definitions, ...pools].filter(row => row.state === 'Suspended');
+  const held = suspended.length > 0 ? `; suspended: ${list(suspended.map(row => row.name))}` : '';
+  if (moving.length > 0) {
+    const first = pools.find(p => p.state === 'Moving');
+    const what = first ? `pool ${first.name} goes to ${systemName(first)}` : list(moving.map(row => row.name));
+    return `Moving: ${what}${nodes === '' ? '' : `; ${nodes}`}${held}.`;
+  }
+  if (total > 0) return `All is well: ${nodes}${held}.`;
+  if (sources.length + definitions.length + pools.length === 0)
+    return 'Nothing is declared yet: there is no SystemSource, no SystemDefinition and no SystemPool.';
+  return `All is well; no pool has nodes${held}.`;
+}
+
+/** A field that is there only when it has a value. */
+export function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  // A computed key widens to string; the type says what it is.
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+}

@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { agentReasons } from '../../controller/agent/reasons.ts';
+import { buildReasons } from '../../controller/build/reasons.ts';
+import { advice } from '../../controller/cli/advice.ts';
+import { partOf } from '../../controller/cli/part.ts';
+import { statusOf } from '../../controller/cli/status-document.ts';
+import { statusText } from '../../controller/cli/status-view.ts';
+import { NoSuchObjectError, parseSubject } from '../../controller/cli/subject.ts';
+import { terminalOf } from '../../controller/cli/terminal.ts';
+import type { Chain } from '../../controller/cli/chain.ts';
+import { UsageError } from '../../controller/command-line.ts';
+import { definitionReasons } from '../../controller/definition/reasons.ts';
+import { registryReasons } from '../../controller/registry/reasons.ts';
+import { poolReasons } from '../../controller/rollout/reasons.ts';
+import { sourceReasons } from '../../controller/source/reasons.ts';
+import {
+  build,
+  chain,
+  conditions,
+  definition,
+  digest,
+  minutesAgo,
+  now,
+  pool,
+  revision,
+  source,
+  target,
+} from './chain-fixture.ts';
+
+const lease = (holderIdentity: string | null, renewTime: string): NonNullable<Chain['lease']> => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  metadata: { name: 'scantling-controller' },
+  spec: { holderIdentity, renewTime },
+});
+
+describe('the first line answers', () => {
+  const table: [string, Partial<Chain>, RegExp, boolean][] = [
+    ['all runs', {}, /^All is well: 2 of 2 nodes run what the pool wants\.$/, true],
+    ['nothing is there', { sources: [], definitions: [], builds: [], pools: [], targets: [] }, /^Nothing is declared yet/, true],
+    [
+      'a rollout',
+      { pools: [pool({ nodes: { total: 2, updated: 1 }, conditions: conditions('Moving', 'RollingOut', '1 of 2') })] },
+      /^Moving: pool edge goes to main@sha1:bbbbbbbbbbbb; 1 of 2 nodes run what the pool wants\.$/,
+      true,
+    ],
+    [
+      'a build at work',
+      { definitions: [definition({ conditions: conditions('Moving', 'Building', 'build edge-c') })] },
+      /^Moving: edge; 2 of 2 nodes/,
+      true,
+    ],
+    [
+      'a refused document',
+      { sources: [source({ conditions: conditions('Stalled', 'DocumentsRefused', 'edge/system.yaml:7: no') })] },
+      /^In trouble: SystemSource systems; 2 of 2 nodes/,
+      false,
+    ],
+    [
+      'a Git server that is away',
+      { sources: [source({ conditions: conditions('Retrying', 'GitServerUnavailable', 'refused') })] },
+      /^In trouble: SystemSource systems/,
+      false,
+    ],
+    ['nobody leads', { lease: lease('', minutesAgo(0)) }, /^In trouble: the controller;/, false],
+    ['there is no Lease', { lease: null }, /^In trouble: the controller;/, false],
+    ['the leader is gone', { lease: lease('controller-1', minutesAgo(5)) }, /^In trouble: the controller;/, false],
+    ['it was taken away', { lease: lease('uninstall-x', minutesAgo(1)) }, /^In trouble: the controller;/, false],
+    [
+      'a failed node',
+      {
+        targets: [
+          target('node-1', 'a', 'b', {
+            host: { phase: 'Idle', reportedAt: minutesAgo(1), booted: { digest: digest('a') } },
+            rollout: { phase: 'Failed', reason: 'FellBack', message: 'runs the former image', since: minutesAgo(3) },
+          }),
+        ],
+      },
+      /^In trouble: Node node-1;/,
+      false,
+    ],
+    [
+      'a silent agent',
+      {
+        targets: [
+          target('node-1', 'b', 'b', { host: { phase: 'Idle', reportedAt: minutesAgo(40), booted: { digest: digest('b') } } }),
+        ],
+      },
+      /^In trouble: Node node-1;/,
+      false,
+    ],
+  ];
+  for (const [name, parts, first, ok] of table)
+    test(name, () => {
+      const document = statusOf(chain(parts), now);
+      assert.match(document.summary, first);
+      assert.equal(document.ok, ok);
+      const text = statusText(document, { terminal: { color: false }, now, wide: false });
+      assert.equal(text.split('\n')[0], document.summary);
+    });
+});
+
+test('who may read neither Nodes nor Leases sees the rest', () => {
+  const { nodes: _, lease: __, ...rest } = chain();
+  assert.match(statusOf(rest, now).summary, /^All is well/);
+});
+
+test('a document has always the same fields', () => {
+  const document = statusOf(chain(), now);
+  assert.deepEqual(Object.keys(document), [
+    'kind',
+    'ok',
+    'summary',
+    'trouble',
+    'sources',
+    'definitions',
+    'builds',
+    'pools',
+    'nodes',
+  ]);
+  assert.deepEqual(document.pools[0], {
+    name: 'edge',
+    definition: 'edge',
+    revision: revision('b'),
+    image: `registry.example/os@${digest('b')}`,
+    nodes: { total: 2, updated: 2, staged: 0, updating: 0, unavailable: 0, failed: 0 },
+    state: 'Ready',
+    reason: 'Updated',
+    message: '2 of 2 nodes run it',
+    since: minutesAgo(12),
+  });
+  assert.deepEqual(document.nodes[0], {
+    name: 'node-1',
+    pool: 'edge',
+    runs: 'main@sha1:bbbbbbbbbbbb',
+    wants: 'main@sha1:bbbbbbbbbbbb',
+    done: true,
+    state: 'Ready',
+    reason: 'Booted',
+    message: 'runs main@sha1:bbbbbbbbbbbb',
+  });
+});
+
+describe('the screen', () => {
+  const troubled = chain({
+    definitions: [definition({ conditions: conditions('Stalled', 'RenderFailed', `spec.files[0]: ${'long '.repeat(60)}`) })],
+    builds: [build('edge-c', 'c', { phase: 'Building', conditions: conditions('Moving', 'Building', 'step 1/3') })],
+    targets: [target('node-1', 'a', 'b'), target('node-2', 'b', 'b')],
+  });
+  const textOf = (width: number | undefined, o: { color?: boolean; wide?: boolean } = {}): string =>
+    statusText(statusOf(troubled, now), {
+      terminal: { color: o.color ?? false, ...(width === undefined ? {} : { width }) },
+      now,
+      wide: o.wide ?? false,
+    });
+
+  test('columns are cut to the terminal, and whole in a pipe', () => {
+    const rows = (text: string): string[] => text.split('\n').filter(l => /^ {2}(edge|node|systems|NAME)/.test(l));
+    for (const line of rows(textOf(120))) assert(line.length <= 120, line);
+    assert(rows(textOf(120)).some(l => l.endsWith('…')));
+    assert(rows(textOf(undefined)).every(l => !l.includes('…')));
+    assert(rows(textOf(80, { wide: true })).every(l => !l.includes('…')));
+  });
+
+  test('only nodes that are behind are shown, and all with wide', () => {
+    assert.doesNotMatch(textOf(undefined), /node-2/);
+    assert.match(textOf(undefined, { wide: true }), /node-2/);
+    assert.match(textOf(undefined), /scantling why definition\/edge says what to do/);
+  });
+
+  test('colours change nothing but the looks', () => {
+    const plain = stripVTControlCharacters(textOf(100, { color: true }));
+    assert.notEqual(textOf(100, { color: true }), textOf(100));
+    assert.equal(plain.replaceAll(/ +$/gm, ''), textOf(100));
+  });
+
+  test('colours are for terminals, and not with NO_COLOR or a dumb one', () => {
+    const tty = { isTTY: true, columns: 90 } as NodeJS.WriteStream;
+    assert.deepEqual(terminalOf(tty, { TERM: 'xterm' }), { color: true, width: 90 });
+    assert.equal(terminalOf(tty, { NO_COLOR: '1' }).color, false);
+    assert.equal(terminalOf(tty, { TERM: 'dumb' }).color, false);
+    assert.deepEqual(terminalOf({} as NodeJS.WriteStream, {}), { color: false });
+  });
+});
+
+test('what KIND/NAME means', () => {
+  const all = chain();
+  for (const text of ['pool/edge', 'spool/edge', 'systempools/edge', 'SystemPool/edge', 'systempools.scantling.dev/edge'])
+    assert.deepEqual(parseSubject(text, all), { kind: 'SystemPool', name: 'edge' });
+  assert.deepEqual(parseSubject('node-1', all), { kind: 'Node', name: 'node-1' });
+  assert.deepEqual(parseSubject('nt/node-1', all), { kind: 'Node', name: 'node-1' });
+  assert.throws(() => parseSubject('edge', all), /several are called "edge": definition\/edge, pool\/edge/);
+  assert.throws(() => parseSubject('pod/x', all), UsageError);
+  assert.throws(() => parseSubject('pool/none', all), NoSuchObjectError);
+  assert.throws(() => parseSubject('none', all), /nothing is called "none"/);
+});
+
+test('a part of the chain goes both ways', () => {
+  const other = pool();
+  const all = chain({
+    pools: [pool(), { ...other, metadata: { name: 'office' }, spec: { ...other.spec, system: { image: 'a/b:1' } } }],
+  });
+  const namesIn = (c: Chain) =>
+    [c.sources, c.definitions, c.builds, c.pools, c.targets].map(l => l.map(o => o.metadata.name).join());
+  assert.deepEqual(namesIn(partOf(all, { kind: 'Node', name: 'node-1' })), ['systems', 'edge', 'edge-b', 'edge', 'node-1']);
+  assert.deepEqual(namesIn(partOf(all, { kind: 'SystemSource', name: 'systems' })), [
+    'systems',
+    'edge',
+    'edge-b',
+    'edge',
+    'node-1,node-2',
+  ]);
+  assert.deepEqual(namesIn(partOf(all, { kind: 'SystemPool', name: 'office' })), ['', '', '', 'office', '']);
+  assert.deepEqual(namesIn(partOf(all, { kind: 'ImageBuild', name: 'edge-b' })), [
+    'systems',
+    'edge',
+    'edge-b',
+    'edge',
+    'node-1,node-2',
+  ]);
+});
+
+test('there is advice only for reasons that are given', () => {
+  const given = { ...sourceReasons, ...definitionReasons, ...buildReasons, ...poolReasons, ...agentReasons, ...registryReasons };
+  assert.deepEqual(
+    Object.keys(advice).filter(reason => !(reason in given)),
+    [],
+  );
+});
