@@ -36,7 +36,10 @@ const workload = (name: string): Record<string, ValueEffect> =>
       value: [{ name: `${name}-volume`, emptyDir: {} }],
       shows: new RegExp(`"name":"${name}-volume","emptyDir"|"emptyDir":\\{\\},"name":"${name}-volume"`),
     },
-    extraVolumeMounts: { value: [{ name: 'v', mountPath: `/${name}` }], shows: new RegExp(`"mountPath":"/${name}"`) },
+    extraVolumeMounts: {
+      value: [{ name: `${name}-volume`, mountPath: `/${name}` }],
+      shows: new RegExp(`"mountPath":"/${name}"`),
+    },
     resources: { value: { limits: { memory: `${name.length}Gi` } }, shows: new RegExp(`"memory":"${name.length}Gi"`) },
     priorityClassName: { value: `${name}-priority`, shows: new RegExp(`"priorityClassName":"${name}-priority"`) },
     nodeSelector: map(`${name}-nodes`),
@@ -177,3 +180,23 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   'uninstall.enabled': { value: false, hides: /"helm.sh\/hook":"pre-delete"/, alone: true },
   'uninstall.timeoutSeconds': { value: 77, shows: /"--timeout=77s"/ },
 };
+
+/** All that can be changed at once, by path. */
+export function everythingChanged(): Record<string, unknown> {
+  const together = Object.entries(valueEffects).filter(([, { alone }]) => !alone);
+  // The later ones win, so that a value that another one needs is what the table says of it.
+  const needed = Object.assign({}, ...together.map(([, { needs }]) => needs ?? {})) as Record<string, unknown>;
+  return { ...needed, ...Object.fromEntries(together.map(([path, { value }]) => [path, value])) };
+}
+
+/** Values by path as Helm takes them. */
+export function valuesOf(paths: Readonly<Record<string, unknown>>): object {
+  const all: Record<string, unknown> = {};
+  for (const [path, value] of Object.entries(paths)) set(all, path.split('.'), value);
+  return all;
+}
+
+function set(values: Record<string, unknown>, [key = '', ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) values[key] = value;
+  else set((values[key] ??= {}) as Record<string, unknown>, rest, value);
+}

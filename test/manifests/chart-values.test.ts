@@ -6,7 +6,7 @@ import { before, describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { CommandError } from '../cluster/administrator-command.ts';
 import { chartValues } from '../tools/chart-values.ts';
-import { valueEffects, type ValueEffect } from './chart-value-effects.ts';
+import { everythingChanged, valueEffects, valuesOf, type ValueEffect } from './chart-value-effects.ts';
 import { chart, render } from './rendered-chart.ts';
 
 const valuesYaml = readFileSync(join(chart, 'values.yaml'), 'utf8');
@@ -15,19 +15,6 @@ const values = chartValues(valuesYaml);
 interface JsonSchema {
   properties?: Record<string, JsonSchema>;
   additionalProperties?: unknown;
-}
-
-/** A map with a value at a path, merged into another. */
-function set(values: Record<string, unknown>, path: string, value: unknown): void {
-  const [key = '', ...rest] = path.split('.');
-  if (rest.length === 0) values[key] = value;
-  else set((values[key] ??= {}) as Record<string, unknown>, rest.join('.'), value);
-}
-
-function valuesOf(paths: Readonly<Record<string, unknown>>): object {
-  const all = {};
-  for (const [path, value] of Object.entries(paths)) set(all, path, value);
-  return all;
 }
 
 /** What is rendered, as one text of sorted JSON. */
@@ -63,11 +50,8 @@ describe("the chart's values", () => {
 
   test('each change what is rendered, all together', async () => {
     const together = Object.entries(valueEffects).filter(([, effect]) => !effect.alone);
-    // The later ones win, so that a value that another one needs is what the table says of it.
-    const needed = Object.assign({}, ...together.map(([, { needs }]) => needs ?? {})) as Record<string, unknown>;
-    const changed = { ...needed, ...Object.fromEntries(together.map(([path, { value }]) => [path, value])) };
     const without = await untouched;
-    const withValues = await text(changed);
+    const withValues = await text(everythingChanged());
     for (const [path, effect] of together) assertEffect(path, effect, without, withValues);
   });
 
