@@ -64,6 +64,15 @@ export const commands = {
       ['scantling version -o json', 'for programs'],
     ],
   },
+  completion: {
+    summary: 'print the completion script of a shell (bash, zsh or fish)',
+    positionals: ['SHELL'],
+    examples: [
+      ['source <(scantling completion bash)', 'in ~/.bashrc'],
+      ['scantling completion zsh > "${fpath[1]}/_scantling"', 'once'],
+      ['scantling completion fish > ~/.config/fish/completions/scantling.fish', 'once'],
+    ],
+  },
   'self-test': {
     summary: 'say whether an installation works: the API, its rules and policies, and that a controller leads; changes nothing',
     positionals: [],
@@ -182,6 +191,12 @@ export function flagsOf(command: Command): { key: string; name: string; flag: Fl
 export function synopsisOf(command: Command): string {
   const { positionals, optional = [] }: CommandEntry = commands[command];
   return ['scantling', command, ...positionals, ...optional.map(o => `[${o}]`), '[flags]'].join(' ');
+}
+
+/** Whether a command takes KIND/NAME. */
+export function takesKindAndName(command: Command): boolean {
+  const { positionals, optional = [] }: CommandEntry = commands[command];
+  return [...positionals, ...optional].includes('KIND/NAME');
 }
 
 /** Command lines of a command, each with what it is for. */

@@ -14,7 +14,8 @@ import { createOwnNode } from './kube/own-node.ts';
 import { Transport } from './kube/transport.ts';
 import { createLook } from './preconditions/look.ts';
 import { agentRoles, neededCrds } from './preconditions/needed.ts';
-import { createClockWatch, Preconditions } from './preconditions/preconditions.ts';
+import { ClockWatch } from './preconditions/clock.ts';
+import { isSuspicious, Preconditions } from './preconditions/preconditions.ts';
 import type { Running } from './running.ts';
 import type { Log } from './telemetry/log.ts';
 import { showProcess } from './telemetry/process-figures.ts';
@@ -32,14 +33,13 @@ export async function startAgent(config: Config, o: { log: Log }): Promise<Runni
   const log = o.log.child({ node: config['node-name'] });
   const nodeName = config['node-name'];
   const kubeConfig = await accessCluster(config.kubeconfig || undefined);
-  const clock = createClockWatch();
+  const clock = new ClockWatch();
   const transport = new Transport({
     kubeConfig,
     userAgent: userAgent('agent'),
     connections: 2,
     observe: answer => {
-      clock.saw(answer);
-      preconditions.suspect(answer);
+      if (clock.saw(answer) || isSuspicious(answer)) preconditions.suspect();
     },
   });
   const preconditions = new Preconditions({
@@ -54,7 +54,7 @@ export async function startAgent(config: Config, o: { log: Log }): Promise<Runni
       places: { namespace: defaultNamespace, agentNamespace: config['agent-namespace'], leaseName: '' },
       needsNamespace: false,
       nodeName,
-      aheadMs: clock.aheadMs,
+      aheadMs: () => clock.aheadMs,
     }),
     log,
     intervalMs: lookEveryMs,

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jobs, nodes, pods } from './api/core.ts';
 import { imagebuilds } from './api/image-build.ts';
-import { buildLabel } from './api/names.ts';
+import { buildLabel, defaultLease } from './api/names.ts';
 import { nodetargets } from './api/node-target.ts';
 import { systemdefinitions } from './api/system-definition.ts';
 import { systempools } from './api/system-pool.ts';
@@ -17,9 +17,10 @@ import * as retentionViews from './build/retention-projection.ts';
 import { createRetentionReconciler } from './build/retention-reconciler.ts';
 import { retentionIndexes, watchRetention } from './build/retention-watch.ts';
 import { readRegistrySecret } from './build/secret.ts';
+import { controllerPreconditions } from './compose-preconditions.ts';
 import { createRegistriesLoader } from './compose-registries.ts';
 import { startWebhookReceiver } from './compose-webhook.ts';
-import { flags, type Config } from './config.ts';
+import type { Config } from './config.ts';
 import * as definitionViews from './definition/projection.ts';
 import { createDefinitionReconciler } from './definition/reconciler.ts';
 import { watchDefinitions } from './definition/watch.ts';
@@ -28,11 +29,12 @@ import { createClient } from './kube/client.ts';
 import { Controller, type Reconcile } from './kube/controller.ts';
 import { EventRecorder } from './kube/events.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
+import { parseLabelSelector } from './kube/label-selector.ts';
 import { LeaderElector } from './kube/leader.ts';
+import { ownAccount } from './kube/own-account.ts';
 import { Transport } from './kube/transport.ts';
-import { createLook } from './preconditions/look.ts';
-import { controllerRoles, neededCrds } from './preconditions/needed.ts';
-import { createClockWatch, Preconditions } from './preconditions/preconditions.ts';
+import { ClockWatch } from './preconditions/clock.ts';
+import { isSuspicious } from './preconditions/preconditions.ts';
 import type { Running } from './running.ts';
 import { createRegistry } from './registry/client.ts';
 import { proxyFor, proxyFromEnvironment } from './registry/proxy.ts';
@@ -40,6 +42,7 @@ import { agentVersions, poolFigures, showPools } from './rollout/pool-figures.ts
 import * as poolViews from './rollout/projection.ts';
 import { createPoolReconciler } from './rollout/reconciler.ts';
 import { watchPools } from './rollout/watch.ts';
+import { Shard } from './sharding/shard.ts';
 import { createRepositories } from './source/open.ts';
 import { projectFigures, showSources } from './source/figures.ts';
 import * as sourceViews from './source/projection.ts';
@@ -54,6 +57,8 @@ import { userAgent, version } from './version.ts';
 
 /** A watch that has failed for so long will hardly recover without a new process. */
 const watchPatienceMs = 300_000;
+/** How often it is looked whether a clock that is wrong has been set. */
+const wrongClockMs = 5_000;
 
 /** Starts the controller; resolves when its probes answer. It works from when it leads and its caches are complete. */
 export async function startController(
@@ -64,26 +69,24 @@ export async function startController(
   const identity = config.identity || `${hostname()}_${randomBytes(5).toString('hex')}`;
   const now = Date.now;
   const lead = { isLeading: (): boolean => !config['leader-elect'] };
-  const clock = createClockWatch();
+  const clock = new ClockWatch();
   const kubeConfig = loadKubeConfig(config.kubeconfig || undefined);
   const transport = new Transport({
     kubeConfig,
     userAgent: userAgent('controller'),
     fence: () => lead.isLeading(),
     observe: answer => {
-      clock.saw(answer);
-      preconditions.suspect(answer);
+      if (clock.saw(answer) || isSuspicious(answer)) preconditions.suspect();
     },
   });
-  const look = lookFor(config, { transport, server: kubeConfig.getCurrentCluster()?.server ?? '', aheadMs: clock.aheadMs });
   // What was missing is not to be waited for; that all is listed anew fails only where the process ends.
   const onMended = (): void => void caches.refresh().catch(() => undefined);
-  const preconditions = new Preconditions({ look, log, onMended });
+  const preconditions = controllerPreconditions(config, { transport, kubeConfig, clock, log, onMended });
   const client = createClient(transport);
   const events = new EventRecorder({ client, controller: 'scantling-controller', instance: identity, log });
   // A page of 500 whole Nodes, with their lists of images, is 8 MB of JSON: half of that keeps the loop free and the peak low.
   const caches = new Caches({ transport, log, pageSize: 250 });
-  const controllers = assemble(config, { client, events, caches, log, now });
+  const controllers = assemble(config, { client, events, caches, log, now, clock });
   const hooked = caches.add(systemsources, sourceViews.projectHooked);
   const figured = caches.add(systemsources, projectFigures);
   beforeScrape(() => showSources(figured.list()));
@@ -105,7 +108,11 @@ export async function startController(
   const webhooks = await startWebhookReceiver(config, { kubeConfig, sources: hooked, log });
 
   const elector = config['leader-elect']
-    ? new LeaderElector({ client, namespace: config.namespace, name: config['lease-name'], identity, log, onLost: fail })
+    ? new LeaderElector({
+        ...{ client, identity, log, onLost: fail },
+        ...{ namespace: config.namespace, name: config['lease-name'] },
+        owner: () => ownAccount(transport, config.namespace),
+      })
     : undefined;
   if (elector) lead.isLeading = () => elector.isLeading();
   const begin = async (): Promise<void> => {
@@ -143,36 +150,17 @@ export async function startController(
   };
 }
 
-/** What the controller needs of its cluster. */
-function lookFor(
-  config: Config,
-  o: { transport: Transport; server: string; aheadMs: () => number },
-): ReturnType<typeof createLook> {
-  const { namespace } = config;
-  const flag = 'registries-config';
-  return createLook({
-    ...o,
-    version,
-    crds: neededCrds,
-    compareFields: true,
-    roles: controllerRoles,
-    places: { namespace, agentNamespace: config['agent-namespace'], leaseName: config['lease-name'] },
-    needsNamespace: true,
-    // Only what a person has named is missed.
-    ...(config[flag] === flags[flag].default ? {} : { configMap: { name: config[flag], flag } }),
-  });
-}
-
 interface Parts {
   client: ReturnType<typeof createClient>;
   events: EventRecorder;
   caches: Caches;
   log: Log;
   now: () => number;
+  clock: ClockWatch;
 }
 
 /** The reconcilers with what they read and who wakes them. */
-function assemble(config: Config, { client, events, caches, log, now }: Parts): Controller[] {
+function assemble(config: Config, { client, events, caches, log, now, clock }: Parts): Controller[] {
   const { namespace } = config;
   const insecureHosts = new Set(config['insecure-registries']);
   const registries = createRegistriesLoader({ client, namespace, configMap: config['registries-config'], log, now });
@@ -191,7 +179,25 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
     now,
   });
   const make = (name: string, concurrency: number, reconcile: Reconcile): Controller =>
-    new Controller({ name, concurrency, reconcile, log });
+    new Controller({
+      name,
+      concurrency,
+      // Drains, windows and silent agents are judged by the clock.
+      reconcile: async (key, context) => (clock.isFarOff ? { requeueAfterMs: wrongClockMs } : reconcile(key, context)),
+      log,
+    });
+  const shard = new Shard({
+    client,
+    caches,
+    namespace,
+    claimant: { own: config['lease-name'], unsharded: defaultLease },
+    selects: parseLabelSelector(config['shard-selector']),
+  });
+  const own = {
+    sources: shard.roots(systemsources),
+    definitions: shard.roots(systemdefinitions),
+    pools: shard.roots(systempools),
+  };
 
   const definitionStores = {
     definitions: caches.add(systemdefinitions, definitionViews.projectDefinition, definitionViews.definitionIndexes),
@@ -210,7 +216,13 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
     clock: () => performance.now(),
     random: Math.random,
   });
-  const definitions = make('definition', config['concurrent-definitions'], definition.reconcile);
+  // A definition goes to another shard when none of its builds runs here any more.
+  const isBuilding = (key: string): boolean => buildStores.builds.byIndex('definition', key).some(b => b.phase === 'Building');
+  const definitions = make(
+    'definition',
+    config['concurrent-definitions'],
+    own.definitions.guard(definition.reconcile, isBuilding),
+  );
   watchDefinitions(definitionStores, key => definitions.enqueue(key));
 
   const directory = config['build-directory'] || join(tmpdir(), 'scantling-builds');
@@ -248,7 +260,13 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
     now,
   });
   // A few workers more than builds, so that those that wait can say so.
-  const builds = make('build', config['concurrent-builds'] + 2, build.reconcile);
+  const builds = make('build', config['concurrent-builds'] + 2, async (key, context) => {
+    const view = buildStores.builds.get(key);
+    if (!view) return build.reconcile(key, context);
+    const { definition, phase } = view;
+    if (!(phase === 'Building' ? own.definitions.isOursToFinish(definition) : own.definitions.isOurs(definition))) return;
+    return own.definitions.counted(definition, () => build.reconcile(key, context));
+  });
   build.watch(key => builds.enqueue(key));
 
   const retentionStores = {
@@ -259,7 +277,9 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
   };
   const retention = createRetentionReconciler({ client, registry, readCredentials, stores: retentionStores, events, now });
   // One at a time: what one definition's builds name, another's may name too.
-  const retentions = make('retention', 1, retention.reconcile);
+  const retentions = make('retention', 1, async (key, context) => {
+    if (own.definitions.isOurs(key)) return own.definitions.counted(key, () => retention.reconcile(key, context));
+  });
   watchRetention(retentionStores, (key, when) => retentions.enqueue(key, when));
 
   const sourceStores = {
@@ -278,7 +298,7 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
       ? {}
       : { readWebhookToken: (secret: string) => readWebhookToken(client, namespace, secret) }),
   });
-  const sources = make('source', config['concurrent-sources'], source.reconcile);
+  const sources = make('source', config['concurrent-sources'], own.sources.guard(source.reconcile));
   source.watch(sourceStores, key => sources.enqueue(key));
 
   const poolStores = {
@@ -289,12 +309,18 @@ function assemble(config: Config, { client, events, caches, log, now }: Parts): 
   };
   const namespaces = { operator: namespace, agents: config['agent-namespace'] };
   const pool = createPoolReconciler({ client, registry, stores: poolStores, namespaces, events, now });
-  const pools = make('pool', 2, pool.reconcile);
+  const pools = make('pool', 2, own.pools.guard(pool.reconcile));
   beforeScrape(() => {
     const targets = poolStores.nodeTargets.list();
     showPools(poolFigures(poolStores.pools.list(), targets, poolStores.nodes.list()), agentVersions(targets));
   });
   watchPools(poolStores, (key, when) => pools.enqueue(key, when));
 
+  own.sources.onChange(key => sources.enqueue(key));
+  own.pools.onChange(key => pools.enqueue(key));
+  own.definitions.onChange(key => {
+    for (const controller of [definitions, retentions]) controller.enqueue(key);
+    for (const { name } of buildStores.builds.byIndex('definition', key)) builds.enqueue(name);
+  });
   return [sources, definitions, builds, retentions, pools];
 }

@@ -46,6 +46,13 @@ export const poolFinalizer = 'scantling.dev/rollout';
 /** On a SystemSource: what it applied is left or pruned by its own rules before it goes. */
 export const sourceFinalizer = 'scantling.dev/inventory';
 
+/** On a source, definition or pool: the shard that is to act on it (label), and the Lease of the controller that does, '' for none (annotation). */
+export const shardLabel = 'scantling.dev/shard';
+export const shardHolder = 'scantling.dev/shard-holder';
+
+/** The Lease of the controller that acts on what has no shard. */
+export const defaultLease = 'scantling-controller';
+
 /** The namespace of the operator, its Secrets and its Lease. */
 export const defaultNamespace = 'scantling-system';
 /** The namespace of what agents may read: copies of the pools' pull Secrets. */

@@ -31,6 +31,35 @@ export function clockFinding(ahead: number): Finding | undefined {
   };
 }
 
+/** Keeps by how much this clock is ahead, by the answers as they come. */
+export class ClockWatch {
+  #aheadMs = 0;
+  /** The wall clock less the monotonic one at the last answer: it stays the same unless the wall clock is set. */
+  #offset = Date.now() - performance.now();
+
+  get aheadMs(): number {
+    return this.#aheadMs;
+  }
+
+  /**
+   * Whether nothing is to be decided by this clock: it is far from the API server's, or has been set by much since that last answered. A time
+   * limit would be over that has hardly begun.
+   */
+  get isFarOff(): boolean {
+    return Math.abs(this.#aheadMs) > mostMs || Math.abs(Date.now() - performance.now() - this.#offset) > mostMs;
+  }
+
+  /** Takes an answer with its header; returns whether what there is to say of the clock has become another thing by it. */
+  saw({ date, sentAt, receivedAt }: Omit<DatedAnswer, 'date'> & { date: string | undefined }): boolean {
+    const parsed = Date.parse(date ?? '');
+    if (Number.isNaN(parsed)) return false;
+    const before = clockFinding(this.#aheadMs)?.key;
+    this.#aheadMs = aheadMs({ date: parsed, sentAt, receivedAt });
+    this.#offset = receivedAt - performance.now();
+    return clockFinding(this.#aheadMs)?.key !== before;
+  }
+}
+
 function seconds(ms: number): string {
   return `${Math.round(ms / 1000)} s`;
 }

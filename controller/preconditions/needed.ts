@@ -602,13 +602,8 @@ export const controllerRoles: readonly NeededRole[] = [
       { apiGroups: [''], resources: ['pods'], verbs: ['watch'] },
       { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
       { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['list'] },
-      { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
-      {
-        apiGroups: ['coordination.k8s.io'],
-        resources: ['leases'],
-        resourceNames: ['scantling-controller'],
-        verbs: ['get', 'patch'],
-      },
+      { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get'] },
+      { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: ['scantling-controller'], verbs: ['patch'] },
     ],
   },
   {

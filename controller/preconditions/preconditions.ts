@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer } from '../kube/transport.ts';
 import type { Log } from '../telemetry/log.ts';
-import { aheadMs } from './clock.ts';
 import type { Finding } from './finding.ts';
 import type { Seen } from './look.ts';
 
@@ -19,6 +18,11 @@ export interface PreconditionsOptions {
   onMended?: () => void;
   /** The same trouble is said again after so long (default 1 min). */
   repeatMs?: number;
+}
+
+/** Whether an answer of the API server could mean that a permission or a CRD is gone. */
+export function isSuspicious({ status, path }: Pick<Answer, 'status' | 'path'>): boolean {
+  return status === 403 || (status === 404 && /^\/apis\/scantling\.dev\/[^/]+\/[^/]+$/.test(path));
 }
 
 export class Preconditions {
@@ -67,9 +71,9 @@ export class Preconditions {
     return (this.#findings ?? []).some(({ severity }) => severity === 'blocking');
   }
 
-  /** An answer of the API server that could mean that a permission or a CRD is gone brings the next look forward. */
-  suspect({ status, path }: Pick<Answer, 'status' | 'path'>): void {
-    if (status === 403 || (status === 404 && /^\/apis\/scantling\.dev\/[^/]+\/[^/]+$/.test(path))) this.#suspicious.resolve();
+  /** Looks soon: something may have changed. */
+  suspect(): void {
+    this.#suspicious.resolve();
   }
 
   async stop(): Promise<void> {
@@ -131,16 +135,4 @@ export class Preconditions {
     await Promise.race([this.#suspicious.promise, end]);
     waited.abort();
   }
-}
-
-/** Keeps by how much this clock is ahead, by the dates of the answers. */
-export function createClockWatch(): { saw: (answer: Answer) => void; aheadMs: () => number } {
-  let ahead = 0;
-  return {
-    saw({ date, sentAt, receivedAt }) {
-      const parsed = Date.parse(date ?? '');
-      if (!Number.isNaN(parsed)) ahead = aheadMs({ date: parsed, sentAt, receivedAt });
-    },
-    aheadMs: () => ahead,
-  };
 }

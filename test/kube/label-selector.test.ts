@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseLabelSelector } from '../../controller/kube/label-selector.ts';
+
+describe('a label selector', () => {
+  const none = {};
+  const a = { shard: 'a', 'example.com/site': 'north' };
+  const b = { shard: 'b' };
+  const cases: [selector: string, a: boolean, b: boolean, none: boolean][] = [
+    ['', true, true, true],
+    ['shard', true, true, false],
+    ['!shard', false, false, true],
+    ['! shard', false, false, true],
+    ['shard=a', true, false, false],
+    ['shard == a', true, false, false],
+    ['shard!=a', false, true, true],
+    ['shard in (a, c)', true, false, false],
+    ['shard in (a,b)', true, true, false],
+    ['shard notin (a)', false, true, true],
+    ['example.com/site=north,shard in (a,b)', true, false, false],
+    ['!example.com/site, shard', false, true, false],
+    ['constructor', false, false, false],
+  ];
+  for (const [selector, ...expected] of cases)
+    it(`"${selector}"`, () => assert.deepEqual([a, b, none].map(parseLabelSelector(selector)), expected));
+
+  const refused = ['=a', 'shard in a', 'shard in (a', 'shard > 1', 'a b', 'shard=a b', 'shard=-', ',', 'shard,', '!', 'in (a)'];
+  for (const selector of refused)
+    it(`refuses "${selector}"`, () =>
+      assert.throws(() => parseLabelSelector(selector), /is no (term of a label selector|value of a label)/));
+});
