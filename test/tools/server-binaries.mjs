@@ -73,7 +73,7 @@ function administratorModule() {
     // Without these both call themselves a development version, and Helm compares its own with what charts ask for.
     ldflags: `-s -w -X helm.sh/helm/v4/internal/version.version=v${helm} -X ${stamp}Version=v${kubectl}`,
     versions: { helm, kubectl },
-    onlyFor: ['test/main.ts', 'test/tools/keep-release.ts', '--helm'],
+    onlyFor: ['test/main.ts', 'test/tools/keep-release.ts', 'test/tools/release-chart.ts', '--helm'],
   };
 }
 
