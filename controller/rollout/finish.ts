@@ -32,9 +32,11 @@ export async function finish(
   const finalizers = pool.finalizers.filter(f => f !== poolFinalizer);
   // The status written just now moved the version; the finalizers are what must be as they were seen.
   const body = { metadata: { resourceVersion: pool.resourceVersion, finalizers } };
-  memory.pools.wrote(
-    projectSystemPool(await o.client.mergePatch(systempools, pool.name, body, { fieldManager: fieldManagers.rollout })),
-  );
+  const options = { fieldManager: fieldManagers.rollout };
+  const written = projectSystemPool(await o.client.mergePatch(systempools, pool.name, body, options));
+  // Without a finalizer it is gone by now, and its deletion may have been seen before this answer.
+  if (written.finalizers.length === 0) memory.pools.removed(written);
+  else memory.pools.wrote(written);
   return {};
 }
 

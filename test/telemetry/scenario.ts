@@ -16,13 +16,13 @@ export interface Scenario {
   /** Whether the definition has steps that run commands. */
   hasFoundation: boolean;
   /** Commits that file and waits until every node has booted it; resolves with the commit. */
-  roll(text: string): Promise<string>;
+  roll: (text: string) => Promise<string>;
 }
 
 /** Nodes of the pool: every second one of the simulated has an architecture that a foundation cannot be built for here. */
 export const scenarioNodes = 2;
 
-export async function startScenario(t: TestContext, controllerFlags: readonly string[] = []): Promise<Scenario> {
+export async function startScenario(t: Pick<TestContext, 'after'>, controllerFlags: readonly string[] = []): Promise<Scenario> {
   const environment = await startEnvironment({ nodes: 2 * scenarioNodes - 1, workloads: false, controllerFlags });
   t.after(() => environment.stop());
   const { admin, git, base, registry } = environment;

@@ -14,6 +14,7 @@ import { neededText } from './needed.ts';
 import { permissionsReference } from './permissions-page.ts';
 import { chartReference } from './chart-values.ts';
 import { apiReference, conditionsReference, flagsReference, metricsReference } from './reference.ts';
+import { eventsReference, logsReference, tracesReference } from './telemetry-reference.ts';
 
 export interface Crd {
   spec: {
@@ -205,6 +206,9 @@ export async function generated(): Promise<Map<string, string>> {
     'docs/conditions.md': conditionsReference(),
     'docs/flags.md': flagsReference(),
     'docs/metrics.md': metricsReference(),
+    'docs/events.md': eventsReference(),
+    'docs/logs.md': logsReference(),
+    'docs/spans.md': tracesReference(),
     'docs/permissions.md': permissionsReference(),
     'charts/scantling/README.md': chartReference(chartFile('Chart.yaml'), chartFile('values.yaml')),
   };
