@@ -61,7 +61,10 @@ async function release(imagesFile: string, out: string, push: string | undefined
     // Logins are those of `docker login`; a registry of the tests has no TLS.
     const env = { DOCKER_CONFIG: process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker') };
     const plain = /^oci:\/\/127\.0\.0\.1[:/]/.test(push ?? '') ? ['--plain-http'] : [];
-    if (push !== undefined) console.error((await helm(['push', packed, push, ...plain], { env })).stderr.trim());
+    if (push !== undefined) {
+      const said = await helm(['push', packed, push, ...plain], { env });
+      process.stderr.write(said.stdout + said.stderr);
+    }
     return packed;
   } finally {
     removeDirectory(work);
