@@ -50,6 +50,7 @@ export async function measureIdle(environment: Environment, progress: (line: str
     proxy.clear();
     await sleep(windowMs);
     const agent = nodes[0]?.agentPid ?? 0;
+    for (const line of kinds(proxy)) progress(line);
     return [
       { measure: 'controller: idle RSS', value: megabytes(memoryOf(controller.pid ?? 0).residentMiB), unit: 'MB', budget: 110 },
       { measure: 'agent: idle RSS', value: megabytes(memoryOf(agent).residentMiB), unit: 'MB', budget: 90 },
@@ -70,6 +71,16 @@ function pool(image: string): Apply<SystemPool> {
     metadata: { name: 'workers' },
     spec: { nodeSelector: { matchLabels: labels }, system: { image }, rollout: { maxUnavailable: 1 } },
   };
+}
+
+/** What was asked for how often, so that a budget that is not kept says where to look. */
+function kinds(proxy: FaultProxy): string[] {
+  const counts = new Map<string, number>();
+  for (const { userAgent, verb, resource, subresource, path } of proxy.record) {
+    const what = `${userAgent.split('/')[0]} ${verb} ${[resource || path, subresource].filter(Boolean).join('/')}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return [...counts].toSorted(([, a], [, b]) => b - a).map(([what, count]) => `${String(count).padStart(6)} ${what}`);
 }
 
 /** Requests of one process in a minute: those of the window, and what its open watches come to, however many began just now. */
