@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { leases, type Lease } from '../api/core.ts';
 import { messageOf } from '../api/errors.ts';
+import type { OwnerReference } from '../api/meta.ts';
 import { fieldManagers } from '../api/names.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
@@ -23,6 +24,11 @@ export interface LeaderElectorOptions {
   log: Log;
   /** Called once when the lease is no longer known to be held; the process must end. */
   onLost?: (reason: string) => void;
+  /**
+   * What a Lease goes with that is made here: the ServiceAccount, which an uninstallation removes after the rights of whoever uses it. Then
+   * no process that lost the Lease may write any more, and the next installation need not wait until it expires.
+   */
+  owner?: () => Promise<OwnerReference | undefined>;
   /** After so long without renewal others take over (default 15 s; whole seconds). */
   leaseDurationMs?: number;
   /** After so long without renewal this process no longer leads (default 10 s; less than leaseDurationMs). */
@@ -185,7 +191,7 @@ export class LeaderElector {
     }
   }
 
-  #write(step: Exclude<LeaseStep, 'wait'>, lease: Lease | undefined): Promise<Lease> {
+  async #write(step: Exclude<LeaseStep, 'wait'>, lease: Lease | undefined): Promise<Lease> {
     const { name, namespace, identity, leaseDurationMs } = this.#o;
     const held = {
       holderIdentity: identity,
@@ -194,7 +200,8 @@ export class LeaderElector {
     };
     const taken = { ...held, acquireTime: held.renewTime };
     if (step === 'create' || !lease) {
-      const metadata = { name, namespace };
+      const owner = await this.#o.owner?.();
+      const metadata = { name, namespace, ...(owner ? { ownerReferences: [owner] } : {}) };
       return this.#o.client.create(
         leases,
         {
