@@ -3,8 +3,9 @@ import { pods } from '../../controller/api/core.ts';
 import { defaultNamespace } from '../../controller/api/names.ts';
 import type { Installation } from '../cluster/installation.ts';
 import { readiness } from '../cluster/fleet.ts';
+import { writesOf } from './api-writes.ts';
 import { revisionOf } from './arrival.ts';
-import { short, shortDigest, type StepReport } from './report.ts';
+import { short, shortDigest, type NodeReport, type StepReport } from './report.ts';
 import { ownNodePool, paths } from './repository.ts';
 import { Step, stepTimeoutMs, type Stage } from './stage.ts';
 import { bootIDs, explain } from './steps.ts';
@@ -52,7 +53,20 @@ export async function updateOwnNode(stage: Stage, installation: Installation, ru
   );
   step.check('no cordon is left', fleet.unavailable.length === 0, () => fleet.unavailable.join(', '));
   narration.tell(`${realNode.name} runs ${shortDigest(running.imageDigest)}`);
-  return await step.end(commit, running.image);
+  const report = await step.end(commit, running.image);
+  return { ...report, nodes: [...report.nodes, ownNode(stage, installation)] };
+}
+
+/** Its pods are the operator's own, and stay. */
+function ownNode({ fleet }: Stage, { realNode, realHost, proxy }: Installation): NodeReport {
+  return {
+    name: realNode.name,
+    architecture: realHost.architecture,
+    bootedDigest: fleet.stores.targets.get(realNode.name)?.status?.host?.booted?.digest ?? '',
+    bootID: realHost.bootID,
+    writes: writesOf(proxy.record, realNode.name),
+    evictions: 0,
+  };
 }
 
 function runs({ fleet }: Stage, name: string, commit: string): boolean {

@@ -1,0 +1,103 @@
+/** Helm on a real node: installs, upgrades, takes back and removes Scantling while a pool is under way. No node may be rebooted twice for one image. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Release } from '../cluster/releases.ts';
+import { publishedRelease } from '../cluster/releases.ts';
+import { podImageNeeds } from '../cluster/real-node/pod-image.ts';
+import { withoutRealNode } from '../cluster/real-node/requirements.ts';
+import { leftovers } from './leftovers.ts';
+import { points, type Point } from './points.ts';
+import { Scene, type Rollout } from './scene.ts';
+
+describe('with Helm', { skip: withoutRealNode(podImageNeeds) }, () => {
+  let scene: Scene;
+  let previous: Release;
+
+  before(async () => {
+    scene = await Scene.start();
+    const { installation } = scene;
+    previous = await publishedRelease(installation.release);
+    installation.know(previous);
+  });
+  after(() => scene?.stop());
+
+  /** The rollout goes to its end, and no host was rebooted twice for it. */
+  async function endsWell(rollout: Rollout): Promise<void> {
+    await scene.arrived(rollout);
+    assert.deepEqual(scene.bootsSince(rollout), scene.bootedOnce(rollout));
+  }
+
+  const midway = (rollout: Rollout) =>
+    scene.until('one node is done and another is away', () => {
+      const targets = scene.fleet.stores.targets.list().filter(t => t.spec.image === rollout.reference);
+      return (
+        targets.some(t => t.spec.digests.includes(t.status?.host?.booted?.digest ?? '')) && scene.fleet.unavailable.length > 0
+      );
+    });
+
+  test('the release before is installed, and a pool is rolled out', async () => {
+    const { helm, controller } = scene.installation;
+    await helm.install(previous);
+    await controller.ready();
+    await scene.follow();
+    await endsWell(await scene.begin());
+  });
+
+  test('it is upgraded in the middle of a rollout, and says what to do next', async () => {
+    const { helm, controller, release } = scene.installation;
+    const rollout = await scene.begin();
+    await midway(rollout);
+    const said = await helm.upgrade(release, ['--take-ownership']);
+    assert.match(said, /NOTES:[\s\S]*kubectl/);
+    await controller.ready();
+    await endsWell(rollout);
+  });
+
+  test('helm test finds the API in order', async () => {
+    assert.match(await scene.installation.helm.test(), /Phase:\s+Succeeded/);
+  });
+
+  test('it is taken back to the release before in the middle of a rollout, and upgraded again in the middle of another', async () => {
+    const { helm, controller, release } = scene.installation;
+    const back = await scene.begin();
+    await midway(back);
+    await helm.rollback(1);
+    await controller.ready();
+    await endsWell(back);
+    const again = await scene.begin();
+    await midway(again);
+    await helm.upgrade(release);
+    await controller.ready();
+    await endsWell(again);
+  });
+
+  for (const point of points)
+    test(`is upgraded, taken back, removed and installed again when ${point.name}`, () => disturb(point));
+
+  async function disturb(point: Point): Promise<void> {
+    const { helm, controller, release, admin } = scene.installation;
+    await point.hold?.(scene);
+    const rollout = await scene.begin();
+    await scene.until(point.name, () => point.reached(scene, rollout));
+    await helm.upgrade(release, ['--set-string', 'controller.podAnnotations.changed=yes']);
+    await helm.rollback();
+    await controller.ready();
+    await helm.uninstall();
+    assert.deepEqual(await leftovers(admin), []);
+    await helm.install(release);
+    await controller.ready();
+    await point.release?.(scene);
+    if (point.halts !== undefined) return checkHalted(rollout);
+    await endsWell(rollout);
+  }
+
+  /** The one node that failed was tried once, and no other. */
+  async function checkHalted(rollout: Rollout): Promise<void> {
+    const boots = Object.values(scene.bootsSince(rollout)).map(b => b.length);
+    assert.deepEqual(
+      boots.toSorted((a, b) => a - b),
+      [0, 0, 1],
+    );
+    await endsWell(await scene.begin());
+  }
+});
