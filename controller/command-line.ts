@@ -2,6 +2,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { parseDuration } from './api/duration.ts';
 import { parseLabelSelector } from './kube/label-selector.ts';
+import { resourcesOf } from './build/default-resources.ts';
 import { flags, type Config, type Flag } from './config.ts';
 
 interface CommandEntry {
@@ -110,15 +111,17 @@ export function parseCommandLine(command: Command, args: readonly string[]): Com
   if (command === 'agent' && parsed['node-name'] === '') throw new UsageError('--node-name is required');
   if (!['nsenter', 'direct'].includes(parsed['host-exec']))
     throw new UsageError(`--host-exec is nsenter or direct, not "${parsed['host-exec']}"`);
-  checkSelector(parsed['shard-selector']);
+  checkValue('--shard-selector', () => parseLabelSelector(parsed['shard-selector']));
+  checkValue('--builder-requests', () => resourcesOf(parsed['builder-requests'], []));
+  checkValue('--builder-limits', () => resourcesOf([], parsed['builder-limits']));
   return { config: parsed, positionals };
 }
 
-function checkSelector(selector: string): void {
+function checkValue(flag: string, read: () => unknown): void {
   try {
-    parseLabelSelector(selector);
+    read();
   } catch (error) {
-    throw new UsageError(`--shard-selector: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new UsageError(`${flag}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The command line: which command, and how it ends. What each is made of is loaded only when asked for. */
-import { messageOf } from './api/errors.ts';
 import { UsageError, helpFor, isCommand, parseCommandLine, usage, type Command, type CommandLine } from './command-line.ts';
 import type { OneShot } from './running.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -9,6 +8,7 @@ import { version } from './version.ts';
 /** The commands that end by themselves. */
 const oneShots: Readonly<Record<Exclude<Command, 'controller' | 'agent'>, () => Promise<OneShot>>> = {
   build: async () => (await import('./cli/build.ts')).build,
+  completion: async () => (await import('./cli/completion.ts')).completion,
   context: async () => (await import('./cli/context.ts')).context,
   logs: async () => (await import('./cli/logs.ts')).logs,
   'self-test': async () => (await import('./cli/self-test.ts')).selfTest,
@@ -82,7 +82,9 @@ function stopSignal(log?: Log): { asked: Promise<void>; signal: AbortSignal } {
   return { asked, signal: controller.signal };
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`scantling: ${messageOf(error)}\n`);
-  process.exit(error instanceof UsageError ? 2 : 1);
+main(process.argv.slice(2)).catch(async (error: unknown) => {
+  const { failureOf } = await import('./cli/failure.ts');
+  const { code, message } = failureOf(error);
+  process.stderr.write(`scantling: ${message}\n`);
+  process.exit(code);
 });

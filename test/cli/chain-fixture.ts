@@ -59,7 +59,7 @@ export const source = (
     suspend: false,
     prune: true,
     maxRemovals: '25%',
-    limits: { packBytes: 1, objects: 1, fileBytes: 1 },
+    limits: { packBytes: 134217728, objects: 100000, fileBytes: 16777216 },
   },
   status,
 });

@@ -143,6 +143,11 @@ test('a document has always the same fields', () => {
   });
 });
 
+const rows = (text: string): string[] => text.split('\n').filter(l => /^ {2}(edge|node|systems|NAME)/.test(l));
+
+const namesIn = (c: Chain): string[] =>
+  [c.sources, c.definitions, c.builds, c.pools, c.targets].map(l => l.map(o => o.metadata.name).join());
+
 describe('the screen', () => {
   const troubled = chain({
     definitions: [definition({ conditions: conditions('Stalled', 'RenderFailed', `spec.files[0]: ${'long '.repeat(60)}`) })],
@@ -157,7 +162,6 @@ describe('the screen', () => {
     });
 
   test('columns are cut to the terminal, and whole in a pipe', () => {
-    const rows = (text: string): string[] => text.split('\n').filter(l => /^ {2}(edge|node|systems|NAME)/.test(l));
     for (const line of rows(textOf(120))) assert(line.length <= 120, line);
     assert(rows(textOf(120)).some(l => l.endsWith('…')));
     assert(rows(textOf(undefined)).every(l => !l.includes('…')));
@@ -202,8 +206,6 @@ test('a part of the chain goes both ways', () => {
   const all = chain({
     pools: [pool(), { ...other, metadata: { name: 'office' }, spec: { ...other.spec, system: { image: 'a/b:1' } } }],
   });
-  const namesIn = (c: Chain) =>
-    [c.sources, c.definitions, c.builds, c.pools, c.targets].map(l => l.map(o => o.metadata.name).join());
   assert.deepEqual(namesIn(partOf(all, { kind: 'Node', name: 'node-1' })), ['systems', 'edge', 'edge-b', 'edge', 'node-1']);
   assert.deepEqual(namesIn(partOf(all, { kind: 'SystemSource', name: 'systems' })), [
     'systems',

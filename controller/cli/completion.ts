@@ -1,0 +1,145 @@
+/** `scantling completion SHELL`: a completion script, made from the table of commands. Pure but for the writing. */
+import { UsageError, commands, flagsOf, isCommand, takesKindAndName, type Command } from '../command-line.ts';
+import type { Invocation } from '../running.ts';
+
+const shells = { bash, zsh, fish } as const;
+
+export async function completion({ positionals, stdout }: Invocation): Promise<number> {
+  const [shell = ''] = positionals;
+  if (!isShell(shell)) throw new UsageError(`SHELL is ${Object.keys(shells).join(', ')}, not "${shell}"`);
+  stdout.write(shells[shell]());
+  return Promise.resolve(0);
+}
+
+function isShell(name: string): name is keyof typeof shells {
+  return Object.hasOwn(shells, name);
+}
+
+/** Values that a flag may have, where these are few. */
+const values: Readonly<Record<string, readonly string[]>> = {
+  'output-format': ['table', 'wide', 'json', 'yaml'],
+  'log-level': ['debug', 'info', 'warn', 'error', 'silent'],
+  'leader-elect': ['true', 'false'],
+  'host-exec': ['nsenter', 'direct'],
+  lint: ['Error', 'Warn', 'Off'],
+};
+const kindWords = ['source/', 'definition/', 'build/', 'pool/', 'node/'];
+
+interface Described {
+  name: Command;
+  summary: string;
+  flags: { name: string; short?: string; help: string; takesValue: boolean; values: readonly string[] }[];
+  words: readonly string[];
+}
+
+function described(): Described[] {
+  return Object.keys(commands)
+    .filter(isCommand)
+    .map(name => ({
+      name,
+      summary: commands[name].summary,
+      flags: flagsOf(name).map(({ key, name: written, flag }) => ({
+        name: written,
+        ...(flag.short === undefined ? {} : { short: flag.short }),
+        help: flag.help,
+        takesValue: flag.kind !== 'switch',
+        values: values[key] ?? [],
+      })),
+      words: name === 'completion' ? Object.keys(shells) : takesKindAndName(name) ? kindWords : [],
+    }));
+}
+
+/** Works in bash 3.2 and without the package bash-completion. */
+function bash(): string {
+  const cases = described().map(({ name, flags, words }) => {
+    const names = flags.flatMap(f => [`--${f.name}`, ...(f.short ? [`-${f.short}`] : [])]).join(' ');
+    const valued = flags
+      .filter(f => f.values.length > 0)
+      .map(
+        f =>
+          `        --${f.name}${f.short ? ` | -${f.short}` : ''}) COMPREPLY=($(compgen -W "${f.values.join(' ')}" -- "$current")); return ;;`,
+      );
+    const files = flags
+      .filter(f => f.takesValue && f.values.length === 0)
+      .flatMap(f => [`--${f.name}`, ...(f.short ? [`-${f.short}`] : [])]);
+    return `    ${name})
+      case "$previous" in
+${[...valued, ...(files.length > 0 ? [`        ${files.join(' | ')}) COMPREPLY=($(compgen -f -- "$current")); return ;;`] : [])].join('\n')}
+      esac
+      words="${[...words, names, '--help'].filter(Boolean).join(' ')}"
+      ;;`;
+  });
+  return `# Completion of scantling for bash. Made by: scantling completion bash
+_scantling() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" words="" command="\${COMP_WORDS[1]}"
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "${[...Object.keys(commands), 'help'].join(' ')} --help --version" -- "$current"))
+    return
+  fi
+  case "$command" in
+${cases.join('\n')}
+    help) words="${Object.keys(commands).join(' ')}" ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  case "\${COMPREPLY[0]}" in */) compopt -o nospace 2>/dev/null ;; esac
+}
+complete -F _scantling scantling kubectl-scantling
+`;
+}
+
+function zsh(): string {
+  const list = Object.entries(commands).map(([name, { summary }]) => `    '${name}:${quoted(summary)}'`);
+  const cases = described().map(({ name, flags, words }) => {
+    const specs = flags.flatMap(f => {
+      const value = f.takesValue ? (f.values.length > 0 ? `:value:(${f.values.join(' ')})` : ':value:_files') : '';
+      const about = `[${quoted(f.help).replaceAll('[', '(').replaceAll(']', ')')}]`;
+      return [
+        `'--${f.name}${f.takesValue ? '=' : ''}${about}${value}'`,
+        ...(f.short ? [`'-${f.short}${f.takesValue ? '+' : ''}${about}${value}'`] : []),
+      ];
+    });
+    const positional = words.length > 0 ? [`'1:what:(${words.join(' ')})'`] : [];
+    return `    ${name}) _arguments ${[...specs, ...positional, "'--help[show the flags]'"].join(' \\\n        ')} ;;`;
+  });
+  return `#compdef scantling kubectl-scantling
+# Completion of scantling for zsh. Made by: scantling completion zsh
+_scantling() {
+  local -a commands
+  commands=(
+${list.join('\n')}
+  )
+  if (( CURRENT == 2 )); then
+    _describe 'command' commands
+    return
+  fi
+  local command="\${words[2]}"
+  shift words
+  (( CURRENT-- ))
+  case "$command" in
+${cases.join('\n')}
+  esac
+}
+if [ "$funcstack[1]" = "_scantling" ]; then _scantling "$@"; else compdef _scantling scantling kubectl-scantling; fi
+`;
+}
+
+/** In single quotes; a colon ends a name in zsh's descriptions. */
+function quoted(text: string): string {
+  return text.replaceAll("'", "'\\''").replaceAll(':', '\\:');
+}
+
+function fish(): string {
+  const text = (s: string): string => `'${s.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  const lines = described().flatMap(({ name, summary, flags, words }) => [
+    `complete -c scantling -f -n __fish_use_subcommand -a ${name} -d ${text(summary)}`,
+    ...flags.map(
+      f =>
+        `complete -c scantling -n '__fish_seen_subcommand_from ${name}' -l ${f.name}${f.short ? ` -s ${f.short}` : ''}${f.takesValue ? ' -r' : ''}${f.values.length > 0 ? ` -f -a ${text(f.values.join(' '))}` : ''} -d ${text(f.help)}`,
+    ),
+    ...(words.length > 0
+      ? [`complete -c scantling -f -n '__fish_seen_subcommand_from ${name}' -a ${text(words.join(' '))}`]
+      : []),
+  ]);
+  return `# Completion of scantling for fish. Made by: scantling completion fish\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,249 @@
+/** The bundle as people run it: as a program, as a plugin of kubectl, and with its completion in a real shell. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import { stringify } from 'yaml';
+import { defaultNamespace } from '../../controller/api/names.ts';
+import { imagebuilds } from '../../controller/api/image-build.ts';
+import { nodetargets } from '../../controller/api/node-target.ts';
+import { systemdefinitions } from '../../controller/api/system-definition.ts';
+import { systempools } from '../../controller/api/system-pool.ts';
+import { systemsources } from '../../controller/api/system-source.ts';
+import type { KubeObject } from '../../controller/api/meta.ts';
+import type { Resource } from '../../controller/api/resource.ts';
+import { commands, flagsOf, isCommand } from '../../controller/command-line.ts';
+import { createClient } from '../../controller/kube/client.ts';
+import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
+import { Transport } from '../../controller/kube/transport.ts';
+import { version } from '../../controller/version.ts';
+import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
+import { install, resourceOf } from '../cluster/manifests.ts';
+import { programFor } from '../cluster/program.ts';
+import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
+import { serverBinary } from '../tools/servers.ts';
+import { build, definition, pool, source, target } from './chain-fixture.ts';
+
+const fieldManager = 'test';
+
+interface Ran {
+  code: number;
+  out: string;
+  said: string;
+}
+
+describe('the program', () => {
+  let plane: ControlPlane;
+  let transport: Transport;
+  let bundle: string;
+  let viewer: string;
+  before(async () => {
+    const [, file = ''] = await programFor({ source: false });
+    bundle = file;
+    plane = await startControlPlane({ apiServerFlags: ['--allow-privileged=true'] });
+    transport = new Transport({ kubeConfig: loadKubeConfig(plane.adminKubeconfig), userAgent: 'test' });
+    const admin = createClient(transport);
+    await install(admin, { without: ['DaemonSet'] });
+    await put(systemsources, source());
+    await put(systemdefinitions, definition());
+    await put(imagebuilds, build('edge-b', 'b'));
+    await put(systempools, pool());
+    await put(
+      nodetargets,
+      target('node-1', 'a', 'b', { host: { phase: 'Idle', agentVersion: '0.1.0', reportedAt: new Date().toISOString() } }),
+    );
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'viewer', namespace: defaultNamespace } };
+    const binding = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'viewer' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'scantling-view' },
+      subjects: [{ kind: 'ServiceAccount', name: 'viewer', namespace: defaultNamespace }],
+    };
+    for (const object of [account, binding]) await admin.create(resourceOf(object), object);
+    viewer = plane.kubeconfigFor(await serviceAccountToken(transport, 'viewer'));
+  });
+  after(async () => {
+    await transport.close();
+    await plane.stop();
+  });
+
+  async function put<T extends KubeObject & { status?: object }>(resource: Resource<T>, object: T): Promise<void> {
+    const { apiVersion, kind, metadata, ...rest } = object;
+    const admin = createClient(transport);
+    await admin.create(resource, { ...rest, apiVersion, kind, metadata: { name: metadata.name } } as T);
+    await admin.mergePatch(resource, metadata.name, { status: object.status }, { fieldManager, subresource: 'status' });
+  }
+
+  function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, program = bundle): Promise<Ran> {
+    // As from a shell: the bundle's first line finds this very Node.
+    const own = { HOME: plane.directory, PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter) };
+    return new Promise(resolve => {
+      execFile(program, args, { env: { KUBECONFIG: plane.adminKubeconfig, ...own, ...env } }, (error, out, said) => {
+        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, said });
+      });
+    });
+  }
+
+  test('says its version fast, and without a cluster', async t => {
+    const times: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const begin = performance.now();
+      const { code, out } = await run(['version', '--client'], { KUBECONFIG: '/nowhere' });
+      times.push(performance.now() - begin);
+      assert.deepEqual([code, out], [0, `${version}\n`]);
+    }
+    t.diagnostic(`fastest of three: ${Math.round(Math.min(...times))} ms`);
+    const { out } = await run(['version', '--client', '-o', 'json']);
+    assert.equal(JSON.parse(out).client.version, version);
+  });
+
+  test('says what runs in the cluster', async () => {
+    const { code, out, said } = await run(['version']);
+    assert.equal(code, 0, said);
+    assert.match(out, /^controller +.* \(0 of 0 ready, scantling:/m);
+    assert.match(out, /^agents +0\.1\.0 on 1 node$/m);
+    assert.match(out, /^CRDs +imagebuilds \(generation \d+\), nodetargets/m);
+    assert.match(out, /^Kubernetes +v1\./m);
+    const document = JSON.parse((await run(['version', '-o', 'json'])).out);
+    assert.deepEqual(Object.keys(document), ['kind', 'client', 'kubernetes', 'controllers', 'agents', 'crds']);
+  });
+
+  test('shows the chain, as words, JSON and YAML', async () => {
+    const { code, out, said } = await run(['status']);
+    assert.equal(code, 1, said);
+    assert.match(out, /^In trouble: the controller, Node node-1; /);
+    const { out: json } = await run(['status', '-o', 'json']);
+    const document = JSON.parse(json);
+    assert.deepEqual([document.kind, document.ok, document.pools[0].name], ['Status', false, 'edge']);
+    assert.match((await run(['status', '-o', 'yaml'])).out, /^kind: Status\nok: false\n/);
+    assert.match((await run(['status', 'pool/edge', '-o', 'wide'])).out, /edge +main@sha1:b{12}/);
+    assert.doesNotMatch(out, /\u001B/);
+  });
+
+  test('says why, also to who may only look', async () => {
+    const { out, code, said } = await run(['why', 'node/node-1'], { KUBECONFIG: viewer });
+    assert.equal(code, 0, said);
+    assert.match(out, /^node-1 has not said what it runs; it is to run main@sha1:b{12}/);
+    assert.match(out, /^ {2}SystemSource +systems +has applied main@sha1:b{12}/m);
+    assert.equal(JSON.parse((await run(['why', 'pool/edge', '-o', 'json'])).out).kind, 'Why');
+  });
+
+  test('ends with the documented exit codes, and says what is wrong', async () => {
+    const agent = plane.kubeconfigFor(await serviceAccountToken(transport, 'scantling-agent'));
+    const stranger = plane.kubeconfigFor('no-such-token');
+    const nowhere = join(plane.directory, 'nowhere');
+    const access = (server: string) => ({
+      clusters: [{ name: 'c', cluster: { server } }],
+      users: [{ name: 'u', user: { token: 't' } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    });
+    writeFileSync(nowhere, stringify({ ...access('https://127.0.0.1:1'), 'current-context': 'x' }));
+    const table: [string[], NodeJS.ProcessEnv, number, RegExp][] = [
+      [['status', '--nonsense'], {}, 2, /Unknown option '--nonsense'/],
+      [['nonsense'], {}, 2, /"nonsense" is no command/],
+      [['why'], {}, 2, /KIND\/NAME is missing/],
+      [['why', 'pod/x'], {}, 2, /"pod\/x" is not KIND\/NAME/],
+      [['status', '-o', 'xml'], {}, 2, /--output is table, wide, json, yaml/],
+      [['why', 'pool/none'], {}, 1, /there is no SystemPool none; there are edge/],
+      [['logs', 'none'], {}, 1, /there is no ImageBuild and no SystemDefinition none/],
+      [['status', '--context', 'none'], {}, 3, /context "none" is not there; the contexts are scantling/],
+      [['status', '--kubeconfig', '/nowhere'], {}, 3, /\/nowhere cannot be read/],
+      [['status'], { KUBECONFIG: nowhere }, 3, /ECONNREFUSED.*does the cluster run/],
+      [['status'], { KUBECONFIG: stranger }, 3, /does not know who you are \(401\)/],
+      [
+        ['status'],
+        { KUBECONFIG: agent },
+        3,
+        /cannot list resource "(systemsources|systemdefinitions|imagebuilds|systempools)".*scantling-view/,
+      ],
+      [['status', '--as', 'nobody'], {}, 3, /User "nobody" cannot list/],
+      [['uninstall'], { KUBECONFIG: viewer }, 3, /cannot get resource "leases"/],
+    ];
+    await Promise.all(
+      table.map(async ([args, env, code, message]) => {
+        const ran = await run(args, env);
+        assert.match(ran.said, message, args.join(' '));
+        assert.equal(ran.code, code, `${args.join(' ')}: ${ran.said}`);
+        assert.equal(ran.out, '', args.join(' '));
+      }),
+    );
+  });
+
+  test('is a plugin of kubectl', async (t: TestContext) => {
+    const directory = join(plane.directory, 'plugins');
+    mkdirSync(directory);
+    symlinkSync(bundle, join(directory, 'kubectl-scantling'));
+    const tool = kubectlOf(t);
+    if (!tool) return;
+    const path = [directory, dirname(process.execPath), process.env['PATH']].join(delimiter);
+    const { code, out, said } = await run(['scantling', 'why', 'pool/edge'], { PATH: path }, tool);
+    assert.match(out, /^SystemPool edge wants main@sha1:b{12}/, said);
+    assert.equal(code, 0);
+    const failed = await run(['scantling', 'status'], { PATH: path }, tool);
+    assert.equal(failed.code, 1, 'kubectl hands the exit code on');
+  });
+
+  test('completes in bash', async () => {
+    const script = join(plane.directory, 'completion.bash');
+    writeFileSync(script, (await run(['completion', 'bash'])).out);
+    const complete = async (...words: string[]): Promise<string[]> => {
+      const text = `source "${script}"; COMP_WORDS=(${words.map(w => `"${w}"`).join(' ')}); COMP_CWORD=${words.length - 1}; _scantling 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const { out, said, code } = await run(['--norc', '-c', text], {}, 'bash');
+      assert.deepEqual([code, said], [0, '']);
+      return out.split('\n').filter(Boolean);
+    };
+    assert.deepEqual(await complete('scantling', 'st'), ['status']);
+    assert.deepEqual(await complete('scantling', 'why', 'po'), ['pool/']);
+    assert.deepEqual(await complete('scantling', 'status', '--output', 'j'), ['json']);
+    assert.deepEqual(await complete('scantling', 'status', '-o', 'w'), ['wide']);
+    assert.deepEqual(await complete('scantling', 'uninstall', '--ch'), ['--check']);
+    assert.deepEqual(await complete('scantling', 'completion', 'z'), ['zsh']);
+  });
+
+  for (const shell of ['zsh', 'fish'])
+    test(`has a completion that ${shell} can read`, async t => {
+      const { out, code } = await run(['completion', shell]);
+      assert.equal(code, 0);
+      for (const command of Object.keys(commands).filter(isCommand)) {
+        assert(out.includes(command), command);
+        for (const { name } of flagsOf(command)) assert(out.includes(name), `${command} ${name}`);
+      }
+      const found = (process.env['PATH'] ?? '').split(delimiter).find(d => existsSync(join(d, shell)));
+      if (!found) {
+        t.skip(`${shell} is not installed; only the words of its script are looked at`);
+        return;
+      }
+      const file = join(plane.directory, `completion.${shell}`);
+      writeFileSync(file, out);
+      const read = await run(['-n', file], {}, join(found, shell));
+      assert.deepEqual([read.code, read.said], [0, '']);
+    });
+
+  test('runs by itself, wherever it lies', async () => {
+    chmodSync(bundle, 0o755);
+    assert.equal((await run(['--version'])).out, `${version}\n`);
+  });
+
+  test('has help with examples for every command of people, and every flag in it', async () => {
+    for (const command of Object.keys(commands).filter(isCommand)) {
+      const { out, code } = await run(['help', command]);
+      assert.equal(code, 0);
+      assert.match(out, new RegExp(`^Usage: scantling ${command}`));
+      for (const { name, flag } of flagsOf(command))
+        assert(out.includes(`--${name}`) && flag.help.length > 10, `${command} --${name}`);
+      if (!['controller', 'agent', 'build'].includes(command)) assert.match(out, /\nExamples:\n {2}/, command);
+    }
+    assert.match((await run(['--help'])).out, /scantling help COMMAND/);
+  });
+});
+
+/** With CI set it must be there. */
+function kubectlOf(t: TestContext): string | undefined {
+  const file = serverBinary('kubectl');
+  if (existsSync(file)) return file;
+  assert(!process.env['CI'], 'kubectl is missing');
+  t.skip('kubectl is not installed');
+  return undefined;
+}
