@@ -115,6 +115,9 @@ describe('staging', () => {
     assert.equal(step.do === 'Rest' && step.until, 1_000_001);
     assert.equal(decide(facts({ trouble: { ...trouble, retryAt: 1_000_000 } })).do, 'Stage');
     assert.equal(decide(facts({ trouble: { ...trouble, digest: digest(3) } })).do, 'Stage');
+    const withSecret = specOf(2, { pullSecret: { name: 'pool-a', revision: '2' } });
+    assert.equal(decide(facts({ trouble, spec: withSecret })).do, 'Stage', 'with other credentials at once');
+    assert.equal(decide(facts({ trouble: { ...trouble, pullSecret: '2' }, spec: withSecret })).do, 'Rest');
   });
   test('a failure that waits for a person stalls', () => {
     const failure = failureOf({ code: 1, stdout: '', stderr: 'error: A signature was required' }, 'StageFailed');
