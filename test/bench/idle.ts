@@ -1,5 +1,6 @@
 /** What a controller and agents cost a cluster of fifty nodes in which nothing happens: memory, and requests to the API server. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemsources } from '../../controller/api/system-source.ts';
 import { systempools, type SystemPool } from '../../controller/api/system-pool.ts';
 import type { Apply } from '../../controller/kube/client.ts';
 import { createEdge } from '../cluster/edge.ts';
@@ -37,6 +38,8 @@ export async function measureIdle(environment: Environment, progress: (line: str
     progress(`registering ${count} nodes more`);
     await fleet.start();
     await createEdge(environment, {});
+    // As often as a source is polled unless it says otherwise; each time it is read from the API server.
+    await environment.admin.mergePatch(systemsources, 'systems', { spec: { interval: '1m' } }, { fieldManager: 'bench' });
     await environment.admin.apply(systempools, pool(image), { fieldManager: 'bench' });
     const within = { timeoutMs: 300_000, explain: () => eye.describe().slice(0, 5_000) };
     const arrived = (): boolean => {
