@@ -10,6 +10,7 @@ import { systemdefinitions } from './api/system-definition.ts';
 import { systempools } from './api/system-pool.ts';
 import { systemsources } from './api/system-source.ts';
 import { builderNames } from './build/builder-name.ts';
+import { resourcesOf } from './build/default-resources.ts';
 import { createProcessBuilder } from './build/process.ts';
 import * as buildViews from './build/projection.ts';
 import { BuildReconciler } from './build/reconciler.ts';
@@ -254,6 +255,7 @@ function assemble(config: Config, { client, events, caches, log, now, clock }: P
       registriesConfig: config['registries-config'],
       certificateSecrets: registries.secretNames(),
       insecureHosts: config['insecure-registries'],
+      resources: resourcesOf(config['builder-requests'], config['builder-limits']),
     }),
     events,
     limits: { builds: config['concurrent-builds'], perDefinition: config['concurrent-builds-per-definition'] },

@@ -119,6 +119,18 @@ export const flags = {
     commands: controller,
     help: 'ServiceAccount of the pods of the builder job; needs no rights',
   },
+  'builder-requests': {
+    kind: 'list',
+    default: '',
+    commands: controller,
+    help: 'what pods of the builder job ask for, as cpu=500m,memory=1Gi, unless the definition has build.resources',
+  },
+  'builder-limits': {
+    kind: 'list',
+    default: '',
+    commands: controller,
+    help: 'what those pods may use at most, as memory=4Gi',
+  },
   'registries-config': {
     kind: 'string',
     default: 'scantling-registries',

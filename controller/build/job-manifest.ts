@@ -4,7 +4,7 @@
  */
 import type { Job } from '../api/core.ts';
 import { parseDuration } from '../api/duration.ts';
-import type { ImageBuild, ImageBuildSpec } from '../api/image-build.ts';
+import type { ImageBuild, ImageBuildSpec, ImageBuildSpecExecutionResources } from '../api/image-build.ts';
 import {
   buildAnnotation,
   buildLabel,
@@ -31,6 +31,8 @@ export interface JobSettings {
   certificateSecrets: readonly string[];
   /** Registries (host:port) spoken to by plain http. */
   insecureHosts: readonly string[];
+  /** Of pods whose definition names none. */
+  resources?: ImageBuildSpecExecutionResources | undefined;
 }
 
 export interface JobRequest {
@@ -76,6 +78,7 @@ export function keyLabel(key: string): string {
 export function jobManifest(request: JobRequest, settings: JobSettings): Job {
   const { build, platform, key, attempt, interruptions } = request;
   const { execution } = build.spec;
+  const resources = execution.resources ?? settings.resources;
   const { apiVersion, kind, metadata } = build;
   const labels = {
     'app.kubernetes.io/name': 'scantling',
@@ -128,7 +131,7 @@ export function jobManifest(request: JobRequest, settings: JobSettings): Job {
               image: settings.image,
               args: argumentsOf(request, settings, files),
               securityContext: containerSecurity,
-              ...(execution.resources ? { resources: execution.resources } : {}),
+              ...(resources ? { resources } : {}),
               terminationMessagePath: at.result,
               terminationMessagePolicy: 'File',
               volumeMounts: [

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ImageBuild, ImageBuildSpecExecution } from '../../controller/api/image-build.ts';
 import { buildAnnotation, buildLabel, foundationLabel, interruptionsAnnotation } from '../../controller/api/names.ts';
+import { resourcesOf } from '../../controller/build/default-resources.ts';
 import { jobManifest } from '../../controller/build/job-manifest.ts';
 import type { JobRequest, JobSettings } from '../../controller/build/job-manifest.ts';
 import { jobName } from '../../controller/build/job-name.ts';
@@ -175,4 +176,18 @@ test('names of Jobs are valid, differ where anything differs, and keep what tell
       if (one !== other) assert.notEqual(name, jobName(`${definition}-${hash}`, other, attempt));
     }),
   );
+});
+
+test('a pod has the resources of its definition, or those of all builds', () => {
+  const resources = resourcesOf(['cpu=500m', 'memory=1Gi'], ['memory=4Gi']);
+  const of = { resources };
+  assert.deepEqual(podOf(buildOf(), {}, of).containers[0]?.resources, {
+    requests: { cpu: '500m', memory: '1Gi' },
+    limits: { memory: '4Gi' },
+  });
+  const own = { requests: { cpu: '2' } };
+  assert.deepEqual(podOf(buildOf({ resources: own }), {}, of).containers[0]?.resources, own);
+  assert.equal(podOf(buildOf()).containers[0]?.resources, undefined);
+  for (const wrong of ['memory', 'memory=', '=1Gi', 'memory=lots', 'memory=1Gi=2Gi', 'memory=-1'])
+    assert.throws(() => resourcesOf([wrong], []), /is no resource and quantity/, wrong);
 });

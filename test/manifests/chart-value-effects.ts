@@ -170,6 +170,10 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   'agent.metrics.enabled': { value: true, shows: /"--http-address=0.0.0.0:9617"/ },
   ...prefixed('builder.image', image('scantling-builder')),
   'builder.builders': { value: ['process', 'job'], shows: /"--builders=process,job"/ },
+  'builder.resources': {
+    value: { requests: { cpu: 1, memory: '1Gi' }, limits: { memory: '4Gi' } },
+    shows: /"--builder-limits=memory=4Gi","--builder-requests=cpu=1,memory=1Gi"/,
+  },
   'builder.serviceAccount.create': {
     value: false,
     hides: /"kind":"ServiceAccount","metadata":\{"name":"scantling-builder"/,

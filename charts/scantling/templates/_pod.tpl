@@ -64,3 +64,12 @@ podAntiAffinity:
   labelSelector:
     matchLabels: {{- include "scantling.selector" (list . "controller") | nindent 6 }}
 {{- end -}}
+
+{{- /* Resources as a flag takes them: cpu=500m,memory=1Gi. */ -}}
+{{- define "scantling.quantities" -}}
+{{- $list := list -}}
+{{- range $resource, $quantity := . -}}
+{{- $list = append $list (printf "%s=%v" $resource $quantity) -}}
+{{- end -}}
+{{- join "," $list -}}
+{{- end -}}
