@@ -7,7 +7,7 @@ import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Transport } from '../../controller/kube/transport.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { kubectl } from './kubectl.ts';
-import { crds, established, resourceOf } from './manifests.ts';
+import { crds, type CustomResourceDefinition, established, resourceOf } from './manifests.ts';
 
 export interface DryRun {
   kubeconfig: string;
@@ -50,8 +50,8 @@ async function servedKinds(transport: Transport): Promise<Set<string>> {
   return new Set(lists.flatMap(({ groupVersion, resources }) => resources.map(({ kind }) => `${groupVersion} ${kind}`)));
 }
 
-/** Starts an API server that has our CRDs and nothing else of ours. */
-export async function startDryRun(): Promise<DryRun> {
+/** Starts an API server that has our CRDs and those of `others`, and nothing else of ours. */
+export async function startDryRun(others: readonly CustomResourceDefinition[] = []): Promise<DryRun> {
   // As installers of Kubernetes set it; the API server's own default refuses the agent.
   const controlPlane: ControlPlane = await startControlPlane({ apiServerFlags: ['--allow-privileged=true'] });
   const kubeconfig = controlPlane.adminKubeconfig;
@@ -62,8 +62,9 @@ export async function startDryRun(): Promise<DryRun> {
   };
   try {
     const client = createClient(transport);
-    await Promise.all(crds().map(crd => client.apply(resourceOf(crd), crd, { fieldManager: 'kubectl' })));
-    for (const crd of crds()) await established(client, crd.metadata.name);
+    const kinds = [...crds(), ...others];
+    await Promise.all(kinds.map(crd => client.apply(resourceOf(crd), crd, { fieldManager: 'kubectl' })));
+    for (const crd of kinds) await established(client, crd.metadata.name);
     const served = await servedKinds(transport);
     const made = new Set<string>();
     return {

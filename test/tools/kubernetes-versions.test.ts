@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { parse } from 'yaml';
+import { oldestMinor } from '../../controller/preconditions/api-version.ts';
 import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 import { kubernetesVariable, kubernetesVersion, supportedKubernetes, takeKubernetes } from './kubernetes-versions.mjs';
 import { serverModules } from './server-binaries.mjs';
@@ -86,6 +87,7 @@ describe('the version of Kubernetes', () => {
     const [oldest] = supportedKubernetes();
     const { kubeVersion } = parse(text('charts/scantling/Chart.yaml')) as { kubeVersion: string };
     assert.equal(kubeVersion, `>=${oldest?.minor}.0-0`);
+    assert.equal(`1.${oldestMinor}`, oldest?.minor, 'what the program asks for at its start');
     const rows = text('docs/versions.md')
       .match(/^\| (\d\.\d+) +\|/gm)
       ?.map(row => row.replaceAll(/[| ]/g, ''));
