@@ -8,19 +8,38 @@ import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 
 const manifests = join(import.meta.dirname, '../../manifests');
 
-test('kustomize sets both images, that of pods that build too', async () => {
+async function kustomize(directory: string): Promise<string> {
+  return (await kubectl(['kustomize', directory])).stdout;
+}
+
+test('both images are set in one place, that of pods that build too, for every overlay', async t => {
   const directory = temporaryDirectory('kustomize');
-  try {
-    cpSync(manifests, directory, { recursive: true });
-    const file = join(directory, 'images/kustomization.yaml');
-    const written = readFileSync(file, 'utf8')
-      .replaceAll('newName: scantling', 'newName: registry.example.com/scantling')
-      .replaceAll(/newTag: .*/g, 'newTag: v9');
-    writeFileSync(file, written);
-    const { stdout: text } = await kubectl(['kustomize', directory]);
-    assert.equal(text.match(/image: registry\.example\.com\/scantling:v9$/gm)?.length, 2, 'controller and agent');
-    assert.match(text, /name: BUILDER_IMAGE\n\s+value: registry\.example\.com\/scantling-builder:v9$/m);
-  } finally {
-    removeDirectory(directory);
+  t.after(() => removeDirectory(directory));
+  cpSync(manifests, directory, { recursive: true });
+  const file = join(directory, 'images/kustomization.yaml');
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(
+    file,
+    text.replaceAll('newName: scantling', 'newName: registry.example.com/scantling').replaceAll(/newTag: .*/g, 'newTag: v9'),
+  );
+  for (const overlay of ['.', 'overlays/default', 'overlays/single-node']) {
+    const built = await kustomize(join(directory, overlay));
+    assert.equal(built.match(/image: registry\.example\.com\/scantling:v9$/gm)?.length, 2, `controller and agent in ${overlay}`);
+    assert.match(built, /name: BUILDER_IMAGE\n\s+value: registry\.example\.com\/scantling-builder:v9$/m, overlay);
   }
+});
+
+test('for one node it is the same but for what needs a second one', async () => {
+  const [plain, single] = await Promise.all([
+    kustomize(join(manifests, 'overlays/default')),
+    kustomize(join(manifests, 'overlays/single-node')),
+  ]);
+  assert.match(plain, /podAntiAffinity/);
+  assert.doesNotMatch(single, /podAntiAffinity|topologySpreadConstraints/);
+  const difference = plain.split('\n').filter(line => !new Set(single.split('\n')).has(line));
+  assert.deepEqual(
+    difference.filter(line => /^ {0,2}\w/.test(line)),
+    ['  replicas: 2'],
+  );
+  assert.match(single, /^ {2}replicas: 1$/m);
 });
