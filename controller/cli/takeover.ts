@@ -113,12 +113,16 @@ export class Takeover {
           { metadata: { resourceVersion: before.metadata.resourceVersion }, spec },
           { fieldManager: fieldManagers.uninstall, namespace },
         )
-      : await client.create(leases, {
-          apiVersion: 'coordination.k8s.io/v1',
-          kind: 'Lease',
-          metadata: { name, namespace, ...(owner ? { ownerReferences: [owner] } : {}) },
-          spec,
-        });
+      : await client.create(
+          leases,
+          {
+            apiVersion: 'coordination.k8s.io/v1',
+            kind: 'Lease',
+            metadata: { name, namespace, ...(owner ? { ownerReferences: [owner] } : {}) },
+            spec,
+          },
+          { fieldManager: fieldManagers.uninstall },
+        );
     this.#resourceVersion = written.metadata.resourceVersion;
     this.#renewedAt = begun;
     if (this.#resourceVersion === undefined) throw new TransientError('NoVersion', 'the API server gave the Lease no version');
