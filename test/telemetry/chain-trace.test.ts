@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { links, type LinkName } from '../../controller/telemetry/links.ts';
+import { programFor } from '../cluster/program.ts';
 import { until } from '../kube/until.ts';
 import { type CollectedSpan, startCollector } from './collector.ts';
 import { scenarioNodes, startScenario } from './scenario.ts';
@@ -26,7 +27,7 @@ test(
     t.after(() => collector.stop());
     // Controller and agents inherit it.
     Object.assign(process.env, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_BSP_SCHEDULE_DELAY: '50' });
-    const { environment, roll, hasFoundation } = await startScenario(t);
+    const { environment, roll, hasFoundation } = await startScenario(t, { program: await programFor({ source: false }) });
     const traceOf = (oid: string): CollectedSpan[] => collector.spans.filter(({ traceId }) => traceId === oid.slice(0, 32));
     const whole = async (oid: string, built: boolean): Promise<CollectedSpan[]> => {
       const wanted = expected(built).toSorted();

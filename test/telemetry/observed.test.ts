@@ -49,7 +49,7 @@ describe('a fleet', { timeout: 400_000 }, () => {
   before(async () => {
     const port = await freePort();
     const context = { after: (end: () => Promise<void>) => void ends.push(end) } as Pick<TestContext, 'after'>;
-    scenario = await startScenario(context, [`--webhook-address=127.0.0.1:${port}`, '--log-level=debug']);
+    scenario = await startScenario(context, { controllerFlags: [`--webhook-address=127.0.0.1:${port}`, '--log-level=debug'] });
     const { admin } = scenario.environment;
     await admin.apply(
       secrets,

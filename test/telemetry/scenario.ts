@@ -1,12 +1,14 @@
 /** From a commit to booted nodes on real servers, with a foundation where buildah is there; what tests of telemetry look at. */
-import { spawnSync } from 'node:child_process';
 import type { TestContext } from 'node:test';
+import { isTrue } from '../../controller/api/conditions.ts';
 import { nodetargets } from '../../controller/api/node-target.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
+import { systempools } from '../../controller/api/system-pool.ts';
 import { systemsources } from '../../controller/api/system-source.ts';
 import type { Apply } from '../../controller/kube/client.ts';
 import type { SystemSource } from '../../controller/api/system-source.ts';
-import { startEnvironment, type Environment } from '../cluster/environment.ts';
+import { withoutBuildah } from '../build/build-fixture.ts';
+import { startEnvironment, type Environment, type EnvironmentOptions } from '../cluster/environment.ts';
 import type { GitRepository } from '../cluster/git-repository.ts';
 import { until } from '../kube/until.ts';
 
@@ -22,11 +24,14 @@ export interface Scenario {
 /** Nodes of the pool: every second one of the simulated has an architecture that a foundation cannot be built for here. */
 export const scenarioNodes = 2;
 
-export async function startScenario(t: Pick<TestContext, 'after'>, controllerFlags: readonly string[] = []): Promise<Scenario> {
-  const environment = await startEnvironment({ nodes: 2 * scenarioNodes - 1, workloads: false, controllerFlags });
+export async function startScenario(
+  t: Pick<TestContext, 'after'>,
+  options: Pick<EnvironmentOptions, 'controllerFlags' | 'program'> = {},
+): Promise<Scenario> {
+  const environment = await startEnvironment({ nodes: 2 * scenarioNodes - 1, workloads: false, ...options });
   t.after(() => environment.stop());
   const { admin, git, base, registry } = environment;
-  const hasFoundation = spawnSync('buildah', ['--version']).status === 0;
+  const hasFoundation = !withoutBuildah();
   const repository = await git.createRepository('fleet');
   const files = (text: string): Record<string, string> => ({
     'system.yaml': `apiVersion: scantling.dev/v1alpha1
@@ -65,7 +70,9 @@ spec:
     const arrived = async (): Promise<boolean> => {
       const { nodes } = await state();
       const booted = nodes.filter(({ status }) => status?.host?.booted?.revision?.endsWith(oid) && status.host.phase === 'Idle');
-      return booted.length === scenarioNodes;
+      const [pool] = (await admin.list(systempools)).items;
+      const done = pool?.status?.nodes?.updated === scenarioNodes && isTrue(pool.status.conditions, 'Ready');
+      return booted.length === scenarioNodes && done;
     };
     try {
       await until(`every node runs ${oid}`, arrived, 120_000);
