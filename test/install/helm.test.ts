@@ -1,13 +1,20 @@
 /** Helm on a real node: installs, upgrades, takes back and removes Scantling while a pool is under way. No node may be rebooted twice for one image. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { systempools } from '../../controller/api/system-pool.ts';
+import { crds, customResourceDefinitions } from '../cluster/manifests.ts';
 import type { Release } from '../cluster/releases.ts';
+import { clearFaults, injectFault } from '../cluster/host/faults.ts';
 import { publishedRelease } from '../cluster/releases.ts';
 import { podImageNeeds } from '../cluster/real-node/pod-image.ts';
 import { withoutRealNode } from '../cluster/real-node/requirements.ts';
+import { until } from '../kube/until.ts';
 import { leftovers } from './leftovers.ts';
 import { points, type Point } from './points.ts';
-import { Scene, type Rollout } from './scene.ts';
+import { poolName, Scene, type Rollout } from './scene.ts';
+
+/** The operator itself is still there. */
+const isMark = (left: string) => !left.startsWith('Pod ');
 
 describe('with Helm', { skip: withoutRealNode(podImageNeeds) }, () => {
   let scene: Scene;
@@ -73,6 +80,47 @@ describe('with Helm', { skip: withoutRealNode(podImageNeeds) }, () => {
 
   for (const point of points)
     test(`is upgraded, taken back, removed and installed again when ${point.name}`, () => disturb(point));
+
+  test('is removed while the only node that its pods can be on is cordoned, and finishes that node when it is back', async () => {
+    const { admin, helm, controller, release, realHost, realNode } = scene.installation;
+    injectFault(realHost.host.directory, { kind: 'RebootRefused' });
+    const reference = await scene.beginOnOwnNode();
+    await scene.until(
+      'the node has its go-ahead',
+      () =>
+        scene.fleet.stores.targets.get(realNode.name)?.spec.state === 'Booted' && scene.fleet.unavailable.includes(realNode.name),
+    );
+    await helm.uninstall();
+    assert.deepEqual(await leftovers(admin), []);
+    await helm.install(release);
+    clearFaults(realHost.host.directory);
+    await scene.until('it runs the image', () => scene.runs(realNode.name, reference));
+    assert.equal(realHost.boots.length, 1);
+    await controller.ready();
+  });
+
+  test('the CRDs are deleted in the middle of a rollout, and come back with the next upgrade', async () => {
+    const { admin, helm, release } = scene.installation;
+    const rollout = await scene.begin();
+    await midway(rollout);
+    for (const { metadata } of crds()) await admin.delete(customResourceDefinitions, metadata.name);
+    await until('all CRDs are gone', async () => {
+      const { items } = await admin.list(customResourceDefinitions);
+      return items.every(({ spec }) => spec.group !== 'scantling.dev');
+    });
+    assert.deepEqual((await leftovers(admin)).filter(isMark), []);
+    await helm.upgrade(release);
+    await scene.again(rollout);
+    await endsWell(rollout);
+  });
+
+  test('after the last removal the CRDs and what users made are there', async () => {
+    const { admin, helm } = scene.installation;
+    await helm.uninstall();
+    assert.deepEqual(await leftovers(admin), []);
+    for (const { metadata } of crds()) await admin.get(customResourceDefinitions, metadata.name);
+    await admin.get(systempools, poolName);
+  });
 
   async function disturb(point: Point): Promise<void> {
     const { helm, controller, release, admin } = scene.installation;

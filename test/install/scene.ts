@@ -4,6 +4,7 @@ import type { Apply } from '../../controller/kube/client.ts';
 import { pushBaseImage, type BaseImage } from '../cluster/base-image.ts';
 import { Fleet } from '../cluster/fleet.ts';
 import { startInstallation, workerLabel, type Installation } from '../cluster/installation.ts';
+import { established } from '../cluster/manifests.ts';
 import { createWorkload } from '../cluster/workloads.ts';
 
 export const poolName = 'workers';
@@ -58,14 +59,52 @@ export class Scene {
     const image = await pushBaseImage({ registry: installation.registry.host, release: `release ${++this.#images}` });
     const reference = `${image.image.slice(0, image.image.lastIndexOf(':'))}@${image.digest}`;
     const bootsBefore = new Map(installation.nodes.map(node => [node.name, node.boots.length]));
+    await this.#apply(reference);
+    return { image, reference, bootsBefore };
+  }
+
+  /** Makes the pool of a rollout once more, as soon as its kind is served. */
+  async again({ reference }: Rollout): Promise<void> {
+    await established(this.installation.admin, 'systempools.scantling.dev');
+    await this.#apply(reference);
+  }
+
+  async #apply(reference: string): Promise<void> {
     const pool: Apply<SystemPool> = {
       apiVersion: 'scantling.dev/v1alpha1',
       kind: 'SystemPool',
       metadata: { name: poolName },
       spec: { nodeSelector: { matchLabels: workerLabel }, system: { image: reference } },
     };
+    await this.installation.admin.apply(systempools, pool, { fieldManager: 'kubectl' });
+  }
+
+  /** Gives a pool of the node that the operator's pods are on the image of the base; returns it as the pool has it. */
+  async beginOnOwnNode(): Promise<string> {
+    const { installation } = this;
+    const { image, digest } = await pushBaseImage({ registry: installation.registry.host, release: 'for the own node' });
+    const reference = `${image.slice(0, image.lastIndexOf(':'))}@${digest}`;
+    const pool: Apply<SystemPool> = {
+      apiVersion: 'scantling.dev/v1alpha1',
+      kind: 'SystemPool',
+      metadata: { name: 'own-node' },
+      spec: {
+        nodeSelector: { matchLabels: { 'kubernetes.io/hostname': installation.realNode.name } },
+        system: { image: reference },
+        drain: { enabled: false },
+      },
+    };
     await installation.admin.apply(systempools, pool, { fieldManager: 'kubectl' });
-    return { image, reference, bootsBefore };
+    return reference;
+  }
+
+  /** The node runs the image, and is at rest. */
+  runs(name: string, reference: string): boolean {
+    const target = this.fleet.stores.targets.get(name);
+    const node = this.fleet.stores.nodes.get(name);
+    if (!target || !node) return false;
+    const runs = target.spec.digests.includes(target.status?.host?.booted?.digest ?? '');
+    return target.spec.image === reference && runs && target.status?.rollout === undefined && node.ready && !node.cordoned;
   }
 
   /** 0: nothing starts, 1: one node at a time. */
@@ -92,13 +131,7 @@ export class Scene {
   /** Every node runs the image, and is at rest. */
   async arrived({ image, reference }: Rollout): Promise<void> {
     await this.until(`every node runs ${image.digest}`, () =>
-      this.installation.nodes.every(({ name }) => {
-        const target = this.fleet.stores.targets.get(name);
-        const node = this.fleet.stores.nodes.get(name);
-        if (!target || !node) return false;
-        const runs = target.spec.digests.includes(target.status?.host?.booted?.digest ?? '');
-        return target.spec.image === reference && runs && target.status?.rollout === undefined && node.ready && !node.cordoned;
-      }),
+      this.installation.nodes.every(({ name }) => this.runs(name, reference)),
     );
   }
 
