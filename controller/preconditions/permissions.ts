@@ -71,9 +71,18 @@ export function placed(roles: readonly NeededRole[], places: Places): NeededRole
 /** What of a role is not among the rules that are granted in its namespace. */
 export function lacksOf(role: NeededRole, granted: readonly Rule[]): Lack[] {
   return role.rules.flatMap(rule => {
-    const missing = permissionsOf(rule, role.namespace).filter(permission => !granted.some(rule => grants(rule, permission)));
+    const missing = permissionsOf(rule, role.namespace).filter(
+      permission => !granted.some(each => grants(each, permission) || grants(each, someSecret(each, permission))),
+    );
     return missing.length > 0 ? [{ role, rule, missing }] : [];
   });
+}
+
+/** Who names the Secrets that may be read (`rbac.secretNames` of the chart) does so on purpose: any of them will do in the place of all. */
+function someSecret({ resourceNames = [] }: Rule, permission: Permission): Permission {
+  return permission.resource === 'secrets' && permission.verb === 'get'
+    ? { ...permission, name: resourceNames[0] ?? '' }
+    : permission;
 }
 
 function permissionsOf({ apiGroups = [''], resources = [], resourceNames = [''], verbs }: Rule, namespace: string): Permission[] {
