@@ -1,7 +1,10 @@
 /** Helm on a real node: installs, upgrades, takes back and removes Scantling while a pool is under way. No node may be rebooted twice for one image. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { leases } from '../../controller/api/core.ts';
+import { defaultNamespace, leaderLease } from '../../controller/api/names.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
+import type { Client } from '../../controller/kube/client.ts';
 import { crds, customResourceDefinitions } from '../cluster/manifests.ts';
 import type { Release } from '../cluster/releases.ts';
 import { clearFaults, injectFault } from '../cluster/host/faults.ts';
@@ -12,6 +15,13 @@ import { until } from '../kube/until.ts';
 import { leftovers } from './leftovers.ts';
 import { points, type Point } from './points.ts';
 import { poolName, Scene, type Rollout } from './scene.ts';
+
+/** A Lease that 0.1.0 made belongs to nobody, and is waited out unless it is deleted (docs/upgrade.md). */
+async function deleteOldLease(admin: Client): Promise<void> {
+  const held = (await admin.list(leases, { namespace: defaultNamespace })).items.find(l => l.metadata.name === leaderLease);
+  if (held && held.metadata.ownerReferences === undefined)
+    await admin.delete(leases, leaderLease, { namespace: defaultNamespace });
+}
 
 /** The operator itself is still there. */
 const isMark = (left: string) => !left.startsWith('Pod ');
@@ -132,6 +142,7 @@ describe('with Helm', { skip: withoutRealNode(podImageNeeds) }, () => {
     await controller.ready();
     await helm.uninstall();
     assert.deepEqual(await leftovers(admin), []);
+    await deleteOldLease(admin);
     await helm.install(release);
     await controller.ready();
     await point.release?.(scene);
