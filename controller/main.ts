@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /** The command line: which command, and how it ends. What each is made of is loaded only when asked for. */
 import { UsageError, helpFor, isCommand, parseCommandLine, usage, type Command, type CommandLine } from './command-line.ts';
+import { saveMemory } from './engine.ts';
 import type { OneShot } from './running.ts';
-import { createLog, type Log } from './telemetry/log.ts';
+import type { Log } from './telemetry/log.ts';
 import { version } from './version.ts';
 
 /** The commands that end by themselves. */
@@ -39,7 +40,7 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
 
 /** Runs until a signal comes. */
 async function serve(command: 'controller' | 'agent', { config }: CommandLine): Promise<void> {
-  const log = createLog(config['log-level']);
+  const log = (await import('./telemetry/log.ts')).createLog(config['log-level']);
   process.on('unhandledRejection', error => {
     log.error({ error }, 'a promise was rejected and nobody looked; ending');
     process.exit(1);
@@ -50,6 +51,7 @@ async function serve(command: 'controller' | 'agent', { config }: CommandLine): 
     process.exit(1);
   };
   const stopping = stopSignal(log);
+  saveMemory(command);
   const running =
     command === 'controller'
       ? await (await import('./compose-controller.ts')).startController(config, { log, fail, stopping: stopping.signal })
