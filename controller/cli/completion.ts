@@ -130,16 +130,19 @@ function quoted(text: string): string {
 }
 
 function fish(): string {
-  const text = (s: string): string => `'${s.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   const lines = described().flatMap(({ name, summary, flags, words }) => [
-    `complete -c scantling -f -n __fish_use_subcommand -a ${name} -d ${text(summary)}`,
+    `complete -c scantling -f -n __fish_use_subcommand -a ${name} -d ${inQuotes(summary)}`,
     ...flags.map(
       f =>
-        `complete -c scantling -n '__fish_seen_subcommand_from ${name}' -l ${f.name}${f.short ? ` -s ${f.short}` : ''}${f.takesValue ? ' -r' : ''}${f.values.length > 0 ? ` -f -a ${text(f.values.join(' '))}` : ''} -d ${text(f.help)}`,
+        `complete -c scantling -n '__fish_seen_subcommand_from ${name}' -l ${f.name}${f.short ? ` -s ${f.short}` : ''}${f.takesValue ? ' -r' : ''}${f.values.length > 0 ? ` -f -a ${inQuotes(f.values.join(' '))}` : ''} -d ${inQuotes(f.help)}`,
     ),
     ...(words.length > 0
-      ? [`complete -c scantling -f -n '__fish_seen_subcommand_from ${name}' -a ${text(words.join(' '))}`]
+      ? [`complete -c scantling -f -n '__fish_seen_subcommand_from ${name}' -a ${inQuotes(words.join(' '))}`]
       : []),
   ]);
   return `# Completion of scantling for fish. Made by: scantling completion fish\n${lines.join('\n')}\n`;
+}
+
+function inQuotes(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }

@@ -13,6 +13,7 @@ import { manifests } from '../cluster/manifests.ts';
 import { neededText } from './needed.ts';
 import { permissionsReference } from './permissions-page.ts';
 import { chartReference } from './chart-values.ts';
+import { cliReference } from './cli-reference.ts';
 import { apiReference, conditionsReference, flagsReference, metricsReference } from './reference.ts';
 import { eventsReference, logsReference, tracesReference } from './telemetry-reference.ts';
 
@@ -204,6 +205,7 @@ export async function generated(): Promise<Map<string, string>> {
   const pages = {
     'docs/api.md': apiReference(crdTexts),
     'docs/conditions.md': conditionsReference(),
+    'docs/cli.md': cliReference(),
     'docs/flags.md': flagsReference(),
     'docs/metrics.md': metricsReference(),
     'docs/events.md': eventsReference(),
