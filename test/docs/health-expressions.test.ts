@@ -68,16 +68,16 @@ const cases: {
   },
 ];
 
-function yamlOf<T>(holds: string): T {
+function yamlOf(holds: string): unknown {
   const block = pages()
     .flatMap(blocksOf)
     .find(({ path, text }) => path === 'docs/gitops.md' && text.includes(holds));
   assert.ok(block);
-  return parse(block.text) as T;
+  return parse(block.text);
 }
 
 describe("Argo CD's health script", () => {
-  const { data } = yamlOf<{ data: Record<string, string> }>('health.lua');
+  const { data } = yamlOf('health.lua') as { data: Record<string, string> };
   const customizations = parse(data['resource.customizations'] ?? '') as Record<string, { 'health.lua': string }>;
   for (const { name, status, argo } of cases)
     it(`${name}: ${argo}`, async () => {
@@ -107,6 +107,10 @@ function luaTable(value: unknown): string {
   return JSON.stringify(value);
 }
 
+/** Flux gives an expression the object's fields as variables; a policy of the API server has them in `object`. */
+const ofObject = (expression: string): string => expression.replaceAll(/\b(status|metadata)\./g, 'object.$1.');
+const times = (conditions: Condition[] = []) => conditions.map(c => ({ ...c, lastTransitionTime: '2026-01-01T00:00:00Z' }));
+
 interface Expressions {
   spec: { healthCheckExprs: { kind: string; current: string; failed: string }[] };
 }
@@ -122,11 +126,8 @@ describe("Flux' health expressions", () => {
   });
   after(() => api?.stop());
 
-  // Flux gives an expression the object's fields as variables; a policy of the API server has them in `object`.
-  const ofObject = (expression: string) => expression.replaceAll(/\b(status|metadata)\./g, 'object.$1.');
-
   it('are true and false as kstatus says', async () => {
-    const { spec } = yamlOf<Expressions>('healthCheckExprs');
+    const { spec } = yamlOf('healthCheckExprs') as Expressions;
     assert.deepEqual(
       spec.healthCheckExprs.map(({ kind }) => kind),
       ['SystemDefinition', 'SystemPool'],
@@ -182,7 +183,6 @@ describe("Flux' health expressions", () => {
         (error: unknown) => String(error),
       );
     };
-    const times = (conditions: Condition[] = []) => conditions.map(c => ({ ...c, lastTransitionTime: '2026-01-01T00:00:00Z' }));
     const ready = { observedGeneration: 2, conditions: times([condition('Ready', 'True')]) };
     await until('the policy to hold', async () => (await judged(ready)).includes('is current'));
     for (const { name, status, current, failed } of cases) {

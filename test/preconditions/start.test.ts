@@ -15,7 +15,7 @@ import { Program } from './program.ts';
 let api: Api;
 let kubeconfig: string;
 before(async () => {
-  api = await startApi();
+  api = await startApi({ deliberateRefusals: true });
   await install(api.admin, { without: ['Deployment', 'DaemonSet'] });
   const token = await serviceAccountToken(api.transport(), 'scantling-controller');
   kubeconfig = api.proxy.kubeconfigFor(token);
