@@ -71,6 +71,7 @@ export const fieldManagers = {
   agent: 'scantling-agent',
   webhook: 'scantling-webhook',
   uninstall: 'scantling-uninstall',
+  shard: 'scantling-shard',
   lease: 'scantling-lease',
   events: 'scantling-events',
 } as const;

@@ -1,7 +1,7 @@
 /** Lets this controller act on the objects of its shard only, and hands objects over to and from others. */
 import { leases } from '../api/core.ts';
 import type { KubeObject } from '../api/meta.ts';
-import { shardHolder } from '../api/names.ts';
+import { fieldManagers, shardHolder } from '../api/names.ts';
 import type { Resource } from '../api/resource.ts';
 import type { Caches } from '../kube/caches.ts';
 import type { Client } from '../kube/client.ts';
@@ -28,7 +28,7 @@ export interface ShardOptions {
   selects: (labels: Readonly<Record<string, string>>) => boolean;
 }
 
-const fieldManager = 'scantling-shard';
+const fieldManager = fieldManagers.shard;
 /** How often a Lease or a build is looked at that an object waits for. */
 const lookAgainMs = 5_000;
 

@@ -26,6 +26,8 @@ export interface RecordedCall {
   role?: string;
   /** Of a write: as whom it was made. */
   fieldManager?: string;
+  /** It only asked what would come of it. */
+  dryRun?: true;
 }
 
 interface AuditEvent {
@@ -69,11 +71,11 @@ export async function recordedCalls(directory: string): Promise<RecordedCall[]> 
 
 let written = 0;
 
-/** Leaves what was recorded to whoever runs the tests, where one asks for it. */
-export async function leaveCalls(directory: string): Promise<void> {
+/** Leaves what was recorded to whoever runs the tests, where one asks for it; `refused`: also what no role allowed. */
+export async function leaveCalls(directory: string, { refused }: { refused: boolean }): Promise<void> {
   const to = process.env[callsVariable];
   if (!to) return;
-  const calls = await recordedCalls(directory);
+  const calls = (await recordedCalls(directory)).filter(call => refused || call.role !== undefined);
   writeFileSync(join(to, `${process.pid}-${written++}.json`), JSON.stringify(calls));
 }
 
@@ -84,7 +86,8 @@ function callsOf(line: string): RecordedCall[] {
   const { resource, subresource, namespace = '', apiGroup = '' } = objectRef;
   const allowed = annotations['authorization.k8s.io/decision'] === 'allow';
   const role = allowed ? roleOf(annotations['authorization.k8s.io/reason'] ?? '', namespace) : undefined;
-  const fieldManager = new URL(requestURI, 'https://localhost').searchParams.get('fieldManager');
+  const query = new URL(requestURI, 'https://localhost').searchParams;
+  const fieldManager = query.get('fieldManager');
   const call: RecordedCall = {
     user: user.username,
     userAgent: userAgent.split(' ')[0] ?? '',
@@ -94,6 +97,7 @@ function callsOf(line: string): RecordedCall[] {
     namespace: ownNamespaces.includes(namespace) ? namespace : '*',
     ...(role === undefined ? {} : { role }),
     ...(fieldManager === null ? {} : { fieldManager }),
+    ...(query.has('dryRun') ? { dryRun: true } : {}),
   };
   if (verb !== 'patch') return [call];
   // To apply what is not there also takes the right to create it, which is asked for behind the back of the audit log.

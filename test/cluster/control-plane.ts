@@ -47,6 +47,8 @@ export interface ControlPlaneOptions {
   serviceRange?: string;
   /** Keeps an audit log of ServiceAccounts; default: when somebody waits for what was asked (audit.ts). */
   audit?: boolean;
+  /** A test takes rights away to see what comes of it: what is refused then is no rule that is missing. */
+  deliberateRefusals?: boolean;
   /** Extra flags of kube-apiserver. */
   apiServerFlags?: readonly string[];
   /** Told what is being started. */
@@ -252,7 +254,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       await server?.exited;
     }
     await http.destroy();
-    if (isAudited(options) && processes.has('kube-apiserver')) await leaveCalls(directory);
+    if (isAudited(options) && processes.has('kube-apiserver')) await leaveCalls(directory, { refused: !options.deliberateRefusals });
     if (options.directory === undefined) removeDirectory(directory);
   };
 

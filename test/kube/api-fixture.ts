@@ -4,7 +4,7 @@ import type { Resource } from '../../controller/api/resource.ts';
 import { createClient, type Client } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Transport, type TransportOptions } from '../../controller/kube/transport.ts';
-import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '../cluster/control-plane.ts';
 import { type FaultProxy, startFaultProxy } from '../cluster/fault-proxy.ts';
 
 export interface ConfigMap extends KubeObject {
@@ -34,8 +34,8 @@ export interface Api {
 
 let namespaceNumber = 0;
 
-export async function startApi(): Promise<Api> {
-  const cluster = await startControlPlane();
+export async function startApi(o: ControlPlaneOptions = {}): Promise<Api> {
+  const cluster = await startControlPlane(o);
   const proxy = await startFaultProxy(cluster);
   const direct = new Transport({ kubeConfig: loadKubeConfig(cluster.adminKubeconfig), userAgent: 'admin' });
   const transports: Transport[] = [direct];

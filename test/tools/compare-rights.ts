@@ -12,7 +12,7 @@ import { rightRules, rightsOf, type Right } from './rights.ts';
 const accounts = /^system:serviceaccount:[^:]+:scantling-(controller|agent|builder)$/;
 const rolesOfPeople = /^ClusterRole scantling-(view|admin)$/;
 
-/** Calls of tests that try what an account may not do, or that make an install without some of its rights, say so by this user agent or variable. */
+/** What tries what an account may not do says so by this user agent. (A control plane whose rights are taken away says `deliberateRefusals`.) */
 export const probeUserAgent = 'probe';
 
 /** What all control planes of a run have left in a directory. */
@@ -37,8 +37,8 @@ export function compareRights(rights: readonly Right[], calls: readonly Recorded
 }
 
 /** What leaves a field manager behind: evictions and reviews are questions. */
-function isWrite({ verb, resource, role }: RecordedCall): boolean {
-  return role !== undefined && ['create', 'update', 'patch'].includes(verb) && !/reviews$|\/eviction$/.test(resource);
+function isWrite({ verb, resource, role, dryRun }: RecordedCall): boolean {
+  return role !== undefined && !dryRun && ['create', 'update', 'patch'].includes(verb) && !/reviews$|\/eviction$/.test(resource);
 }
 
 /** The agents' part of a status is theirs alone, and they have no other. */

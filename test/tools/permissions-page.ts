@@ -14,6 +14,7 @@ const owns: Record<keyof typeof fieldManagers, string> = {
   agent: 'NodeTarget: `status` without `status.rollout`',
   webhook: 'SystemSource: the annotation that asks for a poll',
   uninstall: 'What `scantling uninstall` takes back: cordons and marks of Nodes, go-aheads, finalizers, the Lease',
+  shard: 'What says which controller acts on an object, where several share a cluster',
   lease: 'The Lease of the leader election',
   events: 'Events',
 };
