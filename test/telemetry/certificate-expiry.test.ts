@@ -5,6 +5,8 @@ import { firstExpiry, showExpiry } from '../../controller/telemetry/certificate-
 import { metrics } from '../../controller/telemetry/metrics.ts';
 import { createAuthority } from '../cluster/certificates.ts';
 
+const values = async (): Promise<number[]> => (await metrics.certificateExpiry.get()).values.map(({ value }) => value);
+
 test('the first certificate that expires counts, of all that a text holds', async () => {
   const { certificate, key } = createAuthority('expiry');
   const end = Date.parse(new X509Certificate(certificate).validTo);
@@ -13,7 +15,6 @@ test('the first certificate that expires counts, of all that a text holds', asyn
   for (const text of ['', 'no certificate', key, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'])
     assert.equal(firstExpiry(text), undefined);
   showExpiry('Secret/one', [undefined, certificate]);
-  const values = async (): Promise<number[]> => (await metrics.certificateExpiry.get()).values.map(({ value }) => value);
   assert.deepEqual(await values(), [end / 1000]);
   showExpiry('Secret/one', ['none any more']);
   assert.deepEqual(await values(), []);
