@@ -81,14 +81,23 @@ export async function leaveCalls(directory: string, { refused }: { refused: bool
 
 function callsOf(line: string): RecordedCall[] {
   const event = parse(line);
-  if (!event?.objectRef) return [];
-  const { verb, requestURI, user, userAgent = '', objectRef, responseStatus, annotations = {} } = event;
+  const call = event && callOf(event);
+  if (!call || call.verb !== 'patch') return call ? [call] : [];
+  // To apply what is not there also takes the right to create it, which is asked for behind the back of the audit log.
+  if (event.responseStatus?.code === 201) return [call, { ...call, verb: 'create' }];
+  if (!/cannot create resource/.test(event.responseStatus?.message ?? '')) return [call];
+  const { role: _, ...refused } = call;
+  return [call, { ...refused, verb: 'create' }];
+}
+
+function callOf({ verb, requestURI, user, userAgent = '', objectRef, annotations = {} }: AuditEvent): RecordedCall | undefined {
+  if (!objectRef) return undefined;
   const { resource, subresource, namespace = '', apiGroup = '' } = objectRef;
   const allowed = annotations['authorization.k8s.io/decision'] === 'allow';
   const role = allowed ? roleOf(annotations['authorization.k8s.io/reason'] ?? '', namespace) : undefined;
   const query = new URL(requestURI, 'https://localhost').searchParams;
   const fieldManager = query.get('fieldManager');
-  const call: RecordedCall = {
+  return {
     user: user.username,
     userAgent: userAgent.split(' ')[0] ?? '',
     verb,
@@ -99,12 +108,6 @@ function callsOf(line: string): RecordedCall[] {
     ...(fieldManager === null ? {} : { fieldManager }),
     ...(query.has('dryRun') ? { dryRun: true } : {}),
   };
-  if (verb !== 'patch') return [call];
-  // To apply what is not there also takes the right to create it, which is asked for behind the back of the audit log.
-  if (responseStatus?.code === 201) return [call, { ...call, verb: 'create' }];
-  if (!/cannot create resource/.test(responseStatus?.message ?? '')) return [call];
-  const { role: _, ...refused } = call;
-  return [call, { ...refused, verb: 'create' }];
 }
 
 /** A line that the end of the API server has cut is none. */
