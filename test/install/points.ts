@@ -1,6 +1,8 @@
 /** Ten moments of a rollout at which an administrator may come along. What a point needs to last is held until it is released. */
+import { readdirSync } from 'node:fs';
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { clearFaults, injectFault, type Fault } from '../cluster/host/faults.ts';
+import { hostPaths } from '../cluster/host/state.ts';
 import { poolName, type Rollout, type Scene } from './scene.ts';
 
 export interface Point {
@@ -30,6 +32,10 @@ function noFaults({ installation }: Scene): void {
   for (const { host } of installation.nodes) clearFaults(host.directory);
 }
 
+function pulls({ host }: Scene['installation']['nodes'][number]): boolean {
+  return readdirSync(hostPaths(host.directory).units).length > 0;
+}
+
 export const points: readonly Point[] = [
   {
     name: 'the pool has its target, and no node has anything of it',
@@ -38,7 +44,8 @@ export const points: readonly Point[] = [
   {
     name: 'nodes are pulling',
     hold: scene => onAllHosts(scene, { kind: 'SlowPull', ms: 8_000, times: 1 }),
-    reached: (scene, rollout) => targets(scene).some(t => isNew(t, rollout) && t.status?.host?.phase === 'Staging'),
+    // An agent does not write that it has begun: its host's units tell.
+    reached: (scene, rollout) => targets(scene).some(t => isNew(t, rollout)) && scene.installation.nodes.some(pulls),
     release: noFaults,
   },
   {
