@@ -1,9 +1,11 @@
 /** Reads all that Scantling has left in a cluster, apart from what is its users'. */
 import { jobs, nodes, pods, secrets, type Node } from '../api/core.ts';
 import { parseDuration } from '../api/duration.ts';
+import { imagebuilds } from '../api/image-build.ts';
 import type { KubeObject } from '../api/meta.ts';
-import { buildLabel, cordonAnnotation } from '../api/names.ts';
+import { buildAnnotation, buildLabel, cordonAnnotation, defaultLease, shardHolder } from '../api/names.ts';
 import { nodetargets } from '../api/node-target.ts';
+import { systemdefinitions } from '../api/system-definition.ts';
 import { systempools, type SystemPool } from '../api/system-pool.ts';
 import { systemsources } from '../api/system-source.ts';
 import type { Client } from '../kube/client.ts';
@@ -12,33 +14,59 @@ import { listAll } from '../kube/list-all.ts';
 import { projectNode, projectNodeTarget } from '../rollout/projection.ts';
 import type { LeftObject, LeftPod, MarkedNode, Remains } from '../rollout/withdraw.ts';
 
-/** Where the operator's own objects are. */
+/** Where the operator's own objects are, and which of several controllers' things are meant: those of the shard that has this Lease. */
 export interface Places {
   namespace: string;
   agentNamespace: string;
+  lease: string;
 }
 
 /** Throws ApiError and TransientError: what cannot be read is never taken for absent. */
-export async function readRemains(client: Client, { namespace, agentNamespace }: Places): Promise<Remains> {
+export async function readRemains(client: Client, places: Places): Promise<Remains> {
+  const { namespace, agentNamespace, lease } = places;
   const ofBuilds = { namespace, labelSelector: buildLabel };
-  const [seenNodes, nodeTargets, pools, sources, jobNames, seenPods] = await Promise.all([
+  const [seenNodes, nodeTargets, pools, sources, definitions, builds, seenJobs, seenPods] = await Promise.all([
     listAll(client, nodes, markedNode),
     listAll(client, nodetargets, projectNodeTarget),
-    listAll(client, systempools, pool),
-    listAll(client, systemsources, leftObject),
-    listAll(client, jobs, nameOf, ofBuilds),
-    listAll(client, pods, leftPod, ofBuilds),
+    listAll(client, systempools, o => ({ holder: holderOf(o), view: pool(o) })),
+    listAll(client, systemsources, o => ({ holder: holderOf(o), view: leftObject(o) })),
+    listAll(client, systemdefinitions, o => ({ holder: holderOf(o), name: o.metadata.name })),
+    listAll(client, imagebuilds, o => [o.metadata.name, o.spec.definitionRef.name] as const),
+    listAll(client, jobs, o => ({ name: o.metadata.name, build: buildOf(o) }), ofBuilds),
+    listAll(client, pods, o => ({ view: leftPod(o), build: buildOf(o) }), ofBuilds),
   ]);
-  const poolNames = new Set([...pools.map(p => p.name), ...nodeTargets.map(t => t.pool)]);
+  // What belongs to nobody any more is the one's that acts on what has no shard.
+  const isOurs = (holder: string | undefined): boolean => holder === '' || (holder ?? defaultLease) === lease;
+  const poolHolders = new Map(pools.map(p => [p.view.name, p.holder]));
+  const ofPool = (name: string | undefined): boolean => isOurs(poolHolders.get(name ?? ''));
+  const definitionHolders = new Map(definitions.map(d => [d.name, d.holder]));
+  const definitionsOfBuilds = new Map(builds);
+  const ofBuild = (name: string | undefined): boolean => isOurs(definitionHolders.get(definitionsOfBuilds.get(name ?? '') ?? ''));
+  const targets = nodeTargets.filter(t => ofPool(t.pool));
+  const ours = pools.filter(p => isOurs(p.holder)).map(p => p.view);
   return {
-    nodes: seenNodes,
-    nodeTargets,
-    pools,
-    sources,
-    jobs: jobNames,
-    pods: seenPods,
-    secrets: await copiesOf(client, agentNamespace, poolNames),
+    nodes: seenNodes.map(node => (node.mark === undefined || ofPool(node.cordon?.pool) ? node : unmarked(node))),
+    nodeTargets: targets,
+    pools: ours,
+    sources: sources.filter(s => isOurs(s.holder)).map(s => s.view),
+    jobs: seenJobs.filter(j => ofBuild(j.build)).map(j => j.name),
+    pods: seenPods.filter(p => ofBuild(p.build)).map(p => p.view),
+    secrets: await copiesOf(client, agentNamespace, new Set([...ours.map(p => p.name), ...targets.map(t => t.pool)])),
   };
+}
+
+function holderOf({ metadata }: KubeObject): string | undefined {
+  return metadata.annotations?.[shardHolder];
+}
+
+function buildOf({ metadata }: KubeObject): string | undefined {
+  return metadata.annotations?.[buildAnnotation];
+}
+
+/** Another shard's: its mark is not ours to see. */
+function unmarked(node: MarkedNode): MarkedNode {
+  const { mark: _, cordon: __, ...rest } = node;
+  return rest;
 }
 
 /** Secrets are never listed: the copies are asked for by the names that they have for each pool. */
@@ -72,8 +100,4 @@ function leftObject({ metadata }: KubeObject): LeftObject {
 function leftPod({ metadata }: KubeObject): LeftPod {
   const goingSince = Date.parse(metadata.deletionTimestamp ?? '');
   return { name: metadata.name, ...(Number.isNaN(goingSince) ? {} : { goingSince }) };
-}
-
-function nameOf({ metadata }: KubeObject): string {
-  return metadata.name;
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { imagebuilds } from '../api/image-build.ts';
-import { leaderLease, uninstallHolder } from '../api/names.ts';
+import { uninstallHolder } from '../api/names.ts';
 import { systemdefinitions } from '../api/system-definition.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { nodetargets } from '../api/node-target.ts';
@@ -45,7 +45,11 @@ interface UninstallReport {
 export async function uninstall(invocation: Invocation, times: { holdMs?: number; graceMs?: number } = {}): Promise<number> {
   const { config, stdout, signal } = invocation;
   const format = formatOf(config);
-  const places = { namespace: config.namespace, agentNamespace: config['agent-namespace'] };
+  const places = {
+    namespace: config.namespace,
+    agentNamespace: config['agent-namespace'],
+    lease: config['lease-name'],
+  };
   const held = { now: (): boolean => false };
   const cluster = await connect(invocation, 'uninstall', { fence: () => held.now() });
   try {
@@ -78,13 +82,13 @@ async function remove(
   o: { places: Places; held: { now: () => boolean }; holdMs: number; graceMs: number },
 ): Promise<UninstallReport> {
   const say = (line: string): void => void stderr.write(`${line}\n`);
-  const { namespace } = o.places;
+  const { namespace, lease: name } = o.places;
   const identity = `${uninstallHolder}${hostname()}_${randomBytes(5).toString('hex')}`;
   const owner = await ownAccount(transport, namespace);
   const { holdMs, graceMs } = o;
-  const lease = new Takeover({ client, namespace, name: leaderLease, identity, holdMs, graceMs, owner });
+  const lease = new Takeover({ client, namespace, name, identity, holdMs, graceMs, owner });
   const { from, waitMs } = await lease.seize(signal);
-  say(`took the Lease ${namespace}/${leaderLease}${from === undefined ? '' : ` from ${from}`}: no controller works from here on`);
+  say(`took the Lease ${namespace}/${name}${from === undefined ? '' : ` from ${from}`}: no controller works from here on`);
   if (waitMs > 0) say(`waiting ${Math.ceil(waitMs / 1000)} s, the longest that one may not know it yet`);
   for (const end = performance.now() + waitMs; performance.now() < end; await lease.keep())
     await sleep(Math.min(1_000, Math.max(0, end - performance.now())), undefined, { signal });
@@ -102,7 +106,7 @@ async function remove(
     kept,
     late: done.steps.flatMap(s => (s.do === 'Uncordon' && s.late ? [s.node] : [])),
     refused: done.refused,
-    lease: { namespace, name: leaderLease, heldUntil },
+    lease: { namespace, name, heldUntil },
   };
 }
 

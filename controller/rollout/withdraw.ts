@@ -153,15 +153,15 @@ function scenesOf({ nodes, nodeTargets, pools }: Remains): Scene[] {
 function leaveNode(out: Withdrawal, { name, node, nodeTarget, timeouts }: Scene, o: { now: number; late: boolean }): void {
   const own = node && nodeTarget && !isOfAnother(nodeTarget, node) ? { node, nodeTarget } : undefined;
   const down = own !== undefined && isGoingDown(own.node, own.nodeTarget, o.now);
-  if (nodeTarget && isOutstanding(nodeTarget) && (!down || o.late)) {
+  const away = own !== undefined && mayGoDown(own.node, own.nodeTarget, { pool: own.nodeTarget.pool, timeouts, now: o.now });
+  if (nodeTarget && isOutstanding(nodeTarget) && !(down && away && !o.late)) {
     out.steps.push({ do: 'TakeBack', node: name });
     // What the write answers tells whether the agent was faster.
-    if (!o.late) {
+    if (!o.late && !down) {
       out.waits.push({ kind: 'Node', name });
       return;
     }
   }
-  const away = own !== undefined && mayGoDown(own.node, own.nodeTarget, { pool: own.nodeTarget.pool, timeouts, now: o.now });
   if (away && !o.late) {
     out.waits.push({ kind: 'Node', name, since: own.nodeTarget.since });
     return;

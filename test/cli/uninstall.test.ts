@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { jobs, leases, nodes, pods } from '../../controller/api/core.ts';
-import { cordonAnnotation, buildLabel, defaultNamespace, leaderLease } from '../../controller/api/names.ts';
+import {
+  cordonAnnotation,
+  buildLabel,
+  defaultNamespace,
+  leaderLease,
+  poolFinalizer,
+  shardHolder,
+} from '../../controller/api/names.ts';
 import { nodetargets } from '../../controller/api/node-target.ts';
 import type { Resource } from '../../controller/api/resource.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
@@ -119,6 +126,21 @@ describe('scantling uninstall', () => {
     assert.equal((await run('--check')).code, 0);
     for (const { metadata } of (await admin.list(pods, { namespace: 'default' })).items)
       assert.equal(metadata.deletionTimestamp, undefined);
+  });
+
+  test('what another shard acts on is left alone', async () => {
+    const { cluster } = scene;
+    await scene.fleet('edge', 1);
+    await cluster.startController({ elect: true });
+    await cluster.updated('edge', image(1));
+    const annotations = { [shardHolder]: 'another-controller' };
+    await cluster.admin.mergePatch(systempools, 'edge', { metadata: { annotations } }, { fieldManager });
+    const { code, report } = await run();
+    assert.deepEqual([code, report.left], [0, []]);
+    assert.deepEqual((await cluster.pool('edge')).metadata.finalizers, [poolFinalizer]);
+    const others = await run('--check', '--lease-name', 'another-controller');
+    assert.equal(others.code, 1);
+    assert(others.report.left.some((l: { kind: string }) => l.kind === 'SystemPool'));
   });
 
   test('a node that does not come back is uncordoned after the time, and named', async () => {
