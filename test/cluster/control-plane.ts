@@ -254,7 +254,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       await server?.exited;
     }
     await http.destroy();
-    if (isAudited(options) && processes.has('kube-apiserver')) await leaveCalls(directory, { refused: !options.deliberateRefusals });
+    if (isAudited(options) && processes.has('kube-apiserver'))
+      await leaveCalls(directory, { refused: !options.deliberateRefusals });
     if (options.directory === undefined) removeDirectory(directory);
   };
 
