@@ -44,15 +44,15 @@ export const flags = {
   'log-level': { kind: 'string', default: 'info', commands: both, help: 'debug, info, warn, error or silent' },
   'http-address': {
     kind: 'string',
-    default: '0.0.0.0:8080',
+    default: ':8080',
     commands: both,
-    help: 'address of /healthz, /readyz and /metrics; "off" for none, port 0 for any free one',
+    help: 'address of /healthz, /readyz and /metrics, as host:port or [IPv6]:port; without a host every address of both families; "off" for none, port 0 for any free one',
   },
   'webhook-address': {
     kind: 'string',
     default: 'off',
     commands: controller,
-    help: 'address (host:port) at which calls of Git servers are taken, at /hooks/SOURCE; "off" for none. Plain http: TLS ends before it',
+    help: 'address (as that of --http-address) at which calls of Git servers are taken, at /hooks/SOURCE; "off" for none. Plain http: TLS ends before it',
   },
   namespace: {
     kind: 'string',

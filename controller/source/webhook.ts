@@ -4,13 +4,12 @@
  * replaces no poll: one that is lost costs spec.interval.
  */
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StallingError, messageOf, reasonOf } from '../api/errors.ts';
 import { webhookPrefix } from '../api/names.ts';
 import type { Store } from '../kube/store.ts';
-import { parseAddress } from '../telemetry/listen-address.ts';
+import { listenOn } from '../telemetry/listen-address.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import type { HookedView } from './projection.ts';
@@ -20,7 +19,7 @@ import { concerns, pushedRefs } from './webhook-push.ts';
 import { type Call, type Provider, isGenuine } from './webhook-signature.ts';
 
 export interface WebhookOptions {
-  /** host:port */
+  /** host:port, or :port for every address. */
   address: string;
   sources: Store<HookedView>;
   /** The token in the Secret of that name; throws when there is none. */
@@ -61,7 +60,6 @@ const warnEveryMs = 60_000;
 /** Listens; rejects when it cannot. */
 export async function startWebhooks(o: WebhookOptions): Promise<WebhookReceiver> {
   const receiver = new Receiver(o);
-  const { host, port } = parseAddress(o.address);
   // Node ends, with 408, what is not whole in time.
   const server = createServer({
     requestTimeout: 10_000,
@@ -80,10 +78,9 @@ export async function startWebhooks(o: WebhookOptions): Promise<WebhookReceiver>
       response.end(`${text}\n`);
     });
   });
-  await listening(server, port, host);
-  const bound = server.address() as AddressInfo;
+  const address = await listenOn(server, o.address);
   return {
-    address: `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    address,
     stop: async () => {
       const closed = new Promise(resolve => {
         server.close(resolve);
@@ -229,14 +226,4 @@ class Receiver {
     // Rejects only because it stops.
     await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
-}
-
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

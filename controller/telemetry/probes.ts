@@ -1,8 +1,7 @@
 /** /healthz, /readyz and /metrics over plain HTTP. */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { parseAddress } from './listen-address.ts';
+import { listenOn } from './listen-address.ts';
 import { registry, scrape } from './metric-table.ts';
 import { metrics } from './metrics.ts';
 
@@ -16,14 +15,13 @@ export interface Probes {
 }
 
 /**
- * Listens on `address` (host:port). /healthz answers 200 while every `live` check passes, /readyz while every `ready` check passes;
+ * Listens on `address` (host:port, or :port for every address). /healthz answers 200 while every `live` check passes, /readyz while every `ready` check passes;
  * otherwise 503 with one line for each thing that is wrong. The event loop's longest stall since the last scrape is a metric.
  */
 export async function serveProbes(
   address: string,
   checks: { live: Record<string, Check>; ready: Record<string, Check> },
 ): Promise<Probes> {
-  const { host, port } = parseAddress(address);
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
   const server = createServer((request, response) => {
@@ -46,10 +44,9 @@ export async function serveProbes(
       (error: unknown) => send(500, 'text/plain', `${String(error)}\n`),
     );
   });
-  await listen(server, port, host);
-  const bound = server.address() as AddressInfo;
+  const bound = await listenOn(server, address);
   return {
-    address: `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    address: bound,
     close: () =>
       new Promise(resolve => {
         delay.disable();
@@ -57,14 +54,4 @@ export async function serveProbes(
         server.close(() => resolve());
       }),
   };
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

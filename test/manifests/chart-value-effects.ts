@@ -140,7 +140,7 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   'monitoring.dashboard.enabled': { value: true, shows: /"name":"scantling-dashboard"/ },
   'monitoring.dashboard.labels': { ...map('dashboard'), needs: { 'monitoring.dashboard.enabled': true } },
   'monitoring.dashboard.annotations': { ...map('board'), needs: { 'monitoring.dashboard.enabled': true } },
-  'webhook.enabled': { value: true, shows: /"--webhook-address=0.0.0.0:/ },
+  'webhook.enabled': { value: true, shows: /"--webhook-address=:/ },
   'webhook.port': { value: 9999, shows: /"containerPort":9999/, needs: hooks },
   'webhook.service.type': { value: 'LoadBalancer', shows: /"type":"LoadBalancer"/, needs: hooks },
   'webhook.service.port': { value: 8443, shows: /"port":8443,"targetPort":"webhook"/, needs: hooks },
@@ -167,7 +167,7 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   'agent.createNamespace': { value: false, hides: /"kind":"Namespace"/, alone: true },
   ...workload('agent'),
   'agent.maxUnavailable': { value: 3, shows: /"rollingUpdate":\{"maxUnavailable":3\}/ },
-  'agent.metrics.enabled': { value: true, shows: /"--http-address=0.0.0.0:9617"/ },
+  'agent.metrics.enabled': { value: true, shows: /"--http-address=:9617"/ },
   ...prefixed('builder.image', image('scantling-builder')),
   'builder.builders': { value: ['process', 'job'], shows: /"--builders=process,job"/ },
   'builder.resources': {

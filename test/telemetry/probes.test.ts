@@ -23,5 +23,5 @@ test('probes answer by their checks, and metrics are served', async () => {
 });
 
 test('an address that is none is refused', async () => {
-  await assert.rejects(serveProbes('nonsense', { live: {}, ready: {} }), /is not an address such as 0\.0\.0\.0:8080/);
+  await assert.rejects(serveProbes('nonsense', { live: {}, ready: {} }), /is not an address such as :8080 or/);
 });
