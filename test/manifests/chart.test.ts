@@ -91,7 +91,10 @@ describe('the chart', () => {
     const text = JSON.stringify(second);
     assert.match(text, /--shard-selector=region=west/);
     assert.match(text, /--lease-name=west-controller/);
-    assert.doesNotMatch(text, /pre-delete/);
+    const hook = JSON.stringify(second.find(o => isHook(o) && o.metadata.name === 'west-uninstall'));
+    assert.match(hook, /"helm.sh\/hook":"pre-delete"/);
+    assert.match(hook, /"--lease-name=west-controller"/, 'nobody else ends what it began');
+    assert.match(hook, /"serviceAccountName":"west-controller"/);
     assert.match(text, /"resourceNames":\["west-controller"\]/);
     assert.doesNotMatch(text, /"app.kubernetes.io\/name":"scantling","app.kubernetes.io\/component":"controller"/);
   });
