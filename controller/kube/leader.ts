@@ -26,7 +26,7 @@ export interface LeaderElectorOptions {
   onLost?: (reason: string) => void;
   /**
    * What a Lease goes with that is made here: the ServiceAccount, which an uninstallation removes after the rights of whoever uses it. Then
-   * no process that lost the Lease may write any more, and the next installation need not wait until it expires.
+   * no process that lost the Lease may write any more, and the next installation need not wait for as long as an uninstallation holds it.
    */
   owner?: () => Promise<OwnerReference | undefined>;
   /** After so long without renewal others take over (default 15 s; whole seconds). */
@@ -132,16 +132,19 @@ export class LeaderElector {
     const started = now();
     try {
       // While leading, the version of the last write is known, and writing over it tells whether it still is the newest.
-      if (this.#state !== 'leading' || !this.#observed) this.#observed = observe(this.#observed, await this.#read(), now());
+      if (this.#state !== 'leading' || !this.#observed) this.#observed = await this.#look();
       const step = leaseStep(this.#observed, identity, now());
       if (this.#state === 'leading' && step !== 'renew') {
-        this.#lose(`the lease is held by "${this.#observed.lease?.spec?.holderIdentity ?? ''}"`);
+        const { lease } = this.#observed;
+        this.#lose(lease ? `the lease is held by "${lease.spec?.holderIdentity ?? ''}"` : 'the lease was deleted');
       } else if (step !== 'wait') {
         this.#held(await this.#write(step, this.#observed.lease), started, led);
       }
       return true;
     } catch (error) {
-      if (isConflict(error) || isNotFound(error)) this.#forgetVersion();
+      // Whoever looks now may take it for free.
+      if (isNotFound(error)) this.#lose('the lease was deleted');
+      if (isConflict(error)) this.#forgetVersion();
       // A rival that was faster is the ordinary course of an election.
       const fields = { lease: name, reason: messageOf(error) };
       if (this.#state === 'leading') log.warn(fields, 'could not renew the lease');
@@ -180,6 +183,18 @@ export class LeaderElector {
     metrics.leader.set({ name: this.#o.name }, 0);
     this.#o.log.error({ lease: this.#o.name, reason }, 'leader election lost');
     this.#o.onLost?.(reason);
+  }
+
+  async #look(): Promise<ObservedLease> {
+    const { now, leaseDurationMs, owner } = this.#o;
+    const before = this.#observed;
+    const observed = observe(before, await this.#read(), now());
+    const [formerly] = before?.lease?.metadata.ownerReferences ?? [];
+    if (observed.lease || !formerly) return observed;
+    const account = await owner?.();
+    // It went with the account of an installation before this one, which has no rights any more; only what is under way may still arrive.
+    const isOfAnother = account !== undefined && account.uid !== formerly.uid;
+    return isOfAnother ? { ...observed, believedMs: Math.min(observed.believedMs ?? 0, leaseDurationMs) } : observed;
   }
 
   async #read(): Promise<Lease | undefined> {

@@ -31,6 +31,8 @@ export interface ShardOptions {
 const fieldManager = fieldManagers.shard;
 /** How often a Lease or a build is looked at that an object waits for. */
 const lookAgainMs = 5_000;
+/** A Lease that is not there may just have been deleted: for so long its holder may not know it, as long as a Lease lasts. */
+const believedMs = 15_000;
 
 export class Shard {
   readonly #o: ShardOptions;
@@ -84,7 +86,7 @@ export class Shard {
       if (isNotFound(error)) return undefined;
       throw error;
     });
-    const observed = observe(this.#leases.get(holder), lease, now);
+    const observed = observe(this.#leases.get(holder) ?? { lease: undefined, seenAt: now, believedMs }, lease, now);
     this.#leases.set(holder, observed);
     return leaseStep(observed, claimant.own, now) !== 'wait';
   }

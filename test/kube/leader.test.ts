@@ -7,7 +7,7 @@ import { leases } from '../../controller/api/core.ts';
 import { reasonOf } from '../../controller/api/errors.ts';
 import { createClient, type Client } from '../../controller/kube/client.ts';
 import { isNotFound } from '../../controller/kube/errors.ts';
-import { LeaderElector } from '../../controller/kube/leader.ts';
+import { LeaderElector, type LeaderElectorOptions } from '../../controller/kube/leader.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
 import { writes, type ApiCall } from '../cluster/api-call.ts';
 import { configMap, configMaps, startApi, type Api } from './api-fixture.ts';
@@ -25,7 +25,7 @@ class Candidate {
   readonly client: Client;
   readonly lost: string[] = [];
 
-  constructor(api: Api, namespace: string, name: string, options: Partial<typeof times> = {}) {
+  constructor(api: Api, namespace: string, name: string, options: Partial<LeaderElectorOptions> = {}) {
     this.api = api;
     this.name = `${namespace}-${name}`;
     this.namespace = namespace;
@@ -137,9 +137,48 @@ describe('leader election', () => {
       await b.elector.start();
       await api.admin.delete(leases, 'leader', { namespace: other });
       await until('the loss', () => b.lost.length > 0);
+      assert.match(b.lost[0] ?? '', /was deleted/);
       await b.elector.release();
       await assert.rejects(api.admin.get(leases, 'leader', other), isNotFound);
+      assert.equal(api.proxy.calls({ userAgent: b.name, resource: 'leases', verb: 'create' }).length, 1);
       await a.elector.release();
+    });
+
+    it('waits out a lease that was deleted after it was seen held', async () => {
+      const namespace = await api.namespace();
+      const [a, b] = [new Candidate(api, namespace, 'a'), new Candidate(api, namespace, 'b')];
+      await a.elector.start();
+      const second = b.elector.start();
+      const looks = { userAgent: b.name, resource: 'leases', verb: 'get' };
+      await api.proxy.seen(looks, 2);
+      // It cannot renew, so it believes for as long as it may.
+      api.proxy.fail({ userAgent: a.name, resource: 'leases' }, { drop: 'before' });
+      await api.admin.delete(leases, 'leader', { namespace });
+      await until('that nobody leads by it any more', () => a.lost.length > 0);
+      assert.equal(b.elector.isLeading(), false);
+      await second;
+      const missed = api.proxy.calls(looks).find(({ status }) => status === 404);
+      const [created] = api.proxy.calls({ userAgent: b.name, resource: 'leases', verb: 'create' });
+      assert.ok(missed && created && created.startedAt - missed.startedAt >= times.leaseDurationMs);
+      await b.elector.release();
+    });
+
+    it('waits no longer than it must for a lease that went with the account of an earlier installation', async () => {
+      const namespace = await api.namespace();
+      const account = { apiVersion: 'v1', kind: 'ServiceAccount', name: 'scantling-controller' };
+      const b = new Candidate(api, namespace, 'b', { owner: async () => ({ ...account, uid: 'new' }) });
+      await api.admin.create(leases, {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: 'leader', namespace, ownerReferences: [{ ...account, uid: 'old' }] },
+        spec: { holderIdentity: 'uninstall-x', leaseDurationSeconds: 3_600 },
+      });
+      const leading = b.elector.start();
+      await api.proxy.seen({ userAgent: b.name, resource: 'leases', verb: 'get' }, 1);
+      await api.admin.delete(leases, 'leader', { namespace });
+      await leading;
+      assert.equal(b.elector.isLeading(), true);
+      await b.elector.release();
     });
 
     it('leads on when someone else writes to the Lease, and through refused renewals', async () => {

@@ -15,6 +15,8 @@ const lease = (holderIdentity: string, resourceVersion = '1'): Lease => ({
 describe('lease', () => {
   const cases: [string, ObservedLease, number, string][] = [
     ['there is none', { lease: undefined, seenAt: 0 }, 0, 'create'],
+    ['it is gone, and its holder may not know', { lease: undefined, seenAt: 1000, believedMs: 15_000 }, 16_000, 'wait'],
+    ['it is gone, and its holder knows', { lease: undefined, seenAt: 1000, believedMs: 15_000 }, 16_001, 'create'],
     ['ours', { lease: lease('me'), seenAt: 0 }, 99_999, 'renew'],
     ['given up', { lease: lease(''), seenAt: 0 }, 0, 'take'],
     ["another's, just seen", { lease: lease('other'), seenAt: 1000 }, 1000, 'wait'],
@@ -30,14 +32,28 @@ describe('lease', () => {
     assert.equal(observe(first, undefined, 9000).seenAt, 9000);
   });
 
+  it('counts the time that a Lease is gone from the first look that missed it, not from its last renewal', () => {
+    const gone = observe(observe(undefined, lease('other'), 1000), undefined, 20_000);
+    assert.deepEqual(gone, { lease: undefined, seenAt: 20_000, believedMs: 15_000 });
+    assert.deepEqual(observe(gone, undefined, 30_000), gone);
+    assert.equal(leaseStep(observe(observe(undefined, lease(''), 1000), undefined, 1001), 'me', 1001), 'create');
+    assert.equal(leaseStep(observe(undefined, undefined, 1000), 'me', 1000), 'create');
+  });
+
   it('writes times with six fractional digits', () => {
     assert.equal(microTime(new Date(1_700_000_000_123)), '2023-11-14T22:13:20.123000Z');
   });
 
-  // The rule of the elector on a simulated server: two candidates with clocks of any offset, any pauses, any lost renewals.
+  // The rule of the elector on a simulated server: two candidates with clocks of any offset, any pauses, any lost renewals, and somebody who deletes the
+  // Lease: at a time when everyone has seen that it is held, because who has not takes it for free (ADR 26).
   it('never lets two lead at once, whatever the schedule', () => {
     const schedule = fc.array(
-      fc.record({ who: fc.nat(1), pause: fc.integer({ min: 0, max: 6000 }), late: fc.integer({ min: 0, max: 12_000 }) }),
+      fc.record({
+        who: fc.nat(1),
+        pause: fc.integer({ min: 0, max: 6000 }),
+        late: fc.integer({ min: 0, max: 12_000 }),
+        remove: fc.boolean(),
+      }),
       {
         minLength: 5,
         maxLength: 60,
@@ -52,11 +68,18 @@ describe('lease', () => {
           offset: offsets[i] ?? 0,
           observed: undefined as ObservedLease | undefined,
           until: -1,
+          lost: false,
         }));
-        for (const { who, pause, late } of turns) {
+        for (const { who, pause, late, remove } of turns) {
           now += pause;
           const me = candidates[who];
-          if (!me) continue;
+          if (remove && candidates.every(c => c.observed?.lease?.spec?.holderIdentity)) stored = undefined;
+          if (!me || me.lost) continue;
+          if (me.until > now && !stored) {
+            me.until = -1;
+            me.lost = true;
+            continue;
+          }
           const started = now;
           me.observed = observe(me.observed, stored, now + me.offset);
           const step = leaseStep(me.observed, me.identity, now + me.offset);
