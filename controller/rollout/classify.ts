@@ -168,11 +168,14 @@ function staging(node: NodeView, nodeTarget: NodeTargetView, { timeouts, now }: 
   return failed('StageTimeout', `${why} since ${iso(from)}${quoteOf(nodeTarget)}`, false);
 }
 
-/** What is staged, when it is the target and locked, or cannot be locked on this host. */
+/**
+ * What is staged, when it is the target and locked, or will not be: on this host it cannot be, or its agent has nothing left to do. That is so
+ * after a go-ahead that was taken back when the host was unlocked already: bootc does not lock again.
+ */
 export function stagedOf({ host, digests }: NodeTargetView): { locked: boolean } | undefined {
   const staged = host?.staged;
   if (!staged || !digests.includes(staged.digest)) return undefined;
-  return staged.locked || !host.canLock ? { locked: staged.locked } : undefined;
+  return staged.locked || !host.canLock || host.phase === 'Staged' ? { locked: staged.locked } : undefined;
 }
 
 /** Whether a node of this state is taken away by us, whatever the Node object says. */

@@ -71,6 +71,12 @@ const table: [string, Partial<NodeTargetView> | undefined, Partial<NodeView>, Pa
     { kind: 'Staging' },
   ],
   [
+    'staged and unlocked by a go-ahead that was taken back',
+    { host: host({ phase: 'Staged', staged: { digest: platform, locked: false } }) },
+    {},
+    { kind: 'Staged', locked: false },
+  ],
+  [
     'staged on a host without locks',
     { host: host({ canLock: false, staged: { digest: platform, locked: false } }) },
     {},
