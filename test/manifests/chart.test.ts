@@ -37,6 +37,20 @@ function crdOf(object: KubeObject): KubeObject {
   return { ...object, metadata };
 }
 
+interface Job extends KubeObject {
+  spec?: {
+    activeDeadlineSeconds?: number;
+    selector?: object;
+    template?: {
+      spec: {
+        affinity?: {
+          podAffinity?: { preferredDuringSchedulingIgnoredDuringExecution: { podAffinityTerm: { labelSelector: object } }[] };
+        };
+      };
+    };
+  };
+}
+
 describe('the chart', () => {
   test('is the plain install when nothing is set, object by object', async () => {
     const { stdout } = await kubectl(['kustomize', join(root, 'manifests')]);
@@ -69,6 +83,18 @@ describe('the chart', () => {
     const text = JSON.stringify((await render({}, { namespace: 'elsewhere' })).filter(o => !isCrd(o)));
     assert.doesNotMatch(text, /scantling-system/);
     assert.match(text, /system:serviceaccount:elsewhere:scantling-agent/);
+  });
+
+  test('runs its removal beside a controller, and within the time that Helm gives a hook', async () => {
+    const objects = (await render()) as Job[];
+    const hook = objects.find(o => o.metadata.name === 'scantling-uninstall');
+    const { activeDeadlineSeconds = Infinity, template } = hook?.spec ?? {};
+    const [, seconds = ''] = /"--timeout=(\d+)s"/.exec(JSON.stringify(template)) ?? [];
+    assert.ok(activeDeadlineSeconds <= 270, 'less than the 300 s of Helm');
+    assert.ok(Number(seconds) + 60 <= activeDeadlineSeconds, 'time for its image, the Lease and the writes');
+    const controller = objects.find(o => o.kind === 'Deployment')?.spec;
+    const [near] = template?.spec.affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    assert.deepEqual(near?.podAffinityTerm.labelSelector, controller?.selector);
   });
 
   test('shares no object with a second release beside it', async () => {
