@@ -92,6 +92,10 @@ describe("the chart's values", () => {
     await refused({ nameOverride: 'west' }, /set agent.enabled=false/);
   });
 
+  test('leave the name of each process to itself: that of its pod is also that of its next life', async () => {
+    assert.doesNotMatch(JSON.stringify(await render()), /--identity/);
+  });
+
   test('of an older chart, used without the defaults of this one, are refused with what to do', async () => {
     await refused({ crds: null, uninstall: null, monitoring: null }, /--reset-then-reuse-values/);
   });
