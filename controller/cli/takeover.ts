@@ -5,7 +5,7 @@ import { TransientError } from '../api/errors.ts';
 import { fieldManagers, uninstallHolder } from '../api/names.ts';
 import type { OwnerReference } from '../api/meta.ts';
 import type { Client } from '../kube/client.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
+import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
 import { microTime } from '../kube/microtime.ts';
 
 export interface TakeoverOptions {
@@ -18,6 +18,8 @@ export interface TakeoverOptions {
   holdMs: number;
   /** How long an earlier run's Lease is waited out: it may have been killed while a controller still believed to lead. */
   graceMs: number;
+  /** For how long a controller holds a Lease: one that is not there may just have been deleted. */
+  leaseMs: number;
   /** What a Lease goes with that is made here; see LeaderElectorOptions. */
   owner?: OwnerReference | undefined;
   /** A monotonic clock in milliseconds. */
@@ -28,39 +30,59 @@ const retryMs = 200;
 /** A leader writes the Lease every two seconds; that many conflicts in a row are something else. */
 const maxConflicts = 50;
 
+/** What came of it: the Lease is ours, or there is no namespace to have one in. `waitMs`: for so long somebody may still believe to lead. */
+export interface Seized {
+  held: boolean;
+  /** Who had it. */
+  from?: string;
+  waitMs: number;
+}
+
 /** Somebody else has the Lease now. */
 export class LostError extends Error {}
 
 export class Takeover {
   readonly #o: TakeoverOptions & { now: () => number };
   #resourceVersion: string | undefined;
-  /** When the last write that is known to have arrived was begun. */
+  /** When the last write that is known to have arrived was begun, or the last look that found no namespace. */
   #renewedAt = -Infinity;
+  /** The operator's namespace is gone, or going: nobody makes a Lease in it. */
+  #nowhere = false;
 
   constructor(options: TakeoverOptions) {
     this.#o = { now: () => performance.now(), ...options };
   }
 
-  /**
-   * Takes the Lease, whoever has it. Resolves with who had it, and with how long (ms) that one may still believe to lead: nothing may be
-   * written before. Throws ApiError, and LostError when it cannot be had.
-   */
-  async seize(signal: AbortSignal): Promise<{ from: string | undefined; waitMs: number }> {
+  /** Takes the Lease, whoever has it. Nothing may be written before `waitMs` is over. Throws ApiError, and LostError when it cannot be had. */
+  async seize(signal: AbortSignal): Promise<Seized> {
     for (let conflicts = 0; conflicts < maxConflicts; conflicts++) {
       signal.throwIfAborted();
+      const begun = this.#o.now();
       const lease = await this.#read();
       try {
         await this.#write(lease, 'take');
-        const from = lease?.spec?.holderIdentity || undefined;
-        if (from === undefined) return { from, waitMs: 0 };
-        const earlier = from.startsWith(uninstallHolder);
-        return { from, waitMs: earlier ? this.#o.graceMs : (lease?.spec?.leaseDurationSeconds ?? 0) * 1000 };
+        return this.#seized(lease);
       } catch (error) {
+        if (lease === undefined && hasNoNamespace(error)) {
+          this.#nowhere = true;
+          this.#renewedAt = begun;
+          return { held: false, waitMs: this.#o.graceMs };
+        }
         if (!isConflict(error) && !isAlreadyExists(error) && !isNotFound(error)) throw error;
         await sleep(retryMs, undefined, { signal });
       }
     }
     throw new LostError(`the Lease ${this.#o.namespace}/${this.#o.name} changes all the time and cannot be taken over`);
+  }
+
+  #seized(before: Lease | undefined): Seized {
+    const { graceMs, leaseMs } = this.#o;
+    // Whoever had one that was deleted by hand does not know it yet.
+    if (!before) return { held: true, waitMs: leaseMs + graceMs };
+    const from = before.spec?.holderIdentity;
+    if (!from) return { held: true, waitMs: 0 };
+    const earlier = from.startsWith(uninstallHolder);
+    return { held: true, from, waitMs: earlier ? graceMs : (before.spec?.leaseDurationSeconds ?? 0) * 1000 };
   }
 
   /** The fence of the transport: true while nobody else can have the Lease. */
@@ -70,6 +92,7 @@ export class Takeover {
 
   /** Renews the Lease when that is due, or at once with `force`. Throws LostError when somebody else has it, ApiError, TransientError. */
   async keep(force = false): Promise<void> {
+    if (this.#nowhere) return this.#lookForNone();
     if (!force && this.#o.now() < this.#renewedAt + this.#o.holdMs * 0.1) return;
     try {
       await this.#write(
@@ -85,6 +108,14 @@ export class Takeover {
       this.#resourceVersion = lease?.metadata.resourceVersion;
       await this.#write(lease, 'renew');
     }
+  }
+
+  /** Who installs anew meanwhile makes the namespace first. */
+  async #lookForNone(): Promise<void> {
+    const begun = this.#o.now();
+    const lease = await this.#read();
+    if (lease) throw new LostError(`there is a Lease again, held by "${lease.spec?.holderIdentity ?? ''}"`);
+    this.#renewedAt = begun;
   }
 
   async #read(): Promise<Lease | undefined> {
@@ -127,4 +158,10 @@ export class Takeover {
     this.#renewedAt = begun;
     if (this.#resourceVersion === undefined) throw new TransientError('NoVersion', 'the API server gave the Lease no version');
   }
+}
+
+/** Of the creation of a Lease. */
+function hasNoNamespace(error: unknown): boolean {
+  if (isNotFound(error)) return true;
+  return error instanceof ApiError && error.status === 403 && error.causes.some(c => c.reason === 'NamespaceTerminating');
 }

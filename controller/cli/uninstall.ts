@@ -25,6 +25,14 @@ import { runWithdrawal } from './withdrawal.ts';
 const holdMs = 300_000;
 /** The longest that a controller believes to lead after it has lost the Lease, and a bit. */
 const graceMs = 15_000;
+/** For how long a controller takes its Lease. */
+const leaseMs = 15_000;
+
+interface Times {
+  holdMs: number;
+  graceMs: number;
+  leaseMs: number;
+}
 
 /** Users' objects that stay, by plural. */
 type Kept = Record<string, number>;
@@ -42,7 +50,7 @@ interface UninstallReport {
 }
 
 /** Exit code 0 when nothing is left, 1 when something is, 130 when it was interrupted. `times` are for tests. */
-export async function uninstall(invocation: Invocation, times: { holdMs?: number; graceMs?: number } = {}): Promise<number> {
+export async function uninstall(invocation: Invocation, times: Partial<Times> = {}): Promise<number> {
   const { config, stdout, signal } = invocation;
   const format = formatOf(config);
   const places = {
@@ -55,7 +63,7 @@ export async function uninstall(invocation: Invocation, times: { holdMs?: number
   try {
     const report = config.check
       ? await check(cluster.client, places)
-      : await remove(invocation, cluster, { places, held, holdMs, graceMs, ...times });
+      : await remove(invocation, cluster, { places, held, times: { holdMs, graceMs, leaseMs, ...times } });
     await print(stdout, format, report, wordsOfReport);
     return report.clean ? 0 : 1;
   } catch (error) {
@@ -79,16 +87,17 @@ async function check(client: Client, places: Places): Promise<UninstallReport> {
 async function remove(
   { config, stderr, signal }: Invocation,
   { client, transport }: Cluster,
-  o: { places: Places; held: { now: () => boolean }; holdMs: number; graceMs: number },
+  o: { places: Places; held: { now: () => boolean }; times: Times },
 ): Promise<UninstallReport> {
   const say = (line: string): void => void stderr.write(`${line}\n`);
   const { namespace, lease: name } = o.places;
   const identity = `${uninstallHolder}${hostname()}_${randomBytes(5).toString('hex')}`;
   const owner = await ownAccount(transport, namespace);
-  const { holdMs, graceMs } = o;
-  const lease = new Takeover({ client, namespace, name, identity, holdMs, graceMs, owner });
-  const { from, waitMs } = await lease.seize(signal);
-  say(`took the Lease ${namespace}/${name}${from === undefined ? '' : ` from ${from}`}: no controller works from here on`);
+  const lease = new Takeover({ client, namespace, name, identity, ...o.times, owner });
+  const { held, from, waitMs } = await lease.seize(signal);
+  if (held)
+    say(`took the Lease ${namespace}/${name}${from === undefined ? '' : ` from ${from}`}: no controller works from here on`);
+  else say(`the namespace ${namespace} is gone or going, and no controller has a Lease in it`);
   if (waitMs > 0) say(`waiting ${Math.ceil(waitMs / 1000)} s, the longest that one may not know it yet`);
   for (const end = performance.now() + waitMs; performance.now() < end; await lease.keep())
     await sleep(Math.min(1_000, Math.max(0, end - performance.now())), undefined, { signal });
@@ -98,7 +107,7 @@ async function remove(
   const kept = await keptIn(client);
   // From here on counts the time in which the workloads are removed.
   await lease.keep(true);
-  const heldUntil = new Date(Date.now() + o.holdMs).toISOString();
+  const heldUntil = new Date(Date.now() + o.times.holdMs).toISOString();
   return {
     kind: 'Uninstall',
     clean: done.left.length === 0,
@@ -106,7 +115,7 @@ async function remove(
     kept,
     late: done.steps.flatMap(s => (s.do === 'Uncordon' && s.late ? [s.node] : [])),
     refused: done.refused,
-    lease: { namespace, name, heldUntil },
+    ...(held ? { lease: { namespace, name, heldUntil } } : {}),
   };
 }
 

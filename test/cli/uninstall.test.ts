@@ -44,7 +44,7 @@ describe('scantling uninstall', () => {
     const [out, said] = [sink(), sink()];
     const line = parseCommandLine('uninstall', ['--kubeconfig', scene.cluster.controllerKubeconfig(), '-o', 'json', ...args]);
     const invocation = { ...line, stdout: out.stream, stderr: said.stream, signal: new AbortController().signal };
-    const code = await uninstall(invocation, { graceMs: 0 });
+    const code = await uninstall(invocation, { graceMs: 0, leaseMs: 0 });
     return { code, report: JSON.parse(out.text() || 'null'), said: said.text() };
   }
 
@@ -141,6 +141,26 @@ describe('scantling uninstall', () => {
     const others = await run('--check', '--lease-name', 'another-controller');
     assert.equal(others.code, 1);
     assert(others.report.left.some((l: { kind: string }) => l.kind === 'SystemPool'));
+    // The Role of the installation names one Lease; that of a shard names its own.
+    const asAdmin = ['--kubeconfig', cluster.plane.adminKubeconfig];
+    assert.equal((await run(...asAdmin, '--lease-name', 'another-controller')).code, 0);
+    await assertNothingLeft();
+  });
+
+  test('what is left is taken off when the operator and its namespace are gone', async () => {
+    const { cluster } = scene;
+    await scene.fleet('edge', 1);
+    await cluster.startController();
+    await cluster.updated('edge', image(1));
+    await cluster.createPod('bare', 'edge-0', { bare: true });
+    await cluster.publish('edge', 2);
+    await until(async () => assert((await cluster.node('edge-0')).metadata.annotations?.[cordonAnnotation]));
+    await cluster.stopController();
+    const { code, report, said } = await run('--kubeconfig', cluster.plane.adminKubeconfig, '--namespace', 'gone');
+    assert.equal(code, 0, said);
+    assert.match(said, /the namespace gone is gone or going/);
+    assert.equal(report.lease, undefined);
+    await assertNothingLeft();
   });
 
   test('a node that does not come back is uncordoned after the time, and named', async () => {
