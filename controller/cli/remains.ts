@@ -1,6 +1,7 @@
 /** Reads all that Scantling has left in a cluster, apart from what is its users'. */
 import { jobs, nodes, pods, secrets, type Node } from '../api/core.ts';
 import { parseDuration } from '../api/duration.ts';
+import { TransientError } from '../api/errors.ts';
 import { imagebuilds } from '../api/image-build.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { buildAnnotation, buildLabel, cordonAnnotation, defaultLease, shardHolder } from '../api/names.ts';
@@ -12,6 +13,7 @@ import type { Client } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { listAll } from '../kube/list-all.ts';
 import { projectNode, projectNodeTarget } from '../rollout/projection.ts';
+import { copyName, isCopy } from '../rollout/pull-secret.ts';
 import type { LeftObject, LeftPod, MarkedNode, Remains } from '../rollout/withdraw.ts';
 
 /** Where the operator's own objects are, and which of several controllers' things are meant: those of the shard that has this Lease. */
@@ -21,8 +23,17 @@ export interface Places {
   lease: string;
 }
 
-/** Throws ApiError and TransientError: what cannot be read is never taken for absent. */
-export async function readRemains(client: Client, places: Places): Promise<Remains> {
+/** What there is, and what of it could not be looked at. */
+export interface Look {
+  remains: Remains;
+  unread: { what: string; error: TransientError }[];
+}
+
+/**
+ * Throws ApiError and TransientError: what cannot be read is never taken for absent. Only the copies of pull Secrets nothing waits for: the right to
+ * read them goes with their namespace, which may be deleted first.
+ */
+export async function readRemains(client: Client, places: Places): Promise<Look> {
   const { namespace, agentNamespace, lease } = places;
   const ofBuilds = { namespace, labelSelector: buildLabel };
   const [seenNodes, nodeTargets, pools, sources, definitions, builds, seenJobs, seenPods] = await Promise.all([
@@ -44,15 +55,17 @@ export async function readRemains(client: Client, places: Places): Promise<Remai
   const ofBuild = (name: string | undefined): boolean => isOurs(definitionHolders.get(definitionsOfBuilds.get(name ?? '') ?? ''));
   const targets = nodeTargets.filter(t => ofPool(t.pool));
   const ours = pools.filter(p => isOurs(p.holder)).map(p => p.view);
-  return {
+  const copies = await copiesOf(client, agentNamespace, new Set([...ours.map(p => p.name), ...targets.map(t => t.pool)]));
+  const remains = {
     nodes: seenNodes.map(node => (node.mark === undefined || ofPool(node.cordon?.pool) ? node : unmarked(node))),
     nodeTargets: targets,
     pools: ours,
     sources: sources.filter(s => isOurs(s.holder)).map(s => s.view),
     jobs: seenJobs.filter(j => ofBuild(j.build)).map(j => j.name),
     pods: seenPods.filter(p => ofBuild(p.build)).map(p => p.view),
-    secrets: await copiesOf(client, agentNamespace, new Set([...ours.map(p => p.name), ...targets.map(t => t.pool)])),
+    secrets: copies.found,
   };
+  return { remains, unread: copies.unread };
 }
 
 function holderOf({ metadata }: KubeObject): string | undefined {
@@ -70,16 +83,24 @@ function unmarked(node: MarkedNode): MarkedNode {
 }
 
 /** Secrets are never listed: the copies are asked for by the names that they have for each pool. */
-async function copiesOf(client: Client, namespace: string, pools: ReadonlySet<string>): Promise<string[]> {
+async function copiesOf(
+  client: Client,
+  namespace: string,
+  pools: ReadonlySet<string>,
+): Promise<{ found: string[]; unread: Look['unread'] }> {
   const found: string[] = [];
-  for (const name of [...pools].map(p => `pool-${p}`)) {
+  const unread: Look['unread'] = [];
+  for (const name of pools) {
+    const copy = copyName(name);
     try {
-      found.push((await client.get(secrets, name, namespace)).metadata.name);
+      if (isCopy(await client.get(secrets, copy, namespace), name)) found.push(copy);
     } catch (error) {
-      if (!isNotFound(error)) throw error;
+      if (isNotFound(error)) continue;
+      if (!(error instanceof TransientError)) throw error;
+      unread.push({ what: `looking at Secret ${namespace}/${copy}`, error });
     }
   }
-  return found;
+  return { found, unread };
 }
 
 export function markedNode(node: Node): MarkedNode {

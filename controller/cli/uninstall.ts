@@ -19,7 +19,7 @@ import { type Cluster, connect } from './cluster.ts';
 import { formatOf, type Format, print } from './output.ts';
 import { type Places, readRemains } from './remains.ts';
 import { LostError, Takeover } from './takeover.ts';
-import { runWithdrawal } from './withdrawal.ts';
+import { isRefused, runWithdrawal } from './withdrawal.ts';
 
 /** For so long no controller comes back: the time to remove the Deployment in. */
 const holdMs = 300_000;
@@ -80,8 +80,13 @@ export async function uninstall(invocation: Invocation, times: Partial<Times> = 
 }
 
 async function check(client: Client, places: Places): Promise<UninstallReport> {
-  const left = leftOf(await readRemains(client, places));
-  return { kind: 'UninstallCheck', clean: left.length === 0, left, kept: await keptIn(client) };
+  const { remains, unread } = await readRemains(client, places);
+  const failed = unread.find(({ error }) => !isRefused(error));
+  if (failed) throw failed.error;
+  const refused = unread.map(({ what, error }) => ({ what, message: error.message }));
+  const left = leftOf(remains);
+  const clean = left.length === 0 && refused.length === 0;
+  return { kind: 'UninstallCheck', clean, left, kept: await keptIn(client), refused };
 }
 
 async function remove(
@@ -131,7 +136,7 @@ async function keptIn(client: Client): Promise<Kept> {
 }
 
 function wordsOfReport(report: UninstallReport, _format: Format): string {
-  const { kind, left, kept, late = [], lease } = report;
+  const { kind, left, kept, late = [], refused = [], lease } = report;
   const first =
     left.length > 0
       ? `${left.length} things of Scantling are left:`
@@ -141,6 +146,7 @@ function wordsOfReport(report: UninstallReport, _format: Format): string {
     first,
     ...left.map(l => `  ${l.kind} ${l.name} ${l.what}`),
     ...late.map(node => `${node} was told to reboot and did not come back in time; it is uncordoned. Look at it.`),
+    ...refused.map(({ what, message }) => `${what} was refused: ${message}`),
     ...(objects.length > 0 ? [`Kept, with the CRDs: ${objects.map(([plural, n]) => `${n} ${plural}`).join(', ')}.`] : []),
     ...(kind === 'Uninstall' && lease
       ? [

@@ -23,7 +23,7 @@ export interface WithdrawalOptions {
 
 export interface Withdrawn {
   steps: Step[];
-  /** Writes that the API server does not allow. */
+  /** What the API server does not allow. */
   refused: { what: string; message: string }[];
   left: Leftover[];
 }
@@ -38,12 +38,18 @@ export async function runWithdrawal(o: WithdrawalOptions): Promise<Withdrawn> {
   const deadline = now() + o.timeoutMs;
   const done: Withdrawn = { steps: [], refused: [], left: [] };
   const refused = new Set<string>();
+  const refuse = (what: string, message: string): void => {
+    if (refused.has(what)) return;
+    refused.add(what);
+    done.refused.push({ what, message });
+    o.say(`${what} was refused: ${message}`);
+  };
   let said = '';
   for (;;) {
     o.signal.throwIfAborted();
     await o.keep();
     const began = performance.now();
-    const remains = await patiently(() => readRemains(o.client, o.places), { ...o, past: () => now() > deadline });
+    const { remains, unread } = await patiently(() => readRemains(o.client, o.places), { ...o, past: () => now() > deadline });
     const { steps, waits } = withdraw(remains, { now: now(), deadline });
     const open = steps.filter(step => !refused.has(keyOf(step)));
     let troubled = false;
@@ -61,12 +67,13 @@ export async function runWithdrawal(o: WithdrawalOptions): Promise<Withdrawn> {
           troubled = true;
           break;
         }
-        refused.add(keyOf(step));
-        done.refused.push({ what: keyOf(step), message: error.message });
-        o.say(`${keyOf(step)} was refused: ${error.message}`);
+        refuse(keyOf(step), error.message);
       }
     }
     if (open.length > 0 && !troubled) continue;
+    for (const { what, error } of unread)
+      if (isRefused(error) || now() > deadline) refuse(what, error.message);
+      else troubled = true;
     if (waits.length === 0 && !troubled) return { ...done, left: leftOf(remains) };
     const words = waitingFor(waits, deadline);
     if (words !== said && words !== '') o.say(words);
@@ -93,7 +100,7 @@ async function patiently<T>(
 }
 
 /** What does not pass by itself. */
-function isRefused(error: unknown): error is ApiError {
+export function isRefused(error: unknown): error is ApiError {
   return error instanceof ApiError && [400, 401, 403, 405, 422].includes(error.status);
 }
 

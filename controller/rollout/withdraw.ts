@@ -60,10 +60,11 @@ const noTimeouts: Timeouts = { stage: 0, drain: 0, reboot: 0 };
 export function withdraw(remains: Remains, { now, deadline }: { now: number; deadline: number }): Withdrawal {
   const out: Withdrawal = { steps: [], waits: [] };
   for (const name of remains.jobs.toSorted()) out.steps.push({ do: 'DeleteJob', name });
-  for (const name of remains.secrets.toSorted()) out.steps.push({ do: 'DeleteSecret', name });
   release(out, 'SystemSource', remains.sources, sourceFinalizer);
   const late = now >= deadline;
   for (const scene of scenesOf(remains)) leaveNode(out, scene, { now, late });
+  // Nodes never wait for these. Without its pool nobody knows a copy's name.
+  for (const name of remains.secrets.toSorted()) out.steps.push({ do: 'DeleteSecret', name });
   // What a pool's finalizer stands for is that its nodes are done.
   if (!out.waits.some(w => w.kind === 'Node')) release(out, 'SystemPool', remains.pools, poolFinalizer);
   if (!late) out.waits.push(...remains.pods.map(podWait));

@@ -13,6 +13,7 @@ import { resourceOf } from '../cluster/manifests.ts';
 
 const name = 'scantling-controller';
 const never = new AbortController().signal;
+const namespaceOf = (called: string): KubeObject => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: called } });
 
 describe('taking the Lease over', () => {
   let plane: ControlPlane;
@@ -27,8 +28,6 @@ describe('taking the Lease over', () => {
     await transport?.close();
     await plane?.stop();
   });
-
-  const namespaceOf = (called: string): KubeObject => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: called } });
 
   async function makeNamespace(called: string): Promise<void> {
     await admin.create(resourceOf(namespaceOf(called)), namespaceOf(called));

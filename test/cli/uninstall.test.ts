@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { jobs, leases, nodes, pods } from '../../controller/api/core.ts';
+import { jobs, leases, nodes, pods, secrets } from '../../controller/api/core.ts';
 import {
   cordonAnnotation,
   buildLabel,
+  defaultAgentNamespace,
   defaultNamespace,
   leaderLease,
   poolFinalizer,
@@ -15,6 +16,8 @@ import { systempools } from '../../controller/api/system-pool.ts';
 import { systemsources } from '../../controller/api/system-source.ts';
 import { uninstall } from '../../controller/cli/uninstall.ts';
 import { parseCommandLine } from '../../controller/command-line.ts';
+import { isNotFound } from '../../controller/kube/errors.ts';
+import { copyOf } from '../../controller/rollout/pull-secret.ts';
 import { image } from '../rollout/machine.ts';
 import { PoolScene } from '../rollout/pool-scene.ts';
 import { until } from '../rollout/cluster.ts';
@@ -46,6 +49,18 @@ describe('scantling uninstall', () => {
     const invocation = { ...line, stdout: out.stream, stderr: said.stream, signal: new AbortController().signal };
     const code = await uninstall(invocation, { graceMs: 0, leaseMs: 0 });
     return { code, report: JSON.parse(out.text() || 'null'), said: said.text() };
+  }
+
+  /** A controller that is gone has left a node cordoned, and a pool with its finalizer. */
+  async function leaveCordon(): Promise<void> {
+    const { cluster } = scene;
+    await scene.fleet('edge', 1);
+    await cluster.startController();
+    await cluster.updated('edge', image(1));
+    await cluster.createPod('bare', 'edge-0', { bare: true });
+    await cluster.publish('edge', 2);
+    await until(async () => assert((await cluster.node('edge-0')).metadata.annotations?.[cordonAnnotation]));
+    await cluster.stopController();
   }
 
   async function assertNothingLeft(): Promise<void> {
@@ -149,19 +164,48 @@ describe('scantling uninstall', () => {
 
   test('what is left is taken off when the operator and its namespace are gone', async () => {
     const { cluster } = scene;
-    await scene.fleet('edge', 1);
-    await cluster.startController();
-    await cluster.updated('edge', image(1));
-    await cluster.createPod('bare', 'edge-0', { bare: true });
-    await cluster.publish('edge', 2);
-    await until(async () => assert((await cluster.node('edge-0')).metadata.annotations?.[cordonAnnotation]));
-    await cluster.stopController();
+    await leaveCordon();
     const { code, report, said } = await run('--kubeconfig', cluster.plane.adminKubeconfig, '--namespace', 'gone');
     assert.equal(code, 0, said);
     assert.match(said, /the namespace gone is gone or going/);
     assert.equal(report.lease, undefined);
     await assertNothingLeft();
   });
+
+  test('the copies of pull Secrets are deleted, and no Secret of somebody else', async () => {
+    const { admin } = scene.cluster;
+    for (const pool of ['edge', 'core']) await scene.cluster.createPool(pool, { system: { image: image(1).image } });
+    const uid = (await scene.cluster.pool('edge')).metadata.uid ?? '';
+    await admin.apply(secrets, copyOf({ name: 'edge', uid }, defaultAgentNamespace, { auths: new Map() }), { fieldManager });
+    const foreign = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'pool-core', namespace: defaultAgentNamespace } };
+    await admin.create(secrets, foreign);
+    assert.deepEqual((await run('--check')).report.left, [{ kind: 'Secret', name: 'pool-edge', what: 'copy of a pull Secret' }]);
+    const { code, said } = await run();
+    assert.equal(code, 0, said);
+    await assert.rejects(admin.get(secrets, 'pool-edge', defaultAgentNamespace), isNotFound);
+    await admin.get(secrets, 'pool-core', defaultAgentNamespace);
+    await admin.delete(secrets, 'pool-core', { namespace: defaultAgentNamespace });
+  });
+
+  for (const { status, name } of [
+    { status: 403, name: 'may not be read' },
+    { status: 500, name: 'cannot be read' },
+  ])
+    test(`nodes do not wait for copies of pull Secrets that ${name}`, async () => {
+      const { cluster } = scene;
+      await leaveCordon();
+      const fault = cluster.proxy.fail({ resource: 'secrets' }, { status });
+      const { code, report, said } = await run('--timeout', '2s');
+      assert.equal(code, 0, said);
+      assert.deepEqual(
+        report.refused.map((r: { what: string }) => r.what),
+        ['looking at Secret scantling-agents/pool-edge'],
+      );
+      const checked = await run('--check').catch(() => ({ code: 'failed' }));
+      assert.equal(checked.code, status === 403 ? 1 : 'failed');
+      fault.remove();
+      await assertNothingLeft();
+    });
 
   test('a node that does not come back is uncordoned after the time, and named', async () => {
     const { cluster } = scene;
