@@ -244,7 +244,7 @@ describe('a node that is not back in time', () => {
     assert.equal(takenBack(hangs), 'Rebooting');
     assert.equal(takenBack(hangs, { bootID: 'b2' }), 'Staging', 'that was the boot before');
     assert.equal(takenBack({ ...hangs, reportedAt: now - 16 * minute }), 'Staging', 'nobody says so any more');
-    assert.equal(takenBack({ ...hangs, phase: 'Staged' }), 'Staging', 'the agent has given it up');
+    assert.equal(takenBack({ ...hangs, phase: 'Staged' }), 'Staged', 'the agent has given it up');
   });
 });
 
