@@ -37,7 +37,9 @@ function removeCgroup(path: string): void {
     try {
       return rmdirSync(path);
     } catch (error) {
-      const busy = (error as NodeJS.ErrnoException).code === 'EBUSY';
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return; // another test swept it in between
+      const busy = code === 'EBUSY';
       if (!busy || performance.now() > end) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
     }
@@ -78,12 +80,23 @@ export function freeServiceRange(): string {
 
 const alive = (pid: string | undefined) => existsSync(`/proc/${pid}`);
 
+const hasBridge = (name: string) => ip('-o', 'link', 'show').includes(` ${name}:`);
+
+function removeBridge(name: string): void {
+  if (!hasBridge(name)) return;
+  try {
+    ip('link', 'delete', name);
+  } catch (error) {
+    if (hasBridge(name)) throw error; // else another test swept it in between
+  }
+}
+
 /** Removes what tests that were killed have left: bridges and cgroups whose process is gone. */
 export function sweep(): void {
   const links = ip('-o', 'link', 'show', 'type', 'bridge');
   for (const [, name = ''] of links.matchAll(/^\d+: (\w+):/gm)) {
     const pid = bridgePattern.exec(name)?.[1];
-    if (pid !== undefined && !alive(pid)) ip('link', 'delete', name);
+    if (pid !== undefined && !alive(pid)) removeBridge(name);
   }
   for (const hierarchy of hierarchies())
     for (const name of readdirSync(hierarchy)) {
@@ -98,7 +111,7 @@ export function makeOutside(services: readonly string[] = []): Outside {
   const cgroup = `scantling-node-${process.pid}`;
   const prefix = freeSubnet();
   const remove = () => {
-    if (ip('-o', 'link', 'show').includes(` ${bridge}:`)) ip('link', 'delete', bridge);
+    removeBridge(bridge);
     for (const hierarchy of hierarchies()) removeCgroup(join(hierarchy, cgroup));
   };
   try {
