@@ -27,6 +27,8 @@ import { userAgent, version } from './version.ts';
 const memoryFile = 'var/lib/scantling/agent/memory.json';
 /** How often the agent looks for what is missing in the cluster though nothing was refused to it. */
 const lookEveryMs = 3_600_000;
+/** While something is missing, all agents of a cluster miss it, and the API server has to answer each of them. */
+const lookAgainMs = [1_000, 300_000] as const;
 
 /** Starts the agent; resolves once it runs, whether or not the API server can be reached. */
 export async function startAgent(config: Config, o: { log: Log }): Promise<Running> {
@@ -58,6 +60,7 @@ export async function startAgent(config: Config, o: { log: Log }): Promise<Runni
     }),
     log,
     intervalMs: lookEveryMs,
+    retryMs: lookAgainMs,
   });
   const client = createClient(transport);
   const targets = createTargetWatch({ transport, nodeName, log, ownNode: createOwnNode(podTokenFile, log) });
@@ -81,7 +84,7 @@ export async function startAgent(config: Config, o: { log: Log }): Promise<Runni
       ? undefined
       : await serveProbes(config['http-address'], {
           live: {},
-          ready: { cluster: () => preconditions.problems(), agent: () => agent.problem() },
+          ready: { cluster: () => preconditions.ownProblems(), agent: () => agent.problem() },
         });
   // Beside the agent, never before it: what a host did in its last boot is judged without a cluster.
   preconditions.start();

@@ -11,6 +11,9 @@ export interface Finding {
   message: string;
 }
 
+/** The key of the trouble that the API server does not answer, or answers that it cannot. */
+export const noAnswer = 'api-server';
+
 /** The first few of a list, and how many more there are. */
 export function some(items: readonly string[], most: number): string {
   return items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')} and ${items.length - most} more`;

@@ -1,13 +1,15 @@
 /** Looks at what the program needs of the API server: its version, the CRDs, the permissions, the namespace and the clock. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { configMaps, leases } from '../api/core.ts';
 import { messageOf } from '../api/errors.ts';
+import { backoffMs, requestBackoff } from '../kube/backoff.ts';
 import { ApiError, isNotFound } from '../kube/errors.ts';
 import { resourcePath } from '../kube/resource-path.ts';
 import type { Transport } from '../kube/transport.ts';
 import { versionFinding, type ServerVersion } from './api-version.ts';
 import { clockFinding } from './clock.ts';
 import { crdFindings, fieldsOf, newerCrds, type FieldSchema, type NeededCrd } from './crd-fields.ts';
-import type { Finding } from './finding.ts';
+import { noAnswer, type Finding } from './finding.ts';
 import { lacksOf, permissionFindings, placed, type Lack, type NeededRole, type Places, type Rule } from './permissions.ts';
 
 export interface LookOptions {
@@ -29,6 +31,7 @@ export interface LookOptions {
   nodeName?: string;
   /** By how many ms this machine's clock is ahead. */
   aheadMs: () => number;
+  random?: () => number;
 }
 
 /** What a look found. */
@@ -42,14 +45,18 @@ const group = '/apis/scantling.dev/v1alpha1';
 const openApi = '/openapi/v3';
 /** Of one request: whoever waits for its answer has others to ask. */
 const deadlineMs = 5_000;
+/** A longer Retry-After is for the next look. */
+const longestAskedMs = 2_000;
 
 /** Returns the function that looks. It remembers what it was told of the CRDs for as long as the API server says that it is the same. */
 export function createLook(o: LookOptions): () => Promise<Seen> {
+  const { random = Math.random } = o;
   let known: { hash: string; served: ReadonlyMap<string, readonly string[]> } | undefined;
 
-  const get = <T>(path: string): Promise<T> => o.transport.request<T>({ method: 'GET', path, retry: false, deadlineMs });
+  const get = <T>(path: string): Promise<T> =>
+    twice(() => o.transport.request<T>({ method: 'GET', path, retry: false, deadlineMs }), random);
   const post = <T>(path: string, body: object, query = {}): Promise<T> =>
-    o.transport.request<T>({ method: 'POST', path, body, query, retry: false, deadlineMs });
+    twice(() => o.transport.request<T>({ method: 'POST', path, body, query, retry: false, deadlineMs }), random);
 
   /** The fields of each kind that is served; of none when our group is not. */
   const servedFields = async (): Promise<ReadonlyMap<string, readonly string[]>> => {
@@ -184,6 +191,18 @@ export function createLook(o: LookOptions): () => Promise<Seen> {
   };
 }
 
+/** A server that is busy for a moment makes no finding: one more try, after what it asks for. Nothing that a look sends changes anything. */
+async function twice<T>(request: () => Promise<T>, random: () => number): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    if (!(error instanceof ApiError) || (error.status !== 429 && error.status < 500)) throw error;
+    const asked = Math.min(error.retryAfterMs ?? 0, longestAskedMs);
+    await sleep(Math.max(asked, backoffMs(requestBackoff, 1, random())));
+    return request();
+  }
+}
+
 interface OpenApi {
   components: {
     schemas: Record<string, FieldSchema & { 'x-kubernetes-group-version-kind'?: { group: string; kind: string }[] }>;
@@ -213,7 +232,7 @@ function wordsOf(error: unknown, server: string): Pick<Finding, 'key' | 'message
   const said = messageOf(error);
   if (!(error instanceof ApiError)) {
     const message = `${server} does not answer (${said}): see whether it runs and can be reached from here`;
-    return { key: 'api-server', message };
+    return { key: noAnswer, message };
   }
   switch (error.status) {
     case 401: {
@@ -225,6 +244,6 @@ function wordsOf(error: unknown, server: string): Pick<Finding, 'key' | 'message
       return { key: 'discovery', message };
     }
     default:
-      return { key: 'api-server', message: `${server} answers ${error.status} (${said}): see its log` };
+      return { key: noAnswer, message: `${server} answers ${error.status} (${said}): see its log` };
   }
 }

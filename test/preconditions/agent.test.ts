@@ -61,6 +61,15 @@ describe('an agent', () => {
     assert.deepEqual(program.said(), []);
   });
 
+  it('asks once more where the API server is busy', async t => {
+    const busy = api.proxy.fail(({ path }) => path === '/version', { status: 429, retryAfter: 1, times: 1 });
+    t.after(() => busy.remove());
+    const program = await start(t);
+    await program.untilReady();
+    assert.equal(busy.hits, 1);
+    assert.deepEqual(program.said(), []);
+  });
+
   it('says that its CRD is missing', async t => {
     const crd = crds().find(({ spec }) => spec.names.kind === 'NodeTarget');
     assert.ok(crd);

@@ -258,4 +258,26 @@ describe('while it runs the controller', () => {
     await putRole(whole);
     await program.untilReady();
   });
+
+  it('lists nothing anew after a look that was not answered', async t => {
+    const program = await start(t);
+    await program.untilReady();
+    const busy = api.proxy.fail(({ path }) => path === '/version', { status: 500 });
+    t.after(() => busy.remove());
+    const refusal = api.proxy.fail({ resource: 'nodes', verb: 'watch' }, { status: 403, times: 1 });
+    t.after(() => refusal.remove());
+    api.proxy.cutWatches({ resource: 'nodes' });
+    await program.untilUnready(/answers 500/);
+    await until('the watch', () => api.proxy.openWatches.some(({ resource }) => resource === 'nodes'));
+    api.proxy.clear();
+    busy.remove();
+    await program.untilReady();
+    await until('word of it', () => program.said('info').some(({ msg }) => /all that was missing is there now/.test(msg)));
+    // Two renewals of the Lease later whatever was to be listed would have been.
+    await api.proxy.seen({ resource: 'leases', verb: 'patch' }, 2);
+    assert.deepEqual(
+      api.proxy.calls({ verb: ['list', 'watch'] }).map(({ verb, path }) => `${verb} ${path}`),
+      [],
+    );
+  });
 });
