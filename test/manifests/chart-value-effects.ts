@@ -106,7 +106,10 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   'rbac.secretNames': { value: ['one', 'two'], shows: /"resourceNames":\["one","two"\]/ },
   userRoles: { value: false, hides: /"name":"scantling-view"/, alone: true },
   'admission.enabled': { value: false, hides: /"kind":"ValidatingAdmissionPolicy"/, alone: true },
-  'admission.controllers': { value: ['elsewhere:west-controller'], shows: /system:serviceaccount:elsewhere:west-controller/ },
+  'admission.controllers': {
+    value: ['scantling-system:west-controller'],
+    shows: /system:serviceaccount:scantling-system:west-controller/,
+  },
   'caBundle.configMapName': { value: 'authorities', shows: /"configMap":\{"name":"authorities"\}/ },
   'caBundle.secretName': { value: 'authority', shows: /"secret":\{"secretName":"authority"\}/, alone: true },
   'caBundle.key': {
@@ -161,6 +164,7 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   'controller.podDisruptionBudget.maxUnavailable': { value: '50%', shows: /"maxUnavailable":"50%"/ },
   'controller.podSecurityContext': { value: { runAsUser: 1000 }, shows: /"runAsUser":1000/ },
   'controller.securityContext': { value: { runAsUser: 2000 }, shows: /"runAsUser":2000/ },
+  'agent.readinessProbe': { value: { failureThreshold: 4000 }, shows: /"failureThreshold":4000/ },
   'controller.readinessProbe': { value: { failureThreshold: 3000 }, shows: /"failureThreshold":3000/ },
   'agent.enabled': { value: false, hides: /"kind":"DaemonSet"/, alone: true },
   'agent.namespace': { value: 'pull-secrets', shows: /"--agent-namespace=pull-secrets"/ },
