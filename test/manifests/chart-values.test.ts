@@ -90,6 +90,7 @@ describe("the chart's values", () => {
     await refused({ caBundle: { configMapName: 'a', secretName: 'b' } }, /set only one of them/);
     await refused({ webhook: { ingress: { enabled: true } } }, /webhook.ingress.enabled needs webhook.enabled/);
     await refused({ nameOverride: 'west' }, /set agent.enabled=false/);
+    await refused({ admission: { controllers: ['elsewhere:west-controller'] } }, /of another namespace than this release/);
   });
 
   test('leave the name of each process to itself: that of its pod is also that of its next life', async () => {

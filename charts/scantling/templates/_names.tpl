@@ -72,6 +72,11 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- if and .Values.webhook.ingress.enabled (not .Values.webhook.enabled) -}}
 {{- fail "webhook.ingress.enabled needs webhook.enabled" -}}
 {{- end -}}
+{{- range .Values.admission.controllers -}}
+{{- if not (hasPrefix (printf "%s:" $.Release.Namespace) .) -}}
+{{- fail (printf "admission.controllers: %s is of another namespace than this release, %s: shards find each other by their Leases, which are all in one namespace" . $.Release.Namespace) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.nameOverride .Values.agent.enabled -}}
 {{- fail "nameOverride is for a second release beside the first, which has the agents: set agent.enabled=false" -}}
 {{- end -}}
