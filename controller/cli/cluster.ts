@@ -1,7 +1,7 @@
 /** The cluster that a person's command speaks to, by kubectl's rules. */
 import { createClient, type Client } from '../kube/client.ts';
 import { accessAsPerson } from '../kube/cluster-access.ts';
-import { Transport } from '../kube/transport.ts';
+import { type Answer, Transport } from '../kube/transport.ts';
 import type { Invocation } from '../running.ts';
 import { userAgent } from '../version.ts';
 
@@ -11,11 +11,11 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
-/** `fence`: false while nothing but Leases may be written. */
+/** `fence`: false while nothing but Leases may be written. `observe` is told of every answer. */
 export async function connect(
   { config }: Invocation,
   component: string,
-  options: { fence?: () => boolean } = {},
+  options: { fence?: () => boolean; observe?: (answer: Answer) => void } = {},
 ): Promise<Cluster> {
   const choices = { context: config['kube-context'], as: config.as };
   const kubeConfig = await accessAsPerson(config.kubeconfig || undefined, choices);

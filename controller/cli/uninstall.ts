@@ -19,6 +19,7 @@ import { type Cluster, connect } from './cluster.ts';
 import { formatOf, type Format, print } from './output.ts';
 import { type Places, readRemains } from './remains.ts';
 import { LostError, Takeover } from './takeover.ts';
+import { TrustedClock } from './trusted-clock.ts';
 import { isRefused, runWithdrawal } from './withdrawal.ts';
 
 /** For so long no controller comes back: the time to remove the Deployment in. */
@@ -59,11 +60,12 @@ export async function uninstall(invocation: Invocation, times: Partial<Times> = 
     lease: config['lease-name'],
   };
   const held = { now: (): boolean => false };
-  const cluster = await connect(invocation, 'uninstall', { fence: () => held.now() });
+  const clock = new TrustedClock();
+  const cluster = await connect(invocation, 'uninstall', { fence: () => held.now(), observe: answer => clock.saw(answer) });
   try {
     const report = config.check
       ? await check(cluster.client, places)
-      : await remove(invocation, cluster, { places, held, times: { holdMs, graceMs, leaseMs, ...times } });
+      : await remove(invocation, cluster, { places, held, clock, times: { holdMs, graceMs, leaseMs, ...times } });
     await print(stdout, format, report, wordsOfReport);
     return report.clean ? 0 : 1;
   } catch (error) {
@@ -92,12 +94,13 @@ async function check(client: Client, places: Places): Promise<UninstallReport> {
 async function remove(
   { config, stderr, signal }: Invocation,
   { client, transport }: Cluster,
-  o: { places: Places; held: { now: () => boolean }; times: Times },
+  o: { places: Places; held: { now: () => boolean }; clock: TrustedClock; times: Times },
 ): Promise<UninstallReport> {
   const say = (line: string): void => void stderr.write(`${line}\n`);
   const { namespace, lease: name } = o.places;
   const identity = `${uninstallHolder}${hostname()}_${randomBytes(5).toString('hex')}`;
   const owner = await ownAccount(transport, namespace);
+  o.clock.now(); // before anything is written
   const lease = new Takeover({ client, namespace, name, identity, ...o.times, owner });
   const { held, from, waitMs } = await lease.seize(signal);
   if (held)
@@ -108,7 +111,8 @@ async function remove(
     await sleep(Math.min(1_000, Math.max(0, end - performance.now())), undefined, { signal });
   o.held.now = () => lease.isHeld();
   const keep = (): Promise<void> => lease.keep();
-  const done = await runWithdrawal({ client, places: o.places, timeoutMs: config['uninstall-timeout'], keep, say, signal });
+  const now = (): number => o.clock.now();
+  const done = await runWithdrawal({ client, places: o.places, timeoutMs: config['uninstall-timeout'], keep, say, signal, now });
   const kept = await keptIn(client);
   // From here on counts the time in which the workloads are removed.
   await lease.keep(true);

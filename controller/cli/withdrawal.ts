@@ -17,8 +17,8 @@ export interface WithdrawalOptions {
   /** What happens, as it happens. */
   say: (line: string) => void;
   signal: AbortSignal;
-  /** Epoch ms. */
-  now?: () => number;
+  /** Epoch ms; throws when this clock is not to be decided by. */
+  now: () => number;
 }
 
 export interface Withdrawn {
@@ -32,9 +32,9 @@ const leastMs = 1_000;
 /** What takes a quarter of the time to look at may be looked at all the time. */
 const restFactor = 3;
 
-/** Resolves when nothing is left that goes by itself, or the time is over. Throws what the Lease or reading throws. */
+/** Resolves when nothing is left that goes by itself, or the time is over. Throws what the Lease, the clock or reading throws. */
 export async function runWithdrawal(o: WithdrawalOptions): Promise<Withdrawn> {
-  const now = o.now ?? Date.now;
+  const { now } = o;
   const deadline = now() + o.timeoutMs;
   const done: Withdrawn = { steps: [], refused: [], left: [] };
   const refused = new Set<string>();

@@ -207,6 +207,23 @@ describe('scantling uninstall', () => {
       await assertNothingLeft();
     });
 
+  test('nothing is written by a clock that is wrong, from the beginning or from then on', async () => {
+    const { cluster } = scene;
+    await leaveCordon();
+    const wrong = { userAgent: 'scantling-uninstall' };
+    const written = (from: number): string[] =>
+      [...new Set(cluster.writes(from).map(w => w.resource))].filter(resource => resource !== 'selfsubjectreviews');
+    const begin = cluster.proxy.record.length;
+    const always = cluster.proxy.fail(wrong, { dateBackMs: 1_200_000 });
+    await assert.rejects(run(), /the clock of this machine is 1\d+ s ahead of the API server's: .*NTP/);
+    always.remove();
+    assert.deepEqual(written(begin), []);
+    const later = cluster.proxy.fail({ ...wrong, resource: 'secrets' }, { dateBackMs: -60_000 });
+    await assert.rejects(run(), /the clock of this machine is \d+ s behind/);
+    later.remove();
+    assert.deepEqual(written(begin), ['leases']);
+  });
+
   test('a node that does not come back is uncordoned after the time, and named', async () => {
     const { cluster } = scene;
     await scene.fleet('edge', 1);
