@@ -4,6 +4,7 @@
  */
 import { messageOf } from '../api/errors.ts';
 import type { Client } from '../kube/client.ts';
+import { isUnanswered } from '../kube/transport.ts';
 import type { Log } from '../telemetry/log.ts';
 import { decide, stagingSituation } from './decide.ts';
 import type { Facts, Situation } from './decide.ts';
@@ -97,6 +98,7 @@ class Loop implements Agent {
     this.#wakeup.notify();
     await this.#o.targets.stop();
     await this.#running;
+    await this.#leave();
   }
 
   problem(): string | undefined {
@@ -123,7 +125,8 @@ class Loop implements Agent {
       return delay;
     } catch (error) {
       if (this.#stopped) return 0;
-      this.#lastError = messageOf(error);
+      // Once it has worked: that the API server is away for a time is no fault of this agent (Preconditions.ownProblems).
+      if (this.#lastError !== undefined || !isUnanswered(error)) this.#lastError = messageOf(error);
       const delay = Math.min(60_000, 1000 * 2 ** Math.min(this.#failures++, 10)) * (0.5 + this.#random() / 2);
       this.#o.log.warn({ error, retryMs: Math.round(delay) }, 'a pass failed; trying again');
       return delay;
@@ -134,7 +137,10 @@ class Loop implements Agent {
     let fresh: BootcStatus | undefined;
     while (!this.#stopped) {
       const target = this.#target();
-      if (!target) return this.#o.heartbeatMs ?? 300_000;
+      if (!target) {
+        if (await this.#clearAway()) continue;
+        return this.#o.heartbeatMs ?? 300_000;
+      }
       this.#reporter.observe(target);
       try {
         const memory = await this.#memory(target);
@@ -185,6 +191,28 @@ class Loop implements Agent {
     this.#adopted = true;
   }
 
+  /** Without a target: waits for what an earlier one began, and forgets it. True when the target is to be looked at again. */
+  async #clearAway(): Promise<boolean> {
+    await this.#adopt();
+    const { operation } = this.#mind;
+    if (!operation) return false;
+    if (!(await this.#follow(operation.running))) return true;
+    if (operation.running.kind === 'Stage') await this.#o.credentials.withdraw();
+    await operation.running.forget();
+    this.#mind.operation = undefined;
+    return true;
+  }
+
+  /** The last thing of a life: there may be no other on this host. While a pull runs the credentials stay, and go with its unit. */
+  async #leave(): Promise<void> {
+    if (!this.#adopted || this.#mind.operation) return;
+    try {
+      await this.#o.credentials.withdraw();
+    } catch (error) {
+      this.#o.log.warn({ error }, 'the credentials of a pull may be left on the host');
+    }
+  }
+
   async #settle(target: TargetView): Promise<BootcStatus | undefined> {
     const { operation } = this.#mind;
     if (!operation) return undefined;
@@ -195,6 +223,8 @@ class Loop implements Agent {
 
   /** Waits for an operation's end, with heartbeats; ends a staging that is no longer wanted. Undefined when the agent was stopped. */
   async #follow(operation: Operation): Promise<Outcome | undefined> {
+    // It does its work, which may take longer than others wait for an agent to be ready.
+    this.#lastError = undefined;
     const ended: { outcome?: Outcome } = {};
     void operation.done.then(outcome => {
       ended.outcome = outcome;

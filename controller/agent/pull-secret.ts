@@ -16,6 +16,13 @@ export class PullSecretError extends Error {
 const mark = 'scantling.dev/agent';
 
 /**
+ * What the service manager runs when a pull has ended, so that the file goes also where no agent is left: no shell, and nothing but a plain file
+ * that bears our mark is removed. It looks from /run because find complains of a path that is not there. `-`: whatever comes of it is not
+ * the pull's result.
+ */
+export const removalAfterPull = `-/usr/bin/find /run -ignore_readdir_race -maxdepth 2 -path /run/ostree/auth.json -type f -exec /usr/bin/grep -qF '"${mark}":"' {} ';' -delete`;
+
+/**
  * The text of an auth.json with the credentials of the Secret over those of the file that it hides, of which bootc reads only the first.
  * `hidden` is that file's text. Throws PullSecretError, without any of the texts.
  */

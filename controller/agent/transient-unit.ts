@@ -11,6 +11,7 @@ import { CommandTimeoutError } from './host-command.ts';
 import { wordsOf } from './host-failure.ts';
 import { HostError } from './host.ts';
 import type { Operation, Outcome, Request } from './host.ts';
+import { removalAfterPull } from './pull-secret.ts';
 
 type Run = (command: readonly string[], timeoutMs?: number) => Promise<Outcome>;
 
@@ -47,8 +48,10 @@ export async function startUnit(request: Request, command: readonly string[], o:
     '--wait',
     '--quiet',
     '--service-type=exec',
-    `--property=StandardOutput=truncate:${outputDirectory}/${unit}.out`,
-    `--property=StandardError=truncate:${outputDirectory}/${unit}.err`,
+    // Not truncate: each command of a unit opens them anew, and the one after the pull would empty them.
+    `--property=StandardOutput=append:${outputDirectory}/${unit}.out`,
+    `--property=StandardError=append:${outputDirectory}/${unit}.err`,
+    ...(request.kind === 'Stage' ? [`--property=ExecStopPost=${removalAfterPull}`] : []),
     `--property=RuntimeMaxSec=${o.maxSeconds}`,
     `--setenv=PATH=${o.path}`,
     '--setenv=HOME=/root',
@@ -58,14 +61,16 @@ export async function startUnit(request: Request, command: readonly string[], o:
   return operation(unit, request, silence => finished(unit, started, silence, o), o);
 }
 
-/** The unit of an earlier life of the agent that still runs, or ended unread. */
+/** The unit of an earlier life of the agent that still runs, or ended unread. Where none was started since the boot, nothing is asked. */
 export async function findUnit(o: UnitOptions): Promise<Operation | undefined> {
+  const unread = await unreadUnits(o.root);
+  if (!unread) return undefined;
   const list = ['systemctl', 'list-units', '--all', '--plain', '--no-legend', '--full', 'scantling-*'];
   const outcome = await answered(o.run(list, queryMs));
   if (outcome.code !== 0) throw new HostError('Failed', `systemctl list-units: ${wordsOf(outcome)}`);
   const { stdout } = outcome;
   const loaded = stdout.split('\n').map(line => line.trim().split(/\s+/)[0] ?? '');
-  for (const unit of new Set([...loaded, ...(await unread(o.root))])) {
+  for (const unit of new Set([...loaded, ...unread])) {
     const request = requestOf(unit);
     if (request) return operation(unit, request, silence => finished(unit, undefined, silence, o), o);
   }
@@ -157,12 +162,13 @@ async function answered(outcome: Promise<Outcome>): Promise<Outcome> {
   }
 }
 
-async function unread(root: string): Promise<string[]> {
+/** Undefined where there is no directory for output, which is made before a unit is. */
+async function unreadUnits(root: string): Promise<string[] | undefined> {
   try {
     const files = await readdir(join(root, outputDirectory));
     return files.filter(f => f.endsWith('.err')).map(f => f.slice(0, -'.err'.length));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
