@@ -250,6 +250,11 @@ export class ConnectionError extends TransientError {
   }
 }
 
+/** No answer, or that of a server that cannot at the moment: nothing is wrong with who asks. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof ConnectionError || (error instanceof ApiError && (error.status === 429 || error.status >= 500));
+}
+
 function notLeading(): TransientError {
   return new TransientError('NotLeading', 'this process does not lead, so it writes nothing');
 }
