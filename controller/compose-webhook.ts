@@ -30,7 +30,7 @@ export async function startWebhookReceiver(
   const receiver = await startWebhooks({
     address,
     sources: o.sources,
-    token: secret => tokens.of(secret),
+    tokens,
     poll: async source => {
       const body = { metadata: { annotations: { [requestedAt]: new Date().toISOString() } } };
       try {

@@ -13,6 +13,21 @@ export interface Call {
 /** Texts are compared by their hashes under a key that nobody knows, so that time says nothing of them, nor of their length. */
 const comparisonKey = randomBytes(32);
 
+/** The headers that prove something to one provider or another. */
+const proofHeaders = [
+  'x-hub-signature-256',
+  'x-gitlab-token',
+  'x-gitea-signature',
+  'x-hub-signature',
+  'x-signature-256',
+  'authorization',
+] as const;
+
+/** Whether a call offers any proof at all; one that does not is refused before its body is read. */
+export function offersProof(headers: Call['headers']): boolean {
+  return proofHeaders.some(name => headers[name] !== undefined);
+}
+
 /**
  * The headers are those that the hosting services document: GitHub and Bitbucket sign the body with HMAC-SHA256 (`sha256=<hex>`), Gitea and
  * Forgejo as well, without the prefix; GitLab sends the token itself. Generic takes the signature in X-Signature-256 (as Flux's generic-hmac

@@ -42,21 +42,33 @@ export class WebhookTokens {
   readonly #read: (secret: string) => Promise<string>;
   readonly #now: () => number;
   readonly #rememberMs: number;
+  readonly #againMs: number;
   readonly #known = new Map<string, Promise<Known>>();
 
   /** `now` is a clock in ms that never goes back. */
-  constructor(o: { read: (secret: string) => Promise<string>; now: () => number; rememberMs?: number }) {
+  constructor(o: { read: (secret: string) => Promise<string>; now: () => number; rememberMs?: number; againMs?: number }) {
     this.#read = o.read;
     this.#now = o.now;
     this.#rememberMs = o.rememberMs ?? 30_000;
+    this.#againMs = o.againMs ?? 5_000;
   }
 
   /** Throws what reading it threw. */
-  async of(secret: string): Promise<string> {
+  of(secret: string): Promise<string> {
+    return this.#within(secret, this.#rememberMs);
+  }
+
+  /** For a call that the known token does not fit: it may have been rotated. Reads it again, once in a few seconds at most. Throws as `of`. */
+  anew(secret: string): Promise<string> {
+    return this.#within(secret, this.#againMs);
+  }
+
+  /** A token that is known for so long at most. */
+  async #within(secret: string, ms: number): Promise<string> {
     const before = this.#known.get(secret);
     const last = await before;
     // Whoever came first reads; the others wait for the same answer.
-    if (this.#known.get(secret) === before && (!last || this.#now() - last.at > this.#rememberMs))
+    if (this.#known.get(secret) === before && (!last || this.#now() - last.at > ms))
       this.#known.set(secret, this.#fresh(secret, last));
     const known = await this.#known.get(secret);
     if (known && 'token' in known) return known.token;

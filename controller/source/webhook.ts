@@ -13,17 +13,17 @@ import { listenOn } from '../telemetry/listen-address.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import type { HookedView } from './projection.ts';
-import { readBody } from './webhook-body.ts';
+import { BodyRoom, type NoBody, readBody } from './webhook-body.ts';
 import { WebhookPace } from './webhook-pace.ts';
 import { concerns, pushedRefs } from './webhook-push.ts';
-import { type Call, type Provider, isGenuine } from './webhook-signature.ts';
+import { type Call, type Provider, isGenuine, offersProof } from './webhook-signature.ts';
+import type { WebhookTokens } from './webhook-tokens.ts';
 
 export interface WebhookOptions {
   /** host:port, or :port for every address. */
   address: string;
   sources: Store<HookedView>;
-  /** The token in the Secret of that name; throws when there is none. */
-  token: (secret: string) => Promise<string>;
+  tokens: Pick<WebhookTokens, 'of' | 'anew'>;
   /** Asks for a poll. */
   poll: (source: string) => Promise<void>;
   log: Log;
@@ -33,6 +33,8 @@ export interface WebhookOptions {
   pauseMs?: number;
   /** How long any refusal takes (default 250 ms): longer than a Secret takes to be read. */
   refusalMs?: number;
+  /** How long a body may take (default 2 s). */
+  bodyMs?: number;
 }
 
 export interface WebhookReceiver {
@@ -53,8 +55,8 @@ interface Handled {
 
 /** The largest that GitHub sends is 25 MB; what names the ref is far smaller, and what is larger is polled for. */
 const mostBytes = 1024 * 1024;
-/** Bodies in memory at once. */
-const mostBodies = 16;
+/** Of all bodies that are in memory at once. */
+const mostBytesAtOnce = 16 * mostBytes;
 const warnEveryMs = 60_000;
 
 /** Listens; rejects when it cannot. */
@@ -100,6 +102,13 @@ interface Answer {
   close?: boolean;
 }
 
+const noBody: Readonly<Record<NoBody, Answer>> = {
+  'too large': { status: 413, text: 'too large', close: true },
+  'too slow': { status: 408, text: 'too slow', close: true },
+  broken: { status: 400, text: 'incomplete', close: true },
+  'no room': { status: 503, text: 'try again', close: true },
+};
+
 class Receiver {
   readonly #o: WebhookOptions;
   readonly #pace: WebhookPace;
@@ -109,7 +118,7 @@ class Receiver {
   readonly #later = new Set<Promise<void>>();
   readonly #warnedAt = new Map<string, number>();
   readonly #end: () => void;
-  #bodies = 0;
+  readonly #room = new BodyRoom(mostBytesAtOnce);
 
   constructor(o: WebhookOptions) {
     this.#o = o;
@@ -133,27 +142,34 @@ class Receiver {
     const path = request.url?.split('?')[0] ?? '';
     if (!path.startsWith(webhookPrefix)) return { status: 404, text: 'not found', close: true };
     if (request.method !== 'POST') return { status: 405, text: 'only POST', close: true };
-    if (!this.#o.sources.synced || this.#bodies >= mostBodies) return { status: 503, text: 'try again', close: true };
+    if (!this.#o.sources.synced) return noBody['no room'];
+    const name = path.slice(webhookPrefix.length);
+    if (!offersProof(request.headers)) return this.#answer(this.#unproven(name), this.#o.now());
+    const body = await readBody(request, { mostBytes, withinMs: this.#o.bodyMs ?? 2_000, room: this.#room });
+    if (typeof body === 'string') return noBody[body];
+    // Not before: a caller who holds the body back would see how long the rest takes.
     const began = this.#o.now();
-    const body = await this.#body(request);
-    if (body === 'too large') return { status: 413, text: 'too large', close: true };
-    if (body === 'broken') return { status: 400, text: 'incomplete', close: true };
-    const { result, source } = await this.#handle(path.slice(webhookPrefix.length), { headers: request.headers, body });
+    try {
+      return await this.#answer(await this.#handle(name, { headers: request.headers, body }), began);
+    } finally {
+      this.#room.give(body.byteLength);
+    }
+  }
+
+  async #answer({ result, source }: Handled, began: number): Promise<Answer> {
     metrics.webhookRequests.inc({ source: source?.name ?? '', result });
     if (result === 'failed') return { status: 503, text: 'try again' };
     if (result !== 'refused') return { status: 202, text: 'accepted' };
-    const left = (this.#o.refusalMs ?? 250) - (this.#o.now() - began);
-    await this.#pause(left);
-    return { status: 401, text: 'refused' };
+    await this.#pause((this.#o.refusalMs ?? 250) - (this.#o.now() - began));
+    return { status: 401, text: 'refused', close: true };
   }
 
-  async #body(request: IncomingMessage): Promise<Uint8Array | 'too large' | 'broken'> {
-    this.#bodies++;
-    try {
-      return await readBody(request, mostBytes);
-    } finally {
-      this.#bodies--;
-    }
+  /** A call that no token could make a genuine one. */
+  #unproven(name: string): Handled {
+    const known = this.#o.sources.get(name);
+    if (!known?.webhook) return { result: 'refused' };
+    this.#warn(known, known.webhook.provider, 'it bears no signature and no token; give the Git server the token of the webhook');
+    return { result: 'refused', source: known };
   }
 
   async #handle(name: string, call: Call): Promise<Handled> {
@@ -175,14 +191,15 @@ class Receiver {
 
   /** Why a call is refused; undefined for one that is genuine. */
   async #refusal({ provider, secret }: NonNullable<HookedView['webhook']>, call: Call): Promise<string | undefined> {
-    let token: string;
     try {
-      token = await this.#o.token(secret);
+      const token = await this.#o.tokens.of(secret);
+      if (isGenuine(provider, call, token)) return undefined;
+      const newer = await this.#o.tokens.anew(secret);
+      return newer !== token && isGenuine(provider, call, newer) ? undefined : 'it does not prove that it knows the token';
     } catch (error) {
       isGenuine(provider, call, this.#noToken);
       return `${reasonOf(error)}: ${error instanceof StallingError ? error.message : `the Secret could not be read: ${messageOf(error)}`}`;
     }
-    return isGenuine(provider, call, token) ? undefined : 'it does not prove that it knows the token';
   }
 
   async #accept(source: HookedView, provider: Provider, call: Call): Promise<Result> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fetch } from 'undici';
 import { StallingError } from '../../controller/api/errors.ts';
 import { Store } from '../../controller/kube/store.ts';
@@ -23,7 +24,10 @@ function view(name: string, more: Partial<HookedView> = {}): HookedView {
 const seriesOf = async (source: string) =>
   (await metrics.webhookRequests.get()).values.filter(({ labels }) => 'source' in labels && labels.source === source);
 
-async function receiver(t: TestContext, o: { pauseMs?: number; fail?: boolean } = {}) {
+async function receiver(
+  t: TestContext,
+  o: { pauseMs?: number; fail?: boolean; refusalMs?: number; reading?: () => Promise<void> } = {},
+) {
   const sources = new Store<HookedView>();
   sources.synced = true;
   sources.set(view('systems'));
@@ -31,14 +35,20 @@ async function receiver(t: TestContext, o: { pauseMs?: number; fail?: boolean } 
   const { webhook: _, ...unhooked } = view('unhooked');
   sources.set(unhooked);
   sources.set(view('nosecret'));
+  const current = { token };
   const [polls, lines]: [string[], string[]] = [[], []];
   const running = await startWebhooks({
     address: '127.0.0.1:0',
     sources,
-    token: async secret => {
-      if (secret === 'nosecret') throw new StallingError('SecretNotFound', 'Secret nosecret does not exist');
-      return Promise.resolve(token);
-    },
+    tokens: new WebhookTokens({
+      read: async secret => {
+        await o.reading?.();
+        if (secret === 'nosecret') throw new StallingError('SecretNotFound', 'Secret nosecret does not exist');
+        return current.token;
+      },
+      now: () => performance.now(),
+      againMs: 0,
+    }),
     poll: async source => {
       polls.push(source);
       return o.fail ? Promise.reject(new Error('no API server')) : Promise.resolve();
@@ -46,7 +56,8 @@ async function receiver(t: TestContext, o: { pauseMs?: number; fail?: boolean } 
     log: createLog('debug', line => void lines.push(line)),
     now: () => performance.now(),
     pauseMs: o.pauseMs ?? 0,
-    refusalMs: 1,
+    refusalMs: o.refusalMs ?? 1,
+    bodyMs: 300,
   });
   t.after(() => running.stop());
   const call = async (path: string, init: { body?: string | Uint8Array; token?: string; method?: string } = {}) => {
@@ -57,7 +68,20 @@ async function receiver(t: TestContext, o: { pauseMs?: number; fail?: boolean } 
     });
     return { status: response.status, text: await response.text(), headers: [...response.headers.keys()].toSorted() };
   };
-  return { sources, polls, lines, call, running };
+  /** A call as bytes: all that came back when the other end closed. */
+  const raw = (text: string) => {
+    const socket = connect(Number(running.address.split(':').at(-1)), '127.0.0.1');
+    t.after(() => socket.destroy());
+    const seen = { text: '', ended: false, at: 0 };
+    socket.on('data', chunk => ((seen.text += chunk.toString()), (seen.at ||= performance.now())));
+    socket.on('close', () => (seen.ended = true));
+    socket.on('error', () => {
+      // The receiver may end the connection while there is more to send.
+    });
+    socket.write(text);
+    return { socket, seen };
+  };
+  return { sources, polls, lines, call, running, raw, current };
 }
 
 test('a push to the ref asks for a poll; another ref, another event and a suspended source do not', async t => {
@@ -108,15 +132,65 @@ test('a body without an announced length is cut off at the limit, and a call tha
   socket.on('error', () => {
     // The receiver may end the connection while there is more to send.
   });
-  socket.write('POST /hooks/systems HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n');
+  socket.write('POST /hooks/systems HTTP/1.1\r\nhost: x\r\nx-gitlab-token: y\r\ntransfer-encoding: chunked\r\n\r\n');
   const chunk = Buffer.alloc(256 * 1024, 'x');
   for (let i = 0; i < 5; i++)
     socket.write(Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]));
   await until('the answer', () => answer.includes('413'));
   const broken = connect(port, '127.0.0.1');
-  broken.write('POST /hooks/systems HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"ref"', () => broken.destroy());
+  broken.write('POST /hooks/systems HTTP/1.1\r\nhost: x\r\nx-gitlab-token: y\r\ncontent-length: 100\r\n\r\n{"ref"', () =>
+    broken.destroy(),
+  );
   assert.equal((await call('/hooks/systems')).status, 202);
   assert.deepEqual(polls, ['systems']);
+});
+
+const held = 'POST /hooks/systems HTTP/1.1\r\nhost: x\r\nx-gitlab-token: y\r\ncontent-length: 100\r\n\r\n{';
+
+test('callers who hold their bodies back keep nobody out, and are sent away', async t => {
+  const { call, raw } = await receiver(t);
+  const slow = Array.from({ length: 40 }, () => raw(held).seen);
+  assert.equal((await call('/hooks/systems')).status, 202);
+  await until('their answers', () => slow.every(({ ended }) => ended));
+  for (const { text } of slow) assert.match(text, /^HTTP\/1\.1 408 /);
+});
+
+/** An answer without what differs with time. */
+const shape = (text: string) => text.replace(/^date:.*$/im, '');
+
+test('a call without any proof is refused before its body, and says nothing of sources', async t => {
+  let reads = 0;
+  const { call, raw, lines } = await receiver(t, { reading: async () => void reads++ });
+  const bare = (name: string) => raw(`POST /hooks/${name} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n`).seen;
+  const answers = ['systems', 'nosecret', 'unhooked', 'nobody'].map(bare);
+  await until('the answers', () => answers.every(({ ended }) => ended));
+  assert.equal(reads, 0);
+  for (const { text } of answers) assert.equal(shape(text), shape(answers[0]?.text ?? ''));
+  assert.match(answers[0]?.text ?? '', /^HTTP\/1\.1 401 /);
+  const wrong = await call('/hooks/systems', { token: 'wrong' });
+  assert.equal(wrong.status, 401);
+  assert.ok(wrong.headers.includes('connection') && /^connection: close$/im.test(answers[0]?.text ?? ''));
+  assert.ok(lines.some(line => line.includes('no signature and no token')));
+});
+
+test('the time of a refusal counts from the end of the body', async t => {
+  const { raw } = await receiver(t, { refusalMs: 500 });
+  const { socket, seen } = raw('POST /hooks/nobody HTTP/1.1\r\nhost: x\r\nx-gitlab-token: y\r\ncontent-length: 2\r\n\r\n{');
+  await sleep(250);
+  const end = performance.now();
+  socket.write('}');
+  await until('the answer', () => seen.ended);
+  assert.match(seen.text, /^HTTP\/1\.1 401 /);
+  // At least: no machine is too slow for that. Timers may fire a millisecond early.
+  assert.ok(seen.at - end >= 490, `${seen.at - end} ms`);
+});
+
+test('a token that was rotated holds at once', async t => {
+  const { call, current } = await receiver(t);
+  assert.equal((await call('/hooks/systems')).status, 202);
+  current.token = 'another token of some length';
+  assert.equal((await call('/hooks/systems', { token: current.token })).status, 202);
+  assert.equal((await call('/hooks/systems')).status, 401);
 });
 
 test('a burst of calls is two polls: one at once, and one for all that came meanwhile', async t => {
@@ -171,6 +245,19 @@ test('a token is read once for a flood of calls, again after a while, and kept w
   await assert.rejects(tokens.of('s'), { reason: 'SecretNotFound' });
   await assert.rejects(tokens.of('s'), { reason: 'SecretNotFound' });
   assert.equal(reads, 3);
+});
+
+test('a token that does not fit is read anew, but not for each call', async () => {
+  let [now, reads] = [0, 0];
+  const read = () => (reads++, Promise.resolve('some token, long enough'));
+  const tokens = new WebhookTokens({ read, now: () => now, rememberMs: 30_000, againMs: 5_000 });
+  await tokens.of('s');
+  await Promise.all(Array.from({ length: 20 }, () => tokens.anew('s')));
+  assert.equal(reads, 1);
+  now = 5_001;
+  await Promise.all(Array.from({ length: 20 }, () => tokens.anew('s')));
+  await tokens.of('s');
+  assert.equal(reads, 2);
 });
 
 const secret = (data: Record<string, string>) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hook' }, data });
