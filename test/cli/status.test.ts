@@ -69,6 +69,39 @@ describe('the first line answers', () => {
     ['the leader is gone', { lease: lease('controller-1', minutesAgo(5)) }, /^In trouble: the controller;/, false],
     ['it was taken away', { lease: lease('uninstall-x', minutesAgo(1)) }, /^In trouble: the controller;/, false],
     [
+      'a drain that is held up, and has time left',
+      {
+        pools: [
+          pool({ nodes: { total: 2, updated: 1 }, conditions: conditions('Moving', 'DrainBlocked', 'node-1 cannot be drained') }),
+        ],
+        targets: [
+          target('node-1', 'a', 'b', {
+            rollout: {
+              phase: 'Draining',
+              reason: 'PodDisruptionBudget',
+              message: 'default/web-0',
+              since: minutesAgo(12),
+              deadline: minutesAgo(-18),
+            },
+          }),
+        ],
+      },
+      /^Moving: pool edge goes to /,
+      true,
+    ],
+    [
+      'a drain that has no time left',
+      {
+        targets: [
+          target('node-1', 'a', 'b', {
+            rollout: { phase: 'Failed', reason: 'DrainTimeout', message: 'could not be drained', since: minutesAgo(1) },
+          }),
+        ],
+      },
+      /^In trouble: Node node-1;/,
+      false,
+    ],
+    [
       'a failed node',
       {
         targets: [

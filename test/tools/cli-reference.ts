@@ -21,7 +21,7 @@ export function cliReference(): string {
 ## Which cluster
 
 As kubectl: \`--kubeconfig\`, or the files of \`$KUBECONFIG\` (a list; the first to say something wins, files that do not exist are passed over), or \`~/.kube/config\`, or, when there is none of these, the ServiceAccount of
-the pod. \`--context\` chooses a context, \`--as\` a user to act for. Exec plugins, client certificates, token files and \`proxy-url\` work. \`-n\` is the namespace of the operator, whatever the context's is.
+the pod. \`--context\` chooses a context, \`--as\` a user to act for. Exec plugins, client certificates, token files and \`proxy-url\` work; unlike kubectl, \`HTTPS_PROXY\` of the environment is not used for the API server: set \`proxy-url\` on the cluster. \`-n\` is the namespace of the operator, whatever the context's is.
 
 ## What it writes
 
@@ -35,6 +35,8 @@ only, and not with \`NO_COLOR\` or \`TERM=dumb\`. Progress and errors go to stan
 | 2 | the command line cannot be used |
 | 3 | the cluster cannot be reached, or does not allow it; the message names the right that is missing |
 | 130 | interrupted |
+
+A drain that pods hold up is no trouble while its timeout runs (\`timeouts.drain\`; \`status\` and \`why\` say until when). After it the node has failed, which is.
 
 Who is bound to the ClusterRole \`scantling-view\` can run \`status\`, \`why\` and \`version\`; what they may not read besides (Nodes, the Lease, Deployments) is left out. \`logs\` needs pods and their logs in the operator's namespace, \`uninstall\` what the controller may do.
 
