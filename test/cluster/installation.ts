@@ -5,6 +5,8 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLog, type Log } from '../../controller/telemetry/log.ts';
+import { withLock } from '../tools/lock.mjs';
+import { cacheDirectory } from '../tools/server-binaries.mjs';
 import { HelmRelease } from './helm-release.ts';
 import { InstalledController } from './installed-controller.ts';
 import { Kubelets } from './kubelets.ts';
@@ -66,6 +68,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
 
 async function start(options: InstallationOptions, stops: Stops): Promise<Omit<Installation, 'stop'>> {
   const progress = options.progress ?? (() => {});
+  stops.push(await takeTurn());
   const directory = temporaryDirectory('installation');
   stops.push(() => removeDirectory(directory));
   const log = createLog('warn', line => appendFileSync(join(directory, 'simulation.log'), line));
@@ -94,6 +97,20 @@ async function start(options: InstallationOptions, stops: Stops): Promise<Omit<I
       programs.set(images.controller, program);
     },
     log,
+  };
+}
+
+/** The agent of a real node listens on a port of this machine's loopback address: one installation at a time. Returns what ends the turn. */
+async function takeTurn(): Promise<() => Promise<void>> {
+  const [taken, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const turn = withLock(join(cacheDirectory(), 'installation.lock'), () => {
+    taken.resolve();
+    return over.promise;
+  });
+  await Promise.race([taken.promise, turn]);
+  return () => {
+    over.resolve();
+    return turn;
   };
 }
 
