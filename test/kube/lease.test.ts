@@ -63,6 +63,8 @@ describe('lease', () => {
       fc.property(schedule, fc.tuple(fc.nat(10_000_000), fc.nat(10_000_000)), (turns, offsets) => {
         let now = 0;
         let stored: Lease | undefined;
+        // A server gives no version twice, also not to an object that was deleted and made again.
+        let version = 0;
         const candidates = ['a', 'b'].map((identity, i) => ({
           identity,
           offset: offsets[i] ?? 0,
@@ -84,14 +86,14 @@ describe('lease', () => {
           me.observed = observe(me.observed, stored, now + me.offset);
           const step = leaseStep(me.observed, me.identity, now + me.offset);
           if (step === 'wait') continue;
-          stored = lease(me.identity, String(Number(stored?.metadata.resourceVersion ?? 0) + 1));
+          stored = lease(me.identity, String(++version));
           now += late;
           // As the elector does it: held from the start of the write, for ten seconds of the fifteen; a late answer counts for nothing.
           if (started + 10_000 > now) me.until = started + 10_000;
           assert.ok(candidates.filter(c => c.until > now).length <= 1, 'one leader');
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: Number(process.env['FC_RUNS'] ?? 1000) },
     );
   });
 });
