@@ -119,6 +119,8 @@ describe('CRDs of the last release', () => {
     // Each of these leaves the CRDs out of what the release holds, which is where Helm deletes; what follows each needs no flag.
     await there.helm('rollback', '1', '--no-hooks');
     await stay('rollback');
+    // The release before has no namespace of the agents' own. Helm does not wait until it is gone, and nothing can be made in it meanwhile.
+    await there.kubectl('wait', '--for=delete', 'namespace/scantling-agents', '--timeout=2m');
     await there.helm('upgrade', chart);
     await there.helm('uninstall', '--no-hooks');
     await stay('uninstall');
