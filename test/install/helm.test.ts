@@ -112,6 +112,7 @@ describe('with Helm', { skip: withoutRealNode(podImageNeeds) }, () => {
     );
     await helm.uninstall();
     await nothingIsLeft(admin);
+    await deleteOldLease(admin);
     await helm.install(release);
     clearFaults(realHost.host.directory);
     await scene.until('it runs the image', () => scene.runs(realNode.name, reference));
