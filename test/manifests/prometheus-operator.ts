@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { objectsOf } from '../cluster/dry-run.ts';
 import type { CustomResourceDefinition } from '../cluster/manifests.ts';
+import { goCommand } from '../tools/go-command.mjs';
 
 const module = join(import.meta.dirname, '../tools/prometheus-operator');
 const kinds = ['podmonitors', 'prometheusrules', 'servicemonitors'];
@@ -15,7 +16,7 @@ const kinds = ['podmonitors', 'prometheusrules', 'servicemonitors'];
  */
 export function prometheusOperatorCrds(): CustomResourceDefinition[] | string {
   try {
-    const text = execFileSync('go', ['mod', 'download', '-json', 'github.com/prometheus-operator/prometheus-operator'], {
+    const text = execFileSync(goCommand(), ['mod', 'download', '-json', 'github.com/prometheus-operator/prometheus-operator'], {
       cwd: module,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -79,6 +79,8 @@ test('an agent that is killed while its node updates changes nothing in the end'
 
 test('each agent wrote no status but its own', () => {
   for (const call of environment.proxy.calls({ userAgent: 'scantling-agent', verb: ['patch', 'update', 'create', 'delete'] })) {
+    // What it may do is asked by creating what is not kept.
+    if (call.path.includes('/selfsubject')) continue;
     assert.equal(call.subresource, 'status');
     // 0: no answer, because the agent was killed while it waited for one.
     assert.ok(call.status === 200 || call.status === 0, `${call.verb} ${call.path}: ${call.status}`);

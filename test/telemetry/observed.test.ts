@@ -104,7 +104,8 @@ describe('a fleet', { timeout: 400_000 }, () => {
     assert.equal(value('scantling_source_stalled', { source: 'fleet' }), 0);
     assert.equal(value('scantling_source_interval_seconds', { source: 'fleet' }), 1);
     assert.equal(value('scantling_builds_total', { result: 'succeeded' }) !== undefined, true);
-    assert.equal(value('scantling_webhook_requests_total', { source: '', result: 'refused' }), 2);
+    // Those that came before the receiver knew the source count as well.
+    assert.ok((value('scantling_webhook_requests_total', { source: '', result: 'refused' }) ?? 0) >= 2);
     const now = Date.now() / 1000;
     for (const name of ['source_last_poll', 'pool_moved', 'pool_oldest_report']) {
       const at = value(`scantling_${name}_timestamp_seconds`) ?? 0;

@@ -83,7 +83,7 @@ describe('the images', { skip: withoutImages(['getcap', 'unshare']) }, () => {
         assert.equal(config.Labels['org.opencontainers.image.licenses'], 'Apache-2.0');
         assert.ok(config.Labels['org.opencontainers.image.title']);
         await withRoot(buildah, name, async root => {
-          const version = await runReadOnly(root, ...config.Entrypoint, 'version');
+          const version = await runReadOnly(root, ...config.Entrypoint, 'version', '--client');
           assert.match(version, /\d+\.\d+\.\d+/);
           await assert.rejects(runReadOnly(root, 'node', '-e', "fs.writeFileSync('/tmp/x', '')"), /EROFS/);
           const size = await megabytes(root);

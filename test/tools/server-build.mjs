@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { goCommand } from './go-command.mjs';
 import { SetupError, withProgress } from './progress.mjs';
 import { runCommand } from './run-command.mjs';
 import { gcflags, missingServers, moduleDirectory } from './server-binaries.mjs';
@@ -17,7 +18,7 @@ async function checkGo() {
     'or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver, kube-controller-manager, kube-scheduler, registry, referrers-registry, helm and kubectl.';
   let version;
   try {
-    version = await runCommand('go', ['version']);
+    version = await runCommand(goCommand(), ['version']);
   } catch {
     throw new SetupError(`go is missing. ${advice}`);
   }
@@ -70,7 +71,7 @@ export async function buildServers(server) {
   try {
     await withProgress(`building ${missing.join(', ')} with go`, async detail => {
       let fetched = 0;
-      const listed = await runCommand('go', ['list', '-deps', ...paths], {
+      const listed = await runCommand(goCommand(), ['list', '-deps', ...paths], {
         cwd,
         env,
         line: text => text.startsWith('go: downloading') && detail(`${++fetched} modules fetched`),
@@ -81,7 +82,7 @@ export async function buildServers(server) {
       const flags = ['-v', `-gcflags=${gcflags}`, `-ldflags=${server.ldflags}`];
       mkdirSync(temporary, { recursive: true });
       copyEarlier(target, temporary, packages);
-      await runCommand('go', ['build', ...flags, '-o', `${temporary}/`, ...paths], {
+      await runCommand(goCommand(), ['build', ...flags, '-o', `${temporary}/`, ...paths], {
         cwd,
         env,
         line: text => detail(`${++compiled} of at most ${total} packages compiled, the last ${text}`),
