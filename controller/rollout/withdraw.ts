@@ -157,8 +157,8 @@ function leaveNode(out: Withdrawal, { name, node, nodeTarget, timeouts }: Scene,
   const away = own !== undefined && mayGoDown(own.node, own.nodeTarget, { pool: own.nodeTarget.pool, timeouts, now: o.now });
   if (nodeTarget && isOutstanding(nodeTarget) && !(down && away && !o.late)) {
     out.steps.push({ do: 'TakeBack', node: name });
-    // What the write answers tells whether the agent was faster.
-    if (!o.late && !down) {
+    // What the write answers tells whether the agent was faster. A host that hung on its way down gets its time anew: it may still go.
+    if (!o.late) {
       out.waits.push({ kind: 'Node', name });
       return;
     }

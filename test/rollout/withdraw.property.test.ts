@@ -8,6 +8,8 @@ import type { NodeTargetView } from '../../controller/rollout/projection.ts';
 import { isOutstanding, leftOf, type MarkedNode, type Remains, type Step, withdraw } from '../../controller/rollout/withdraw.ts';
 import { image, minute, timeouts } from './machine.ts';
 
+/** How often each property is tried; more by FC_RUNS. */
+const numRuns = Number(process.env['FC_RUNS'] ?? 400);
 const now = 1_000 * minute;
 const [old, wanted] = [image(1), image(2)];
 const finalizers = (ours: string) => fc.constantFrom([], [ours], ['other/one', ours], ['other/one']);
@@ -152,6 +154,7 @@ test('after the time nothing of ours is left, wherever it was broken off, and fo
       for (const list of [end.nodeTargets, end.pools, end.sources])
         for (const o of list) assert(o.finalizers.every(f => f === 'other/one'));
     }),
+    { numRuns },
   );
 });
 
@@ -175,6 +178,7 @@ test('before the time, nothing is taken off a node that goes down by our word, n
       if (waiting.size > 0) assert(!steps.some(s => s.do === 'Release' && s.kind === 'SystemPool'));
       for (const t of end.nodeTargets) if (!waiting.has(t.name)) assert(!isOutstanding(t), t.name);
     }),
+    { numRuns },
   );
 });
 
@@ -186,5 +190,6 @@ test('the order of objects does not matter, and the end is the same wherever it 
       const turned: Remains = { ...begin, nodes: begin.nodes.toReversed(), nodeTargets: begin.nodeTargets.toReversed() };
       assert.deepEqual(withdraw(turned, clock), withdraw(begin, clock));
     }),
+    { numRuns },
   );
 });
