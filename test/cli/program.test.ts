@@ -47,7 +47,7 @@ describe('the program', () => {
   before(async () => {
     const [, file = ''] = await programFor({ source: false });
     bundle = file;
-    plane = await startControlPlane({ apiServerFlags: ['--allow-privileged=true'] });
+    plane = await startControlPlane({ apiServerFlags: ['--allow-privileged=true'], deliberateRefusals: true });
     transport = new Transport({ kubeConfig: loadKubeConfig(plane.adminKubeconfig), userAgent: 'test' });
     const admin = createClient(transport);
     await install(admin, { without: ['DaemonSet'] });

@@ -1,6 +1,7 @@
 /** How rights are compared with what was asked for; the comparison itself is made by a whole run of the tests (test/main.ts). */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { userAgent } from '../../controller/version.ts';
 import type { RecordedCall } from '../cluster/audit.ts';
 import { compareRights, probeUserAgent } from '../tools/compare-rights.ts';
 import { rightRules, rightsOf, type Right } from '../tools/rights.ts';
@@ -9,7 +10,7 @@ const role = 'ClusterRole scantling-controller';
 const right: Right = { role, namespace: '', verb: 'patch', group: 'scantling.dev', resource: 'systempools/status', names: [] };
 const call: RecordedCall = {
   user: 'system:serviceaccount:scantling-system:scantling-controller',
-  userAgent: 'scantling-controller/0.2.0',
+  userAgent: userAgent('controller'),
   verb: 'patch',
   group: 'scantling.dev',
   resource: 'systempools/status',
@@ -47,6 +48,9 @@ describe('rights and calls', () => {
   test('are not compared by what a test tries on purpose, nor for the roles of people', () => {
     const tried = { ...refused, userAgent: probeUserAgent };
     assert.deepEqual(compareRights([right, { ...right, role: 'ClusterRole scantling-admin' }], [call, tried]), []);
+  });
+  test('are not compared by what another release asks, which has rights of its own', () => {
+    assert.deepEqual(compareRights([right], [call, { ...refused, userAgent: 'scantling-controller/0.0.1' }]), []);
   });
 });
 

@@ -20,7 +20,7 @@ let transport: Transport;
 let controller: Client;
 
 before(async () => {
-  plane = await startControlPlane({ audit: true });
+  plane = await startControlPlane({ audit: true, deliberateRefusals: true });
   direct = new Transport({ kubeConfig: loadKubeConfig(plane.adminKubeconfig), userAgent: 'admin' });
   const admin = createClient(direct);
   const kinds = ['Namespace', 'ServiceAccount', 'Role', 'RoleBinding'];
