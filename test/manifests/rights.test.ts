@@ -1,7 +1,7 @@
 /** How rights are compared with what was asked for; the comparison itself is made by a whole run of the tests (test/main.ts). */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { userAgent } from '../../controller/version.ts';
+import { version } from '../../controller/version.ts';
 import type { RecordedCall } from '../cluster/audit.ts';
 import { compareRights, probeUserAgent } from '../tools/compare-rights.ts';
 import { rightRules, rightsOf, type Right } from '../tools/rights.ts';
@@ -10,7 +10,7 @@ const role = 'ClusterRole scantling-controller';
 const right: Right = { role, namespace: '', verb: 'patch', group: 'scantling.dev', resource: 'systempools/status', names: [] };
 const call: RecordedCall = {
   user: 'system:serviceaccount:scantling-system:scantling-controller',
-  userAgent: userAgent('controller'),
+  userAgent: `scantling-controller/${version}`,
   verb: 'patch',
   group: 'scantling.dev',
   resource: 'systempools/status',
