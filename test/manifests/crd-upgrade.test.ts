@@ -119,11 +119,13 @@ describe('CRDs of the last release', () => {
     // Each of these leaves the CRDs out of what the release holds, which is where Helm deletes; what follows each needs no flag.
     await there.helm('rollback', '1', '--no-hooks');
     await stay('rollback');
-    // The release before has no namespace of the agents' own. Helm does not wait until it is gone, and nothing can be made in it meanwhile.
-    await there.kubectl('wait', '--for=delete', 'namespace/scantling-agents', '--timeout=2m');
+    // Helm does not wait until a namespace is gone, and nothing can be made in it meanwhile. The release before has none of the agents' own.
+    const gone = () => there.kubectl('wait', '--for=delete', 'namespace/scantling-agents', '--timeout=2m');
+    await gone();
     await there.helm('upgrade', chart);
     await there.helm('uninstall', '--no-hooks');
     await stay('uninstall');
+    await gone();
     await there.helm('install', chart);
     await assertNew(there);
     await there.helm('upgrade', chart, '--set=crds.install=false');
