@@ -1,12 +1,12 @@
 /** Takes the controllers' Lease over without waiting for it to expire, so that whoever leads ends and nobody follows. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { leases, type Lease } from '../api/core.ts';
+import type { Lease } from '../api/core.ts';
 import { TransientError } from '../api/errors.ts';
 import { fieldManagers, uninstallHolder } from '../api/names.ts';
 import type { OwnerReference } from '../api/meta.ts';
 import type { Client } from '../kube/client.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
-import { microTime } from '../kube/microtime.ts';
+import { readLease, writeLease, type LeaseBefore, type LeaseRecord } from '../kube/lease-record.ts';
 
 export interface TakeoverOptions {
   client: Client;
@@ -27,7 +27,7 @@ export interface TakeoverOptions {
 }
 
 const retryMs = 200;
-/** A leader writes the Lease every two seconds; that many conflicts in a row are something else. */
+/** A leader writes the Lease every four seconds; that many conflicts in a row are something else. */
 const maxConflicts = 50;
 
 /** What came of it: the Lease is ours, or there is no namespace to have one in. `waitMs`: for so long somebody may still believe to lead. */
@@ -43,6 +43,7 @@ export class LostError extends Error {}
 
 export class Takeover {
   readonly #o: TakeoverOptions & { now: () => number };
+  readonly #record: LeaseRecord;
   #resourceVersion: string | undefined;
   /** When the last write that is known to have arrived was begun, or the last look that found no namespace. */
   #renewedAt = -Infinity;
@@ -51,6 +52,8 @@ export class Takeover {
 
   constructor(options: TakeoverOptions) {
     this.#o = { now: () => performance.now(), ...options };
+    const { client, namespace, name } = options;
+    this.#record = { client, namespace, name, fieldManager: fieldManagers.uninstall };
   }
 
   /** Takes the Lease, whoever has it. Nothing may be written before `waitMs` is over. Throws ApiError, and LostError when it cannot be had. */
@@ -58,9 +61,9 @@ export class Takeover {
     for (let conflicts = 0; conflicts < maxConflicts; conflicts++) {
       signal.throwIfAborted();
       const begun = this.#o.now();
-      const lease = await this.#read();
+      const lease = await readLease(this.#record);
       try {
-        await this.#write(lease, 'take');
+        await this.#write(lease ? 'take' : 'create', lease);
         return this.#seized(lease);
       } catch (error) {
         if (lease === undefined && hasNoNamespace(error)) {
@@ -95,65 +98,30 @@ export class Takeover {
     if (this.#nowhere) return this.#lookForNone();
     if (!force && this.#o.now() < this.#renewedAt + this.#o.holdMs * 0.1) return;
     try {
-      await this.#write(
-        { metadata: this.#resourceVersion === undefined ? {} : { resourceVersion: this.#resourceVersion } },
-        'renew',
-      );
+      await this.#write('renew', { metadata: { resourceVersion: this.#resourceVersion } });
     } catch (error) {
       if (!isConflict(error) && !isNotFound(error)) throw error;
-      const lease = await this.#read();
+      const lease = await readLease(this.#record);
       const holder = lease?.spec?.holderIdentity;
       // Without one, somebody deleted it, and a controller may lead by the next.
       if (holder !== this.#o.identity) throw new LostError(`the Lease is held by ${holder ? `"${holder}"` : 'nobody'} now`);
       this.#resourceVersion = lease?.metadata.resourceVersion;
-      await this.#write(lease, 'renew');
+      await this.#write('renew', lease);
     }
   }
 
   /** Who installs anew meanwhile makes the namespace first. */
   async #lookForNone(): Promise<void> {
     const begun = this.#o.now();
-    const lease = await this.#read();
+    const lease = await readLease(this.#record);
     if (lease) throw new LostError(`there is a Lease again, held by "${lease.spec?.holderIdentity ?? ''}"`);
     this.#renewedAt = begun;
   }
 
-  async #read(): Promise<Lease | undefined> {
-    try {
-      return await this.#o.client.get(leases, this.#o.name, this.#o.namespace);
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  }
-
-  async #write(
-    before: { metadata: { resourceVersion?: string }; spec?: Lease['spec'] } | undefined,
-    as: 'take' | 'renew',
-  ): Promise<void> {
-    const { client, namespace, name, identity, holdMs, owner } = this.#o;
+  async #write(step: 'create' | 'take' | 'renew', before: LeaseBefore | undefined): Promise<void> {
+    const { identity, holdMs: durationMs, owner } = this.#o;
     const begun = this.#o.now();
-    const time = microTime(new Date());
-    const held = { holderIdentity: identity, leaseDurationSeconds: Math.ceil(holdMs / 1000), renewTime: time };
-    const spec =
-      as === 'renew' ? held : { ...held, acquireTime: time, leaseTransitions: (before?.spec?.leaseTransitions ?? 0) + 1 };
-    const written = before
-      ? await client.mergePatch(
-          leases,
-          name,
-          { metadata: { resourceVersion: before.metadata.resourceVersion }, spec },
-          { fieldManager: fieldManagers.uninstall, namespace },
-        )
-      : await client.create(
-          leases,
-          {
-            apiVersion: 'coordination.k8s.io/v1',
-            kind: 'Lease',
-            metadata: { name, namespace, ...(owner ? { ownerReferences: [owner] } : {}) },
-            spec,
-          },
-          { fieldManager: fieldManagers.uninstall },
-        );
+    const written = await writeLease(this.#record, step, before, { identity, durationMs, owner });
     this.#resourceVersion = written.metadata.resourceVersion;
     this.#renewedAt = begun;
     if (this.#resourceVersion === undefined) throw new TransientError('NoVersion', 'the API server gave the Lease no version');

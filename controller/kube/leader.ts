@@ -3,7 +3,7 @@
  * it has stopped it never leads again; the process is to end.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { leases, type Lease } from '../api/core.ts';
+import type { Lease } from '../api/core.ts';
 import { messageOf } from '../api/errors.ts';
 import type { OwnerReference } from '../api/meta.ts';
 import { fieldManagers } from '../api/names.ts';
@@ -13,7 +13,7 @@ import { rarely } from '../telemetry/rarely.ts';
 import type { Client } from './client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
 import { expiresAt, leaseStep, observe, type LeaseStep, type ObservedLease } from './lease.ts';
-import { microTime } from './microtime.ts';
+import { giveLeaseUp, readLease, writeLease, type LeaseRecord } from './lease-record.ts';
 
 export interface LeaderElectorOptions {
   client: Client;
@@ -42,13 +42,12 @@ export interface LeaderElectorOptions {
   random?: () => number;
 }
 
-const fieldManager = fieldManagers.lease;
-
 type Defaulted = 'leaseDurationMs' | 'renewDeadlineMs' | 'renewPeriodMs' | 'retryPeriodMs' | 'now' | 'random';
 
 export class LeaderElector {
   readonly #o: Required<Pick<LeaderElectorOptions, Defaulted>> & LeaderElectorOptions;
   readonly #stop = new AbortController();
+  readonly #record: LeaseRecord;
   #state: 'new' | 'candidate' | 'leading' | 'lost' | 'released' = 'new';
   #observed: ObservedLease | undefined;
   /** Until when the lease is known to be held: from the start of the last successful write. */
@@ -62,8 +61,10 @@ export class LeaderElector {
     const renewPeriodMs = Math.min(4_000, 0.4 * renewDeadlineMs);
     const defaults = { leaseDurationMs, renewDeadlineMs, renewPeriodMs, retryPeriodMs: 2_500 };
     this.#o = { ...defaults, now: () => performance.now(), random: Math.random, ...options };
+    const { client, namespace, name } = options;
+    this.#record = { client, namespace, name, fieldManager: fieldManagers.lease };
     if (this.#o.renewDeadlineMs >= this.#o.leaseDurationMs) throw new Error('renewDeadlineMs must be less than leaseDurationMs');
-    metrics.leader.set({ name: options.name }, 0);
+    metrics.leader.set({ name }, 0);
   }
 
   /** Resolves when this process leads, which may be never; rejects when it is released before. Called once. */
@@ -98,10 +99,7 @@ export class LeaderElector {
     const resourceVersion = this.#observed?.lease?.metadata.resourceVersion;
     if (!held || resourceVersion === undefined) return;
     try {
-      await this.#patch({
-        metadata: { resourceVersion },
-        spec: { holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.#wallClock() },
-      });
+      await giveLeaseUp(this.#record, resourceVersion);
       this.#o.log.info({ lease: this.#o.name }, 'gave the lease up');
     } catch (error) {
       this.#o.log.warn({ lease: this.#o.name, error }, 'could not give the lease up; it will expire');
@@ -188,7 +186,7 @@ export class LeaderElector {
   async #look(): Promise<ObservedLease> {
     const { now, leaseDurationMs, owner } = this.#o;
     const before = this.#observed;
-    const observed = observe(before, await this.#read(), now());
+    const observed = observe(before, await readLease(this.#record), now());
     const [formerly] = before?.lease?.metadata.ownerReferences ?? [];
     if (observed.lease || !formerly) return observed;
     const account = await owner?.();
@@ -197,49 +195,9 @@ export class LeaderElector {
     return isOfAnother ? { ...observed, believedMs: Math.min(observed.believedMs ?? 0, leaseDurationMs) } : observed;
   }
 
-  async #read(): Promise<Lease | undefined> {
-    try {
-      return await this.#o.client.get(leases, this.#o.name, this.#o.namespace);
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  }
-
   async #write(step: Exclude<LeaseStep, 'wait'>, lease: Lease | undefined): Promise<Lease> {
-    const { name, namespace, identity, leaseDurationMs } = this.#o;
-    const held = {
-      holderIdentity: identity,
-      leaseDurationSeconds: Math.ceil(leaseDurationMs / 1000),
-      renewTime: this.#wallClock(),
-    };
-    const taken = { ...held, acquireTime: held.renewTime };
-    if (step === 'create' || !lease) {
-      const owner = await this.#o.owner?.();
-      const metadata = { name, namespace, ...(owner ? { ownerReferences: [owner] } : {}) };
-      return this.#o.client.create(
-        leases,
-        {
-          apiVersion: 'coordination.k8s.io/v1',
-          kind: 'Lease',
-          metadata,
-          spec: { ...taken, leaseTransitions: 0 },
-        },
-        { fieldManager },
-      );
-    }
-    // The precondition makes it one winner: the version that was judged is the version that is replaced.
-    const { resourceVersion } = lease.metadata;
-    const leaseTransitions = (lease.spec?.leaseTransitions ?? 0) + 1;
-    return this.#patch({ metadata: { resourceVersion }, spec: step === 'renew' ? held : { ...taken, leaseTransitions } });
-  }
-
-  #patch(body: object): Promise<Lease> {
-    return this.#o.client.mergePatch(leases, this.#o.name, body, { fieldManager, namespace: this.#o.namespace });
-  }
-
-  /** For people who read the Lease; nothing here compares it. */
-  #wallClock(): string {
-    return microTime(new Date());
+    const { identity, leaseDurationMs: durationMs } = this.#o;
+    if (step !== 'create' && lease) return writeLease(this.#record, step, lease, { identity, durationMs });
+    return writeLease(this.#record, 'create', undefined, { identity, durationMs, owner: await this.#o.owner?.() });
   }
 }
