@@ -9,6 +9,7 @@ import type { Log } from '../telemetry/log.ts';
 import { decide, stagingSituation } from './decide.ts';
 import type { Facts, Situation } from './decide.ts';
 import type { BootcStatus } from './bootc-status.ts';
+import { gatherFacts, type Limits } from './facts.ts';
 import { hindranceOf, silenceOf } from './hindrance.ts';
 import { HostError } from './host.ts';
 import type { Host, Operation, Outcome } from './host.ts';
@@ -20,7 +21,7 @@ import type { HostCredentials } from './pull-secret-file.ts';
 import { Reporter } from './reporter.ts';
 import { settle, take } from './steps.ts';
 import type { Hands } from './steps.ts';
-import { approvalOf, digestOf } from './target.ts';
+import { digestOf } from './target.ts';
 import type { TargetView, TargetWatch } from './target-watch.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -149,7 +150,7 @@ class Loop implements Agent {
           fresh = await this.#settle(target);
           continue;
         }
-        const facts = await this.#gather(target, memory, fresh);
+        const facts = await gatherFacts(this.#o.host, { target, memory, mind: this.#mind, fresh }, this.#limits());
         this.#unreadable = 0;
         const step = decide(facts);
         if (step.do === 'Rest') {
@@ -163,6 +164,11 @@ class Loop implements Agent {
       }
     }
     return 0;
+  }
+
+  #limits(): Limits {
+    const { rebootGraceMs = 30_000, rebootTimeoutMs = 600_000 } = this.#o;
+    return { now: this.#now, rebootGraceMs, rebootTimeoutMs };
   }
 
   #target(): TargetView | undefined {
@@ -263,28 +269,6 @@ class Loop implements Agent {
     } catch (error) {
       this.#o.log.warn({ error }, 'the heartbeat could not be written');
     }
-  }
-
-  async #gather(target: TargetView, memory: Memory, fresh: BootcStatus | undefined): Promise<Facts> {
-    const { host } = this.#o;
-    const [boot, features, status] = await Promise.all([host.boot(), host.features(), fresh ?? host.status()]);
-    const told = memory.intent?.toldAt !== undefined && memory.intent.bootID === boot.bootID;
-    const { stageTrouble, bootTrouble, lockTried } = this.#mind;
-    return {
-      now: this.#now(),
-      spec: target.spec,
-      retried: target.retried,
-      boot,
-      status,
-      features,
-      memory,
-      stopping: told && (await host.stopping()),
-      lockTried,
-      ...(stageTrouble ? { trouble: stageTrouble } : {}),
-      ...(bootTrouble && bootTrouble.approval === approvalOf(target.spec) ? { bootTrouble } : {}),
-      rebootGraceMs: this.#o.rebootGraceMs ?? 30_000,
-      rebootTimeoutMs: this.#o.rebootTimeoutMs ?? 600_000,
-    };
   }
 
   /** Says what keeps the agent from its work; returns when it is tried again. */
