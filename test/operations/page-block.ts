@@ -1,0 +1,39 @@
+/** Blocks of shell commands of a page, run as a person at a terminal runs them: word for word. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { blocksOf, pages, root } from '../docs/markdown.ts';
+import { programFor } from '../cluster/program.ts';
+import { serverBinary } from '../tools/servers.ts';
+
+export interface BlockOptions {
+  kubeconfig: string;
+  /** Default: the repository's root. */
+  cwd?: string;
+}
+
+/** The one block of `sh` on a page that holds these words. Throws when there is none, or more than one. */
+export function shellBlock(page: string, holds: string): string {
+  const found = pages()
+    .filter(({ path }) => path === page)
+    .flatMap(blocksOf)
+    .filter(({ language, text }) => language === 'sh' && text.includes(holds));
+  const [block] = found;
+  if (!block || found.length > 1) throw new Error(`${page} has ${found.length} blocks of sh with "${holds}"`);
+  return block.text;
+}
+
+/** Runs a block with the pinned kubectl and our own command line. Rejects with all that was said when a command of it fails. */
+export async function runBlock(text: string, { kubeconfig, cwd = root }: BlockOptions): Promise<string> {
+  const program = await programFor({ source: true });
+  const script = [
+    'set -euo pipefail',
+    `kubectl() { ${quoted([serverBinary('kubectl')])} "$@"; }`,
+    `scantling() { ${quoted(program)} "$@"; }`,
+    text,
+  ].join('\n');
+  const env = { PATH: process.env['PATH'], HOME: cwd, KUBECONFIG: kubeconfig, NO_COLOR: '1' };
+  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { cwd, env, maxBuffer: 64 * 1024 ** 2 });
+  return stdout + stderr;
+}
+
+const quoted = (words: readonly string[]): string => words.map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
