@@ -13,7 +13,7 @@ import { type ControlPlane, startControlPlane } from '../cluster/control-plane.t
 import { customResourceDefinitions, install, resourceOf } from '../cluster/manifests.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
 import { until } from '../kube/until.ts';
-import { render } from '../manifests/rendered-chart.ts';
+import { hooks, render } from '../manifests/rendered-chart.ts';
 import { sink } from './sink.ts';
 
 const namespace = 'scantling-system';
@@ -29,8 +29,8 @@ describe('scantling self-test', () => {
     transport = new Transport({ kubeConfig: loadKubeConfig(controlPlane.adminKubeconfig), userAgent: 'admin' });
     client = createClient(transport);
     await install(client);
-    const hooks = (await render()).filter(o => o.metadata.annotations?.['helm.sh/hook'] === 'test' && o.kind !== 'Pod');
-    for (const object of hooks) await client.apply(resourceOf(object), object, { fieldManager: 'helm' });
+    const made = (await render(hooks)).filter(o => o.metadata.annotations?.['helm.sh/hook'] === 'test' && o.kind !== 'Pod');
+    for (const object of made) await client.apply(resourceOf(object), object, { fieldManager: 'helm' });
     kubeconfig = controlPlane.kubeconfigFor(await serviceAccountToken(transport, 'scantling-self-test'));
   });
   after(async () => {

@@ -13,7 +13,7 @@ import { resourceOf } from '../cluster/manifests.ts';
 import { chartValues } from '../tools/chart-values.ts';
 import { everythingChanged, valuesOf } from './chart-value-effects.ts';
 import { prometheusOperatorCrds } from './prometheus-operator.ts';
-import { chart, render } from './rendered-chart.ts';
+import { chart, hooks, render } from './rendered-chart.ts';
 
 interface Templated extends KubeObject {
   spec: { template?: { metadata: object; spec: object } };
@@ -52,7 +52,7 @@ describe('an API server takes the chart', () => {
     const labels = { 'pod-security.kubernetes.io/enforce': level };
     const there: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } };
     await api.client.apply(resourceOf(there), there, { fieldManager: 'test' });
-    const objects = (await render({}, { namespace })) as Templated[];
+    const objects = (await render(hooks, { namespace })) as Templated[];
     const refused: string[] = [];
     for (const account of objects.filter(o => o.kind === 'ServiceAccount'))
       await api.client.apply(resourceOf(account), account, { fieldManager: 'test' });

@@ -87,7 +87,9 @@ const monitor = (name: string, kind: string): Record<string, ValueEffect> => {
   });
 };
 
-const hooks = { 'webhook.enabled': true, 'webhook.ingress.enabled': true };
+const webhooks = { 'webhook.enabled': true, 'webhook.ingress.enabled': true };
+
+const hooks = { 'hooks.withoutCluster': true };
 
 /** Every value of values.yaml by its path; a test holds that none is missing. */
 export const valueEffects: Readonly<Record<string, ValueEffect>> = {
@@ -144,15 +146,19 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   'monitoring.dashboard.labels': { ...map('dashboard'), needs: { 'monitoring.dashboard.enabled': true } },
   'monitoring.dashboard.annotations': { ...map('board'), needs: { 'monitoring.dashboard.enabled': true } },
   'webhook.enabled': { value: true, shows: /"--webhook-address=:/ },
-  'webhook.port': { value: 9999, shows: /"containerPort":9999/, needs: hooks },
-  'webhook.service.type': { value: 'LoadBalancer', shows: /"type":"LoadBalancer"/, needs: hooks },
-  'webhook.service.port': { value: 8443, shows: /"port":8443,"targetPort":"webhook"/, needs: hooks },
-  'webhook.service.annotations': { ...map('service'), needs: hooks },
+  'webhook.port': { value: 9999, shows: /"containerPort":9999/, needs: webhooks },
+  'webhook.service.type': { value: 'LoadBalancer', shows: /"type":"LoadBalancer"/, needs: webhooks },
+  'webhook.service.port': { value: 8443, shows: /"port":8443,"targetPort":"webhook"/, needs: webhooks },
+  'webhook.service.annotations': { ...map('service'), needs: webhooks },
   'webhook.ingress.enabled': { value: true, shows: /"kind":"Ingress"/, needs: { 'webhook.enabled': true } },
-  'webhook.ingress.className': { value: 'edge', shows: /"ingressClassName":"edge"/, needs: hooks },
-  'webhook.ingress.host': { value: 'hooks.example.com', shows: /"host":"hooks.example.com"/, needs: hooks },
-  'webhook.ingress.tls': { value: [{ secretName: 'hooks-tls' }], shows: /"tls":\[\{"secretName":"hooks-tls"\}\]/, needs: hooks },
-  'webhook.ingress.annotations': { ...map('ingress'), needs: hooks },
+  'webhook.ingress.className': { value: 'edge', shows: /"ingressClassName":"edge"/, needs: webhooks },
+  'webhook.ingress.host': { value: 'hooks.example.com', shows: /"host":"hooks.example.com"/, needs: webhooks },
+  'webhook.ingress.tls': {
+    value: [{ secretName: 'hooks-tls' }],
+    shows: /"tls":\[\{"secretName":"hooks-tls"\}\]/,
+    needs: webhooks,
+  },
+  'webhook.ingress.annotations': { ...map('ingress'), needs: webhooks },
   'controller.replicas': { value: 5, shows: /"replicas":5/ },
   'controller.shardSelector': { value: 'region=west', shows: /"--shard-selector=region=west"/ },
   ...workload('controller'),
@@ -185,8 +191,9 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   },
   'builder.serviceAccount.name': { value: 'builds', shows: /"--builder-service-account=builds"/ },
   'builder.serviceAccount.annotations': map('builder-account'),
-  'uninstall.enabled': { value: false, hides: /"helm.sh\/hook":"pre-delete"/, alone: true },
-  'uninstall.timeoutSeconds': { value: 77, shows: /"--timeout=77s"/ },
+  'hooks.withoutCluster': { value: true, shows: /"helm.sh\/hook":"test"/ },
+  'uninstall.enabled': { value: false, hides: /"helm.sh\/hook":"pre-delete"/, needs: hooks, alone: true },
+  'uninstall.timeoutSeconds': { value: 77, shows: /"--timeout=77s"/, needs: hooks },
 };
 
 /** All that can be changed at once, by path. */

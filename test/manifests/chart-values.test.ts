@@ -57,7 +57,8 @@ describe("the chart's values", () => {
 
   for (const [path, effect] of Object.entries(valueEffects).filter(([, { alone }]) => alone)) {
     test(`${path} changes what is rendered by itself`, async () => {
-      assertEffect(path, effect, await untouched, await text({ ...effect.needs, [path]: effect.value }));
+      const without = effect.needs ? await text(effect.needs) : await untouched;
+      assertEffect(path, effect, without, await text({ ...effect.needs, [path]: effect.value }));
     });
   }
 

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import type { KubeObject } from '../../controller/api/meta.ts';
 import { kubectl } from '../cluster/kubectl.ts';
 import { crds } from '../cluster/manifests.ts';
-import { byName, isHook, objectsOf, render } from './rendered-chart.ts';
+import { byName, hooks, isHook, objectsOf, render } from './rendered-chart.ts';
 
 const root = join(import.meta.dirname, '../..');
 const isCrd = (object: KubeObject): boolean => object.kind === 'CustomResourceDefinition';
@@ -86,7 +86,7 @@ describe('the chart', () => {
   });
 
   test('runs its removal beside a controller, and within the time that Helm gives a hook', async () => {
-    const objects = (await render()) as Job[];
+    const objects = (await render(hooks)) as Job[];
     const hook = objects.find(o => o.metadata.name === 'scantling-uninstall');
     const { activeDeadlineSeconds = Infinity, template } = hook?.spec ?? {};
     const [, seconds = ''] = /"--timeout=(\d+)s"/.exec(JSON.stringify(template)) ?? [];
@@ -98,9 +98,10 @@ describe('the chart', () => {
   });
 
   test('shares no object with a second release beside it', async () => {
-    const first = await render();
+    const first = await render(hooks);
     const second = await render(
       {
+        ...hooks,
         nameOverride: 'west',
         crds: { install: false },
         agent: { enabled: false },

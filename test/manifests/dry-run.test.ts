@@ -59,7 +59,7 @@ describe('the API server takes', () => {
 
   test('the chart with all on that can be on', async () => {
     const values = chartValues(await readFile(join(root, 'charts/scantling/values.yaml'), 'utf8'));
-    const off = values.filter(({ path, default: value }) => /\.(?:enabled|create)$/.test(path) && value === false);
+    const off = values.filter(({ path, default: value }) => /\.(?:enabled|create|withoutCluster)$/.test(path) && value === false);
     assert.ok(off.length > 5);
     const { stdout } = await helm(
       [...chart, ...off.map(({ path }) => `--set=${path}=true`), '--set=webhook.ingress.host=hooks.example.com'],

@@ -18,6 +18,9 @@ export function objectsOf(text: string): KubeObject[] {
   });
 }
 
+/** Values with which hooks are rendered although there is no cluster. */
+export const hooks = { hooks: { withoutCluster: true } } as const;
+
 export interface RenderOptions {
   /** Default scantling-system. */
   namespace?: string;

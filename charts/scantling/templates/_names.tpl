@@ -44,6 +44,12 @@ app.kubernetes.io/component: {{ . }}
 {{- include "scantling.name" . -}}-controller
 {{- end -}}
 
+{{- /* Whether hooks are rendered; empty when not. `helm template` asks no cluster, and what applies its output takes hooks for ordinary objects: the
+removal would run at once. Every cluster has the namespace default. */ -}}
+{{- define "scantling.hasHooks" -}}
+{{- if or .Values.hooks.withoutCluster (lookup "v1" "Namespace" "" "default") -}}true{{- end -}}
+{{- end -}}
+
 {{- /* Annotations of what `helm test` makes, in the order of the weight, and removes when all went well. */ -}}
 {{- define "scantling.testHook" -}}
 helm.sh/hook: test
@@ -63,7 +69,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 
 {{- /* What cannot be said in values.schema.json. */ -}}
 {{- define "scantling.check" -}}
-{{- if not (and .Values.crds .Values.uninstall .Values.monitoring) -}}
+{{- if not (and .Values.crds .Values.hooks .Values.uninstall .Values.monitoring) -}}
 {{- fail "values of an older chart are used without the defaults of this one: give --reset-then-reuse-values in place of --reuse-values" -}}
 {{- end -}}
 {{- if and .Values.caBundle.configMapName .Values.caBundle.secretName -}}
