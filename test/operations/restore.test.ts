@@ -75,6 +75,9 @@ async function ownRecords(environment: Environment, cluster: string): Promise<vo
 
 const image = async ({ admin }: Environment, name: string) => (await admin.get(systemdefinitions, name)).status?.image;
 
+const names = async ({ admin }: Environment) =>
+  (await admin.list(imagebuilds)).items.map(({ metadata }) => metadata.name).toSorted();
+
 async function updated({ admin }: Environment, to?: string): Promise<boolean> {
   const pool = (await admin.list(systempools)).items.find(({ metadata }) => metadata.name === 'edge');
   const ready = conditionOf(pool?.status?.conditions, 'Ready')?.reason === 'Updated';
@@ -124,8 +127,6 @@ test('what was saved is restored into an empty cluster, which goes on', async ()
   await until('the first rollout', () => updated(lost), 120_000);
   await until('the other build', async () => (await image(lost, 'kiosk')) !== undefined);
   const images = [await image(lost, 'edge'), await image(lost, 'kiosk')];
-  const names = async (of: Environment) =>
-    (await of.admin.list(imagebuilds)).items.map(({ metadata }) => metadata.name).toSorted();
   const builds = await names(lost);
   const boots = lost.nodes.map(node => node.bootID);
 
