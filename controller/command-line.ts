@@ -1,7 +1,8 @@
 /** The commands, and how a command line becomes a configuration. The flags themselves are in config.ts. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { parseDuration } from './api/duration.ts';
-import { parseLabelSelector } from './kube/label-selector.ts';
+import { shardLabel } from './api/names.ts';
+import { requiresLabel } from './kube/label-selector.ts';
 import { resourcesOf } from './build/default-resources.ts';
 import { flags, type Config, type Flag } from './config.ts';
 
@@ -111,10 +112,18 @@ export function parseCommandLine(command: Command, args: readonly string[]): Com
   if (command === 'agent' && parsed['node-name'] === '') throw new UsageError('--node-name is required');
   if (!['nsenter', 'direct'].includes(parsed['host-exec']))
     throw new UsageError(`--host-exec is nsenter or direct, not "${parsed['host-exec']}"`);
-  checkValue('--shard-selector', () => parseLabelSelector(parsed['shard-selector']));
+  checkValue('--shard-selector', () => checkShard(parsed['shard-selector']));
   checkValue('--builder-requests', () => resourcesOf(parsed['builder-requests'], []));
   checkValue('--builder-limits', () => resourcesOf([], parsed['builder-limits']));
   return { config: parsed, positionals };
+}
+
+/** What another selector selects the controller without one may select too: both would act on it, or the one would wait for the other for ever. */
+function checkShard(selector: string): void {
+  if (requiresLabel(selector, shardLabel) || selector === flags['shard-selector'].default) return;
+  throw new Error(
+    `"${selector}" also selects objects without the label ${shardLabel}, which are for the controller without a selector: begin it with ${shardLabel}=NAME`,
+  );
 }
 
 function checkValue(flag: string, read: () => unknown): void {

@@ -110,6 +110,7 @@ function compose(config: Config, parts: Parts) {
     namespace,
     claimant: { own: config['lease-name'], unsharded: defaultLease },
     selects: parseLabelSelector(config['shard-selector']),
+    log,
   });
   const own = {
     sources: shard.roots(systemsources),

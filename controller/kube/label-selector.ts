@@ -18,6 +18,13 @@ export function parseLabelSelector(text: string): (labels: Labels) => boolean {
   return labels => requirements.every(({ key, holds }) => holds(Object.hasOwn(labels, key) ? labels[key] : undefined));
 }
 
+/** Whether a selector selects nothing that lacks the label. Throws like parseLabelSelector. */
+export function requiresLabel(text: string, label: string): boolean {
+  return termsOf(text)
+    .map(requirementOf)
+    .some(({ key, holds }) => key === label && !holds(undefined));
+}
+
 /** Split at the commas that are in no parentheses. */
 function termsOf(text: string): string[] {
   if (text.trim() === '') return [];

@@ -9,6 +9,7 @@ import type { Reconcile } from '../kube/controller.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { leaseStep, observe, type ObservedLease } from '../kube/lease.ts';
 import type { Store, StoredObject } from '../kube/store.ts';
+import type { Log } from '../telemetry/log.ts';
 import { claimStep, holderOf, type Claimant, type ClaimStep } from './claim.ts';
 
 /** What is kept of a source, definition or pool to know whose it is. */
@@ -26,6 +27,7 @@ export interface ShardOptions {
   claimant: Claimant;
   /** Of --shard-selector. */
   selects: (labels: Readonly<Record<string, string>>) => boolean;
+  log: Log;
 }
 
 const fieldManager = fieldManagers.shard;
@@ -78,6 +80,12 @@ export class Shard {
     return this.#o.caches.refresh();
   }
 
+  /** Says that an object waits, and for whom. */
+  sayWaits({ kind }: Resource, name: string, lease: string): void {
+    const words = 'is of this shard, but another controller acts on it: waiting until that lets go, or holds its Lease no longer';
+    this.#o.log.warn({ object: `${kind}/${name}`, lease }, words);
+  }
+
   /** Whether nobody holds that controller's Lease, and so nobody acts in its name. */
   async isGone(holder: string): Promise<boolean> {
     const { client, namespace, claimant } = this.#o;
@@ -102,6 +110,8 @@ export class ShardRoots {
   readonly #busy = new Map<string, number>();
   /** Taken just now, and not to be acted on before the caches know what the one before did. */
   readonly #fresh = new Set<string>();
+  /** What waits for another controller, with that one: it is said once. */
+  readonly #waits = new Map<string, { holder: string; said: boolean }>();
   readonly #wakers = new Set<(key: string) => void>();
   /** Whether an object that is gone was ours. */
   readonly #wasOurs = new Map<string, boolean>();
@@ -171,8 +181,7 @@ export class ShardRoots {
       case 'Finish':
         return { requeueAfterMs: lookAgainMs };
       case 'Wait':
-        if (!(await this.#shard.isGone(holderOf(view, this.#claimant)))) return { requeueAfterMs: lookAgainMs };
-        return this.#take(view, own);
+        return this.#wait(view);
       case 'Take':
         return this.#take(view, own);
       case 'Act':
@@ -181,7 +190,20 @@ export class ShardRoots {
     }
   }
 
+  async #wait(view: ShardView): Promise<{ requeueAfterMs?: number } | void> {
+    const { name } = view;
+    const holder = holderOf(view, this.#claimant);
+    if (await this.#shard.isGone(holder)) return this.#take(view, this.#claimant.own);
+    // Who has it usually lets go at once, and is still there at the next look only when something keeps it.
+    const waits = this.#waits.get(name);
+    const said = waits?.holder === holder;
+    if (said && !waits.said) this.#shard.sayWaits(this.#resource, name, holder);
+    this.#waits.set(name, { holder, said });
+    return { requeueAfterMs: lookAgainMs };
+  }
+
   async #take(view: ShardView, own: string): Promise<void> {
+    this.#waits.delete(view.name);
     this.#fresh.add(view.uid);
     try {
       // What the one before has written may be missing here, and would be done again.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseLabelSelector } from '../../controller/kube/label-selector.ts';
+import { parseLabelSelector, requiresLabel } from '../../controller/kube/label-selector.ts';
 
 describe('a label selector', () => {
   const none = {};
@@ -23,6 +23,19 @@ describe('a label selector', () => {
   ];
   for (const [selector, ...expected] of cases)
     it(`"${selector}"`, () => assert.deepEqual([a, b, none].map(parseLabelSelector(selector)), expected));
+
+  it('requires a label or does not', () => {
+    const requiring = ['shard', 'shard=a', 'shard in (a, b)', 'site=north, shard', 'shard!=a, shard'];
+    assert.deepEqual(
+      requiring.filter(selector => !requiresLabel(selector, 'shard')),
+      [],
+    );
+    const others = ['', '!shard', 'shard!=a', 'shard notin (a)', 'site=north', 'other/shard=a'];
+    assert.deepEqual(
+      others.filter(selector => requiresLabel(selector, 'shard')),
+      [],
+    );
+  });
 
   const refused = ['=a', 'shard in a', 'shard in (a', 'shard > 1', 'a b', 'shard=a b', 'shard=-', ',', 'shard,', '!', 'in (a)'];
   for (const selector of refused)

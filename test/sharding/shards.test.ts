@@ -145,6 +145,9 @@ test('what a controller held that is gone is taken when its Lease has expired', 
   await setPool('one', { node: 'node-1', image: image.image, shard: 'a' });
   await updated('node-1', image);
   assert.equal(await holder('one'), 'shard-a');
+  const waits = sharded.process.tail(10_000).match(/^.*"object":"SystemPool\/one".*another controller acts on it.*$/gm) ?? [];
+  assert.equal(waits.length, 1, 'that it waits is said once');
+  assert.match(waits[0] ?? '', /"lease":"scantling-controller"/);
   assert.deepEqual(reboots(), [(before[0] ?? 0) + 1, before[1]]);
 });
 

@@ -31,6 +31,12 @@ test('a bad command line says which flag and what it takes', () => {
     [['agent', []], /--node-name is required/],
     [['agent', ['--node-name', 'x', '--host-exec', 'ssh']], /--host-exec is nsenter or direct/],
     [['agent', ['--node-name', 'x', '--heartbeat-interval', '5']], /--heartbeat-interval: "5" is not a duration/],
+    [
+      ['controller', ['--shard-selector', 'region=west']],
+      /--shard-selector: "region=west" also selects objects without the label/,
+    ],
+    [['controller', ['--shard-selector', 'scantling.dev/shard!=a']], /begin it with scantling.dev\/shard=NAME/],
+    [['controller', ['--shard-selector', '']], /--shard-selector: "" also selects/],
     [['controller', ['extra']], /extra/],
     [['logs', []], /BUILD is missing.*scantling logs --help/],
     [['logs', ['one', 'two']], /"two" is one too many/],
