@@ -61,8 +61,10 @@ export function placed(roles: readonly NeededRole[], places: Places): NeededRole
     rule.resources?.includes('leases') && rule.resourceNames
       ? { ...rule, resourceNames: rule.resourceNames.map(name => (name === written.leaseName ? places.leaseName : name)) }
       : rule;
+  // A second release has names of its own; by that of its Lease the chart also names its roles.
+  const prefix = /^(.+)-controller$/.exec(places.leaseName)?.[1];
   return roles.map(({ role, namespace, rules }) => ({
-    role,
+    role: prefix === undefined ? role : role.replace(/ scantling-/, ` ${prefix}-`),
     namespace: namespaces.get(namespace) ?? namespace,
     rules: rules.map(named),
   }));

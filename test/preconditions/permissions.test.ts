@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lacksOf, type NeededRole, type Rule } from '../../controller/preconditions/permissions.ts';
+import { lacksOf, placed, type NeededRole, type Rule } from '../../controller/preconditions/permissions.ts';
 
 const role: NeededRole = {
   role: 'Role scantling-controller',
@@ -28,4 +28,20 @@ test('no Secret at all, another verb, and a ConfigMap by name are', () => {
     'secrets',
   ]);
   assert.deepEqual(missing([role.rules[0] ?? configMaps, { ...configMaps, resourceNames: ['a'] }]), ['configmaps']);
+});
+
+test('the roles of a second release are asked for by their own names', () => {
+  const places = { namespace: 'operators', agentNamespace: 'scantling-agents', leaseName: 'west-controller' };
+  const roles = ['ClusterRole scantling-controller', 'Role scantling-controller-events'];
+  const placedRoles = placed(
+    roles.map(name => ({ ...role, role: name })),
+    places,
+  );
+  assert.deepEqual(
+    placedRoles.map(({ role: name, namespace }) => `${name} in ${namespace}`),
+    ['ClusterRole west-controller in operators', 'Role west-controller-events in operators'],
+  );
+  assert.deepEqual(placed([role], { ...places, leaseName: 'scantling-controller' })[0]?.role, role.role);
+  // An agent has no Lease.
+  assert.deepEqual(placed([role], { ...places, leaseName: '' })[0]?.role, role.role);
 });
