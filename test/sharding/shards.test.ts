@@ -1,17 +1,39 @@
-/** Two controllers, each with its shard, on one cluster: each acts on its own pools only, and a pool whose label changes goes over without a node being touched twice. */
+/**
+ * Two controllers, each with its shard, on one cluster: each acts on its own pools only, and a pool whose label changes goes over without a node being
+ * touched twice. Both are installed by the chart, as docs/install.md says, and have no rights but what it gives them.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { conditionOf } from '../../controller/api/conditions.ts';
-import { shardHolder, shardLabel } from '../../controller/api/names.ts';
+import { defaultNamespace, shardHolder, shardLabel } from '../../controller/api/names.ts';
+import type { KubeObject } from '../../controller/api/meta.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { pushBaseImage, type BaseImage } from '../cluster/base-image.ts';
 import { startEnvironment, type Environment } from '../cluster/environment.ts';
 import { Fleet } from '../cluster/fleet.ts';
+import { resourceOf } from '../cluster/manifests.ts';
 import { programFor } from '../cluster/program.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
 import { Replica } from '../handover/replica.ts';
 import { until } from '../kube/until.ts';
+import { render } from '../manifests/rendered-chart.ts';
+
+interface Deployment extends KubeObject {
+  spec: { template: { spec: { serviceAccountName: string; containers: { args: string[] }[] } } };
+}
+
+/** The values of the second release in docs/install.md. */
+const west = {
+  nameOverride: 'west',
+  controller: { shardSelector: `${shardLabel}=a` },
+  agent: { enabled: false },
+  crds: { install: false },
+  admission: { enabled: false },
+  userRoles: false,
+};
+const lease = 'west-controller';
+const apart = ['Deployment', 'DaemonSet', 'CustomResourceDefinition'];
 
 let environment: Environment;
 let fleet: Fleet;
@@ -30,10 +52,11 @@ before(async () => {
       contentType: 'application/merge-patch+json',
       body: { metadata: { labels: { name: node.name } } },
     });
-  plain = await start('plain', await serviceAccountToken(environment.transport, 'scantling-controller'), {});
-  // The Role of the installation names one Lease; a second installation brings its own.
-  const flags = { 'lease-name': 'shard-a', 'shard-selector': `${shardLabel}=a` };
-  sharded = await start('sharded', environment.controlPlane.adminToken, flags);
+  const first = await render({ admission: { controllers: [`${defaultNamespace}:${lease}`] } });
+  const second = await render(west, { release: 'west' });
+  await apply([...first, ...second]);
+  plain = await start('plain', first);
+  sharded = await start('sharded', second);
 });
 after(async () => {
   await plain?.stop();
@@ -42,11 +65,25 @@ after(async () => {
   await environment?.stop();
 });
 
-async function start(name: string, token: string, flags: Record<string, string>): Promise<Replica> {
+/** All but what runs: controllers and agents are processes here. */
+async function apply(objects: readonly KubeObject[]): Promise<void> {
+  for (const object of objects)
+    if (!apart.includes(object.kind))
+      await environment.admin.apply(resourceOf(object), object, { fieldManager: 'kubectl', force: true });
+}
+
+/** The controller of a release, under its own account and with its own flags. */
+async function start(name: string, release: readonly KubeObject[]): Promise<Replica> {
+  const deployment = release.find((object): object is Deployment => object.kind === 'Deployment') ?? assert.fail();
+  const { serviceAccountName, containers } = deployment.spec.template.spec;
+  const args = (containers[0]?.args ?? []).flatMap(arg =>
+    arg.startsWith('--') && !arg.includes('$(') ? [arg.slice(2).split('=')] : [],
+  );
+  const flags = Object.fromEntries(args.map(([flag = '', ...value]) => [flag, value.join('=')]));
   return Replica.start({
     name,
     controlPlane: environment.controlPlane,
-    token,
+    token: await serviceAccountToken(environment.transport, serviceAccountName),
     program: await programFor({ source: true }),
     flags: { 'insecure-registries': environment.registry.host, ...flags },
     directory: environment.directory,
@@ -105,7 +142,7 @@ test('each acts on its own, and what has no shard is for the one without a selec
   await Promise.all([updated('node-1', image), updated('node-2', image)]);
   only(touched(plain), 'one', 'node-1');
   only(touched(sharded), 'two', 'node-2');
-  assert.deepEqual([await holder('one'), await holder('two')], [undefined, 'shard-a']);
+  assert.deepEqual([await holder('one'), await holder('two')], [undefined, lease]);
   assert.deepEqual(reboots(), [1, 1]);
 });
 
@@ -122,7 +159,7 @@ test('a pool whose label changes goes over, and nothing is done twice', async ()
   const next = await nextImage();
   await setPool('two', { node: 'node-2', image: next.image, shard: 'a' });
   await updated('node-2', next);
-  assert.equal(await holder('two'), 'shard-a');
+  assert.equal(await holder('two'), lease);
   assert.deepEqual(reboots(), [1, 3]);
 });
 
@@ -144,11 +181,20 @@ test('what a controller held that is gone is taken when its Lease has expired', 
   const before = reboots();
   await setPool('one', { node: 'node-1', image: image.image, shard: 'a' });
   await updated('node-1', image);
-  assert.equal(await holder('one'), 'shard-a');
+  assert.equal(await holder('one'), lease);
   const waits = sharded.process.tail(10_000).match(/^.*"object":"SystemPool\/one".*another controller acts on it.*$/gm) ?? [];
   assert.equal(waits.length, 1, 'that it waits is said once');
   assert.match(waits[0] ?? '', /"lease":"scantling-controller"/);
   assert.deepEqual(reboots(), [(before[0] ?? 0) + 1, before[1]]);
+});
+
+test('neither was refused anything', () => {
+  for (const { name, proxy } of [plain, sharded]) {
+    const refused = proxy
+      .calls(call => call.status === 403)
+      .map(({ verb, resource, name: object }) => `${verb} ${resource} ${object}`);
+    assert.deepEqual(refused, [], name);
+  }
 });
 
 test('a selector that is none is refused with words', async () => {
