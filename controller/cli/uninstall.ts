@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { jobs } from '../api/core.ts';
 import { imagebuilds } from '../api/image-build.ts';
 import { uninstallHolder } from '../api/names.ts';
 import { systemdefinitions } from '../api/system-definition.ts';
@@ -86,9 +87,17 @@ async function check(client: Client, places: Places): Promise<UninstallReport> {
   const failed = unread.find(({ error }) => !isRefused(error));
   if (failed) throw failed.error;
   const refused = unread.map(({ what, error }) => ({ what, message: error.message }));
-  const left = leftOf(remains);
+  const left = [...leftOf(remains), ...(await hookOf(client, places))];
   const clean = left.length === 0 && refused.length === 0;
   return { kind: 'UninstallCheck', clean, left, kept: await keptIn(client), refused };
+}
+
+/** The Job that Helm runs this command in. It stays where that failed, and a run must not count the one that it is in itself. */
+async function hookOf(client: Client, { namespace, lease }: Places): Promise<Leftover[]> {
+  const release = lease.replace(/-controller$/, '');
+  const labelSelector = `app.kubernetes.io/name=${release},app.kubernetes.io/component=uninstall`;
+  const names = await listAll(client, jobs, o => o.metadata.name, { namespace, labelSelector });
+  return names.map(name => ({ kind: 'Job', name, what: 'of a removal by Helm' }));
 }
 
 async function remove(

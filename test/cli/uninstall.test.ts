@@ -63,6 +63,18 @@ describe('scantling uninstall', () => {
     await cluster.stopController();
   }
 
+  /** The Job that `helm uninstall` makes, of the release with this name. */
+  async function createHook(release: string): Promise<void> {
+    const labels = { 'app.kubernetes.io/name': release, 'app.kubernetes.io/component': 'uninstall' };
+    const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'uninstall', image: 'gone' }] } };
+    await scene.cluster.admin.create(jobs, {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: `${release}-uninstall`, namespace: defaultNamespace, labels },
+      spec: { template },
+    });
+  }
+
   async function assertNothingLeft(): Promise<void> {
     const { admin } = scene.cluster;
     for (const { metadata, spec } of (await admin.list(nodes)).items) {
@@ -138,6 +150,14 @@ describe('scantling uninstall', () => {
     assert.equal((await cluster.node('edge-0')).spec?.unschedulable, true, 'a cordon of somebody else stays');
     assert.equal((await cluster.node('edge-2')).spec?.unschedulable, true);
     assert.equal((await admin.list(jobs)).items.length, 0);
+    await createHook('scantling');
+    await createHook('west');
+    const hooked = await run('--check');
+    assert.deepEqual(hooked.report.left, [{ kind: 'Job', name: 'scantling-uninstall', what: 'of a removal by Helm' }]);
+    assert.equal(hooked.code, 1);
+    assert.equal((await run()).code, 0, 'it does not wait for itself');
+    for (const release of ['scantling', 'west'])
+      await admin.delete(jobs, `${release}-uninstall`, { namespace: defaultNamespace });
     assert.equal((await run('--check')).code, 0);
     for (const { metadata } of (await admin.list(pods, { namespace: 'default' })).items)
       assert.equal(metadata.deletionTimestamp, undefined);

@@ -44,6 +44,11 @@ describe('the notes of the chart', () => {
       'crds.keep=false,uninstall.enabled=false,admission.enabled=false,rbac.secretNames={git}',
     );
     assert.doesNotMatch(set, /names no registry/);
+    assert.match(
+      await notes('hub', {}, 'image.repository=fleet/scantling'),
+      /image.repository is "fleet\/scantling", which names no/,
+    );
+    assert.doesNotMatch(await notes('local', {}, 'image.repository=localhost:5000/scantling'), /names no registry/);
     assert.match(set, /http:\/\/hooks.example.com, path \/hooks\//);
     assert.match(set, /every definition, pool and target with them/);
     assert.match(set, /uninstall.enabled is false/);

@@ -40,6 +40,7 @@ function crdOf(object: KubeObject): KubeObject {
 interface Job extends KubeObject {
   spec?: {
     activeDeadlineSeconds?: number;
+    ttlSecondsAfterFinished?: number;
     selector?: object;
     template?: {
       spec: {
@@ -92,6 +93,11 @@ describe('the chart', () => {
     const [, seconds = ''] = /"--timeout=(\d+)s"/.exec(JSON.stringify(template)) ?? [];
     assert.ok(activeDeadlineSeconds <= 270, 'less than the 300 s of Helm');
     assert.ok(Number(seconds) + 60 <= activeDeadlineSeconds, 'time for its image, the Lease and the writes');
+    // What went wrong is said by Helm, and what is left of a removal that failed goes by itself.
+    const { annotations } = hook?.metadata ?? {};
+    assert.equal(annotations?.['helm.sh/hook-output-log-policy'], 'hook-failed');
+    assert.equal(annotations['helm.sh/hook-delete-policy'], 'before-hook-creation,hook-succeeded');
+    assert.equal(hook?.spec?.ttlSecondsAfterFinished, 3600);
     const controller = objects.find(o => o.kind === 'Deployment')?.spec;
     const [near] = template?.spec.affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
     assert.deepEqual(near?.podAffinityTerm.labelSelector, controller?.selector);
