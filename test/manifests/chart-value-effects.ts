@@ -28,9 +28,9 @@ const prefixed = (prefix: string, effects: Readonly<Record<string, ValueEffect>>
   Object.fromEntries(Object.entries(effects).map(([key, effect]) => [`${prefix}.${key}`, effect]));
 
 /** What the two workloads have in common. */
-const workload = (name: string): Record<string, ValueEffect> =>
+const workload = (name: string, flag: string): Record<string, ValueEffect> =>
   prefixed(name, {
-    extraArgs: { value: [`--${name}-flag=1`], shows: new RegExp(`"--${name}-flag=1"`) },
+    extraArgs: { value: [flag], shows: new RegExp(`"${flag}"`) },
     extraEnv: { value: [{ name: `${name}_env`, value: 'x' }], shows: new RegExp(`"name":"${name}_env"`) },
     extraVolumes: {
       value: [{ name: `${name}-volume`, emptyDir: {} }],
@@ -161,8 +161,8 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   },
   'webhook.ingress.annotations': { ...map('ingress'), needs: webhooks },
   'controller.replicas': { value: 5, shows: /"replicas":5/ },
-  'controller.shardSelector': { value: 'region=west', shows: /"--shard-selector=region=west"/ },
-  ...workload('controller'),
+  'controller.shardSelector': { value: 'scantling.dev/shard=west', shows: /"--shard-selector=scantling.dev\/shard=west"/ },
+  ...workload('controller', '--concurrent-builds=8'),
   'controller.topologySpreadConstraints': {
     value: [{ maxSkew: 7, topologyKey: 'rack', whenUnsatisfiable: 'DoNotSchedule' }],
     shows: /"topologySpreadConstraints":\[\{"maxSkew":7,"topologyKey":"rack"/,
@@ -176,7 +176,7 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   'agent.enabled': { value: false, hides: /"kind":"DaemonSet"/, alone: true },
   'agent.namespace': { value: 'pull-secrets', shows: /"--agent-namespace=pull-secrets"/ },
   'agent.createNamespace': { value: false, hides: /"kind":"Namespace"/, alone: true },
-  ...workload('agent'),
+  ...workload('agent', '--heartbeat-interval=10m'),
   'agent.maxUnavailable': { value: 3, shows: /"rollingUpdate":\{"maxUnavailable":3\}/ },
   'agent.metrics.enabled': { value: true, shows: /"--http-address=:9617"/ },
   ...prefixed('builder.image', image('scantling-builder')),

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { parse } from 'yaml';
+import { UsageError, parseCommandLine } from '../../controller/command-line.ts';
 import { CommandError } from '../cluster/administrator-command.ts';
 import { chartValues } from '../tools/chart-values.ts';
 import { everythingChanged, valueEffects, valuesOf, type ValueEffect } from './chart-value-effects.ts';
@@ -33,6 +34,22 @@ function assertEffect(path: string, { shows, hides }: ValueEffect, without: stri
     assert.doesNotMatch(withValue, hides, `${path}: ${hides} is still there with it`);
   }
 }
+
+const someSelectors = [
+  'scantling.dev/shard in (a, b)',
+  'scantling.dev/shard==a,region!=west,!example.com/old',
+  'region notin (west,),scantling.dev/shard=a',
+];
+
+const wrongFlags: readonly (readonly ['controller' | 'agent', string, RegExp])[] = [
+  ['controller', '--concurrent-build=8', /controller.extraArgs: "--concurrent-build=8" is no flag of the controller/],
+  ['controller', '--host-root=/', /is no flag of the controller/],
+  ['agent', '--builders=job', /is no flag of the agent/],
+  ['controller', '--leader-elect', /has no value/],
+  ['controller', '--leader-elect=yes', /is true or false/],
+  ['controller', '--concurrent-builds=0', /is a whole number from 1/],
+  ['agent', '--heartbeat-interval=5', /agent.extraArgs: "--heartbeat-interval=5" is a duration/],
+];
 
 const refused = async (values: object, message: RegExp): Promise<void> => {
   await assert.rejects(render(values), (error: unknown) => error instanceof CommandError && message.test(error.stderr));
@@ -92,6 +109,49 @@ describe("the chart's values", () => {
     await refused({ webhook: { ingress: { enabled: true } } }, /webhook.ingress.enabled needs webhook.enabled/);
     await refused({ nameOverride: 'west' }, /set agent.enabled=false/);
     await refused({ admission: { controllers: ['elsewhere:west-controller'] } }, /of another namespace than this release/);
+  });
+
+  test('that become flags are refused as the program would refuse them, and only then', async () => {
+    for (const shardSelector of [
+      '',
+      '!scantling.dev/shard',
+      'scantling.dev/shard',
+      'scantling.dev/shard = a',
+      ...someSelectors,
+    ]) {
+      const args = shardSelector === '' ? [] : [`--shard-selector=${shardSelector}`];
+      assert.doesNotThrow(() => parseCommandLine('controller', args));
+      await render({ controller: { shardSelector } });
+    }
+    for (const shardSelector of [
+      'region=west',
+      'scantling.dev/shard!=a',
+      '!scantling.dev/shard,a=b',
+      'scantling.dev/shard=a b',
+      ' ',
+    ]) {
+      assert.throws(() => parseCommandLine('controller', [`--shard-selector=${shardSelector}`]), UsageError);
+      await refused(
+        { controller: { shardSelector } },
+        /controller.shardSelector: ".*" is no label selector that requires the label/,
+      );
+    }
+    for (const [program, flag, words] of wrongFlags) {
+      assert.throws(() => parseCommandLine(program, [...(program === 'agent' ? ['--node-name=n'] : []), flag]), UsageError);
+      await refused({ [program]: { extraArgs: [flag] } }, words);
+    }
+    await render({ controller: { extraArgs: ['--leader-elect=false', '--concurrent-builds=8', '--identity=a=b'] } });
+  });
+
+  test('of builds are quantities, whether they are written as numbers or not', async () => {
+    await refused({ builder: { resources: { limits: { memory: '2 GB' } } } }, /'\/builder\/resources\/limits\/memory'/);
+    await refused({ builder: { resources: { requests: { cpu: -1 } } } }, /'\/builder\/resources\/requests\/cpu'/);
+    await refused({ builder: { resources: { limits: { 'a b': 1 } } } }, /'\/builder\/resources\/limits'.*'a b' not allowed/);
+    const requests = { cpu: 0.5, memory: 1_073_741_824, 'example.com/gpu': 2 };
+    const [, flag = ''] =
+      /"(--builder-requests=[^"]*)"/.exec(JSON.stringify(await render({ builder: { resources: { requests } } }))) ?? [];
+    assert.equal(flag, '--builder-requests=cpu=0.5,example.com/gpu=2,memory=1073741824');
+    assert.doesNotThrow(() => parseCommandLine('controller', [flag]));
   });
 
   test('leave the name of each process to itself: that of its pod is also that of its next life', async () => {

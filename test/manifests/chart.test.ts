@@ -112,7 +112,7 @@ describe('the chart', () => {
         crds: { install: false },
         agent: { enabled: false },
         admission: { enabled: false },
-        controller: { shardSelector: 'region=west' },
+        controller: { shardSelector: 'scantling.dev/shard=west' },
       },
       { release: 'west' },
     );
@@ -122,7 +122,7 @@ describe('the chart', () => {
       [],
     );
     const text = JSON.stringify(second);
-    assert.match(text, /--shard-selector=region=west/);
+    assert.match(text, /--shard-selector=scantling.dev\/shard=west/);
     assert.match(text, /--lease-name=west-controller/);
     const hook = JSON.stringify(second.find(o => isHook(o) && o.metadata.name === 'west-uninstall'));
     assert.match(hook, /"helm.sh\/hook":"pre-delete"/);

@@ -12,6 +12,7 @@ import { parse } from 'yaml';
 import { manifests } from '../cluster/manifests.ts';
 import { neededText } from './needed.ts';
 import { permissionsReference } from './permissions-page.ts';
+import { chartFlags } from './chart-flags.ts';
 import { chartReference } from './chart-values.ts';
 import { cliReference } from './cli-reference.ts';
 import { apiReference, conditionsReference, flagsReference, metricsReference } from './reference.ts';
@@ -214,6 +215,7 @@ export async function generated(): Promise<Map<string, string>> {
     'docs/permissions.md': permissionsReference(),
     'charts/scantling/README.md': chartReference(chartFile('Chart.yaml'), chartFile('values.yaml')),
   };
+  out.set('charts/scantling/files/flags.yaml', chartFlags());
   for (const [path, text] of Object.entries(pages)) out.set(path, await format(text, { parser: 'markdown' }));
   return out;
 }

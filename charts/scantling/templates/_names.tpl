@@ -83,7 +83,44 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- fail (printf "admission.controllers: %s is of another namespace than this release, %s: shards find each other by their Leases, which are all in one namespace" . $.Release.Namespace) -}}
 {{- end -}}
 {{- end -}}
+{{- include "scantling.checkShard" .Values.controller.shardSelector -}}
+{{- $flags := .Files.Get "files/flags.yaml" | fromYaml -}}
+{{- range $program := list "controller" "agent" -}}
+{{- range (index $.Values $program).extraArgs -}}
+{{- include "scantling.checkFlag" (list $program (index $flags $program) .) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.nameOverride .Values.agent.enabled -}}
 {{- fail "nameOverride is for a second release beside the first, which has the agents: set agent.enabled=false" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* A selector as the flag takes it: terms, of which one requires the shard's label. */ -}}
+{{- define "scantling.checkShard" -}}
+{{- $value := "([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?" -}}
+{{- $key := "([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?" -}}
+{{- $values := printf `\(\s*%s\s*(,\s*%s\s*)*\)` $value $value -}}
+{{- $term := printf `(!\s*%s|%s(\s*(==|=|!=)\s*%s|\s+(in|notin)\s*%s)?)` $key $key $value $values -}}
+{{- $shard := printf `scantling\.dev/shard(\s*(==|=)\s*%s|\s+in\s*%s)?` $value $values -}}
+{{- if not (regexMatch (printf `^(|!scantling\.dev/shard|\s*(%s\s*,\s*)*%s(\s*,\s*%s)*\s*)$` $term $shard $term) .) -}}
+{{- fail (printf "controller.shardSelector: %q is no label selector that requires the label scantling.dev/shard, such as scantling.dev/shard=west; what lacks that label is for the release without a selector" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* A flag of a program: (list "program" flags "--flag=value"). Without this the program would say it, and end again and again. */ -}}
+{{- define "scantling.checkFlag" -}}
+{{- $where := printf "%s.extraArgs: %q" (index . 0) (index . 2) -}}
+{{- $kind := get (index . 1) (index . 2 | regexFind "^--[^=]*" | trimPrefix "--") -}}
+{{- $value := index . 2 | regexFind "=.*" | trimPrefix "=" -}}
+{{- if not $kind -}}
+{{- fail (printf "%s is no flag of the %s: docs/flags.md" $where (index . 0)) -}}
+{{- else if not (contains "=" (index . 2)) -}}
+{{- fail (printf "%s has no value: write it as --flag=value" $where) -}}
+{{- else if and (eq $kind "boolean") (not (has $value (list "true" "false"))) -}}
+{{- fail (printf "%s is true or false" $where) -}}
+{{- else if and (eq $kind "integer") (not (regexMatch "^[1-9][0-9]{0,5}$" $value)) -}}
+{{- fail (printf "%s is a whole number from 1" $where) -}}
+{{- else if and (eq $kind "duration") (not (regexMatch "^([0-9]+(ms|s|m|h))+$" $value)) -}}
+{{- fail (printf "%s is a duration such as 30s or 1h30m" $where) -}}
 {{- end -}}
 {{- end -}}

@@ -69,7 +69,9 @@ podAntiAffinity:
 {{- define "scantling.quantities" -}}
 {{- $list := list -}}
 {{- range $resource, $quantity := . -}}
-{{- $list = append $list (printf "%s=%v" $resource $quantity) -}}
+{{- /* Numbers of YAML are floats, and large ones would be written with an exponent. */ -}}
+{{- $whole := and (kindIs "float64" $quantity) (eq (float64 (int64 $quantity)) $quantity) -}}
+{{- $list = append $list (printf "%s=%v" $resource (ternary (int64 $quantity) $quantity $whole)) -}}
 {{- end -}}
 {{- join "," $list -}}
 {{- end -}}
