@@ -108,6 +108,14 @@ describe("the chart's values", () => {
     await refused({ caBundle: { configMapName: 'a', secretName: 'b' } }, /set only one of them/);
     await refused({ webhook: { ingress: { enabled: true } } }, /webhook.ingress.enabled needs webhook.enabled/);
     await refused({ nameOverride: 'west' }, /set agent.enabled=false/);
+    await refused(
+      { agent: { namespace: 'scantling-system' } },
+      /agent.namespace: scantling-system is the release's own namespace/,
+    );
+    await assert.rejects(
+      render({}, { namespace: 'scantling-agents' }),
+      /agent.namespace: scantling-agents is the release's own namespace/,
+    );
     await refused({ admission: { controllers: ['elsewhere:west-controller'] } }, /of another namespace than this release/);
   });
 

@@ -83,6 +83,9 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- fail (printf "admission.controllers: %s is of another namespace than this release, %s: shards find each other by their Leases, which are all in one namespace" . $.Release.Namespace) -}}
 {{- end -}}
 {{- end -}}
+{{- if eq (include "scantling.agentNamespace" .) .Release.Namespace -}}
+{{- fail (printf "agent.namespace: %s is the release's own namespace; agents read any Secret in theirs by its name, and would so read those of Git servers and registries on every node" .Release.Namespace) -}}
+{{- end -}}
 {{- include "scantling.checkShard" .Values.controller.shardSelector -}}
 {{- $flags := .Files.Get "files/flags.yaml" | fromYaml -}}
 {{- range $program := list "controller" "agent" -}}
