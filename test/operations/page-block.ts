@@ -6,9 +6,12 @@ import { programFor } from '../cluster/program.ts';
 import { serverBinary } from '../tools/servers.ts';
 
 export interface BlockOptions {
-  kubeconfig: string;
+  /** Default: no cluster. */
+  kubeconfig?: string;
   /** Default: the repository's root. */
   cwd?: string;
+  /** Added to the environment. */
+  env?: NodeJS.ProcessEnv;
 }
 
 /** The one block of `sh` on a page that holds these words. Throws when there is none, or more than one. */
@@ -22,16 +25,20 @@ export function shellBlock(page: string, holds: string): string {
   return block.text;
 }
 
-/** Runs a block with the pinned kubectl and our own command line. Rejects with all that was said when a command of it fails. */
-export async function runBlock(text: string, { kubeconfig, cwd = root }: BlockOptions): Promise<string> {
+/** Runs a block with the pinned kubectl and Helm, and our own command line. Rejects with all that was said when a command of it fails. */
+export async function runBlock(
+  text: string,
+  { kubeconfig = '/nonexistent', cwd = root, env: more }: BlockOptions,
+): Promise<string> {
   const program = await programFor({ source: true });
   const script = [
     'set -euo pipefail',
     `kubectl() { ${quoted([serverBinary('kubectl')])} "$@"; }`,
+    `helm() { ${quoted([serverBinary('helm')])} "$@"; }`,
     `scantling() { ${quoted(program)} "$@"; }`,
     text,
   ].join('\n');
-  const env = { PATH: process.env['PATH'], HOME: cwd, KUBECONFIG: kubeconfig, NO_COLOR: '1' };
+  const env = { PATH: process.env['PATH'], HOME: cwd, KUBECONFIG: kubeconfig, NO_COLOR: '1', ...more };
   const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { cwd, env, maxBuffer: 64 * 1024 ** 2 });
   return stdout + stderr;
 }
