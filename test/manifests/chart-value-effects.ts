@@ -139,6 +139,7 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   },
   'networkPolicy.egress': { value: [{ ports: [{ port: 443 }] }], shows: /"egress":\[\{"ports":\[\{"port":443\}\]\}\]/ },
   'networkPolicy.builderEgress': { value: [{ ports: [{ port: 5000 }] }], shows: /"egress":\[\{"ports":\[\{"port":5000\}\]\}\]/ },
+  'priorityQuota.enabled': { value: true, shows: /"kind":"ResourceQuota"/ },
   ...monitor('serviceMonitor', 'ServiceMonitor'),
   ...monitor('podMonitor', 'PodMonitor'),
   'monitoring.prometheusRule.enabled': { value: true, shows: /"kind":"PrometheusRule"/ },

@@ -69,7 +69,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 
 {{- /* What cannot be said in values.schema.json. */ -}}
 {{- define "scantling.check" -}}
-{{- if not (and .Values.crds .Values.hooks .Values.uninstall .Values.monitoring) -}}
+{{- if not (and .Values.crds .Values.hooks .Values.priorityQuota .Values.uninstall .Values.monitoring) -}}
 {{- fail "values of an older chart are used without the defaults of this one: give --reset-then-reuse-values in place of --reuse-values" -}}
 {{- end -}}
 {{- if and .Values.caBundle.configMapName .Values.caBundle.secretName -}}
