@@ -1,16 +1,21 @@
 /** The demo as a user runs it, with fewer nodes. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { test } from 'node:test';
+import { existsSync, readdirSync, symlinkSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { after, test } from 'node:test';
+import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 import { withoutPackages } from './build-steps.ts';
 import type { DemoReport } from './report.ts';
 
 const packages = withoutPackages() === undefined;
 
-function run(args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
+function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
@@ -53,4 +58,16 @@ test('a wrong flag is refused with the usage', async () => {
   assert.equal(code, 2);
   assert.equal(out, '');
   assert.match(err, /--nodes is a number from 2 to 50, not many[\s\S]*Usage: npm run demo/);
+});
+
+test('with CI set no step is left out: what is missing is said, and nothing is played', async () => {
+  const bin = temporaryDirectory('no-apt');
+  after(() => removeDirectory(bin));
+  for (const directory of (process.env['PATH'] ?? '').split(delimiter).filter(existsSync))
+    for (const name of readdirSync(directory))
+      if (!name.startsWith('apt') && !existsSync(join(bin, name))) symlinkSync(join(directory, name), join(bin, name));
+  const { code, out, err } = await run([], { CI: 'true', PATH: bin });
+  assert.equal(code, 2);
+  assert.equal(out, '');
+  assert.match(err, /apt-get.* not installed.*, and CI must run these tests/);
 });
