@@ -33,6 +33,8 @@ const limits = {
   ],
 };
 
+const refused = (error: unknown) => error instanceof ApiError && /insufficient quota to match these scopes/.test(error.message);
+
 describe('where critical pods need a quota', () => {
   const directory = temporaryDirectory('priority-quota');
   let controlPlane: ControlPlane;
@@ -61,7 +63,6 @@ describe('where critical pods need a quota', () => {
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: priorityClassName, namespace }, spec };
     return admin.apply(resourceOf(pod), pod, { fieldManager });
   };
-  const refused = (error: unknown) => error instanceof ApiError && /insufficient quota to match these scopes/.test(error.message);
 
   test("the chart's pods are refused, and taken with its quota", async () => {
     for (const name of critical) await assert.rejects(make(name), refused);
