@@ -103,6 +103,38 @@ describe('the chart', () => {
     assert.deepEqual(near?.podAffinityTerm.labelSelector, controller?.selector);
   });
 
+  test('gives agents its authorities for traces, for want of which no node loses its agent', async () => {
+    const tracing = { endpoint: 'https://traces.example.com' };
+    for (const [caBundle, volume] of [
+      [{ configMapName: 'authorities' }, '"configMap":{"name":"authorities"'],
+      [{ secretName: 'authorities' }, '"secret":{"secretName":"authorities"'],
+    ] as const) {
+      const objects = await render({ caBundle, tracing });
+      const textOf = (kind: string): string => JSON.stringify(objects.find(o => o.kind === kind));
+      const [agent, controller] = [textOf('DaemonSet'), textOf('Deployment')];
+      assert.ok(agent.includes(`${volume},"optional":true}`), agent);
+      assert.ok(controller.includes(`${volume}}`), controller);
+      for (const text of [agent, controller]) {
+        assert.match(text, /"NODE_EXTRA_CA_CERTS","value":"\/etc\/scantling\/ca\/ca.crt"/);
+        assert.match(text, /"name":"ca","mountPath":"\/etc\/scantling\/ca","readOnly":true/);
+      }
+      const without = (await render({ caBundle })).find(o => o.kind === 'DaemonSet');
+      assert.doesNotMatch(JSON.stringify(without), /NODE_EXTRA_CA_CERTS|"name":"ca"/, 'the API server is trusted otherwise');
+    }
+  });
+
+  test('lets the node of a single replica be drained', async () => {
+    for (const replicas of [1, 2]) {
+      const budget = (await render({ controller: { replicas } })).find(o => o.kind === 'PodDisruptionBudget');
+      assert.match(JSON.stringify(budget), /"spec":\{"maxUnavailable":1,"unhealthyPodEvictionPolicy":"AlwaysAllow"/);
+    }
+    for (const maxUnavailable of [0, '0%'])
+      await assert.rejects(
+        render({ controller: { podDisruptionBudget: { maxUnavailable } } }),
+        /podDisruptionBudget\/maxUnavailable/,
+      );
+  });
+
   test('shares no object with a second release beside it', async () => {
     const first = await render(hooks);
     const second = await render(

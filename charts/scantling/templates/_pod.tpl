@@ -1,8 +1,11 @@
-{{- /* What both programs get to know of the network they run in: authorities, proxies, where traces go. */ -}}
-{{- define "scantling.networkEnv" -}}
+{{- /* What programs get to know of the network that they run in: authorities, proxies, where traces go. */ -}}
+{{- define "scantling.caEnv" -}}
 {{- if or .Values.caBundle.configMapName .Values.caBundle.secretName }}
 - { name: NODE_EXTRA_CA_CERTS, value: {{ printf "/etc/scantling/ca/%s" .Values.caBundle.key | quote }} }
 {{- end }}
+{{- end -}}
+
+{{- define "scantling.proxyEnv" -}}
 {{- with .Values.proxy.http }}
 - { name: HTTP_PROXY, value: {{ quote . }} }
 {{- end }}
@@ -30,15 +33,22 @@
 {{- end }}
 {{- end -}}
 
+{{- /* (list . optional): pods wait for a volume that is not optional. */ -}}
 {{- define "scantling.caVolume" -}}
-{{- with .Values.caBundle.configMapName }}
+{{- $optional := ternary ", optional: true" "" (index . 1) -}}
+{{- with (index . 0).Values.caBundle.configMapName }}
 - name: ca
-  configMap: { name: {{ . }} }
+  configMap: { name: {{ . }}{{ $optional }} }
 {{- end }}
-{{- with .Values.caBundle.secretName }}
+{{- with (index . 0).Values.caBundle.secretName }}
 - name: ca
-  secret: { secretName: {{ . }} }
+  secret: { secretName: {{ . }}{{ $optional }} }
 {{- end }}
+{{- end -}}
+
+{{- /* Whether agents have use for the authorities: besides the API server, they connect only to where traces go. */ -}}
+{{- define "scantling.agentHasCa" -}}
+{{- if and (or .Values.caBundle.configMapName .Values.caBundle.secretName) (or .Values.tracing.endpoint .Values.tracing.env) -}}true{{- end -}}
 {{- end -}}
 
 {{- /* Replicas apart from each other where that can be. */ -}}
