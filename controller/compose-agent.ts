@@ -83,7 +83,7 @@ export async function startAgent(config: Config, o: { log: Log }): Promise<Runni
     config['http-address'] === 'off'
       ? undefined
       : await serveProbes(config['http-address'], {
-          live: {},
+          live: { agent: () => agent.stuck() },
           ready: { cluster: () => preconditions.ownProblems(), agent: () => agent.problem() },
         });
   // Beside the agent, never before it: what a host did in its last boot is judged without a cluster.

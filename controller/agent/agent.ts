@@ -39,6 +39,8 @@ export interface AgentOptions {
   rebootTimeoutMs?: number;
   /** How long the host may take to begin to go down, ms, before it is told again (default 30 s). */
   rebootGraceMs?: number;
+  /** How long one step may take besides what is waited for on purpose, ms, before the loop counts as hanging (default 10 min). */
+  longestStepMs?: number;
   now?: () => number;
   random?: () => number;
 }
@@ -49,6 +51,8 @@ export interface Agent {
   stop(): Promise<void>;
   /** Undefined when all is well; else what has kept the agent from doing its work, for a probe. */
   problem(): string | undefined;
+  /** Undefined while the loop shows that it lives; else a new process is needed, because one of its calls does not return. */
+  stuck(): string | undefined;
 }
 
 export function createAgent(options: AgentOptions): Agent {
@@ -70,6 +74,8 @@ class Loop implements Agent {
   #latest: TargetView | undefined;
   #failures = 0;
   #unreadable = 0;
+  /** When the loop last showed that it lives, and until when it must again, by performance.now(). It begins once the API has answered. */
+  #sign = { at: 0, until: Infinity };
   #lastError: string | undefined = 'has not seen the API yet';
 
   constructor(options: AgentOptions) {
@@ -106,6 +112,25 @@ class Loop implements Agent {
     return this.#lastError;
   }
 
+  stuck(): string | undefined {
+    const now = performance.now();
+    return now <= this.#sign.until
+      ? undefined
+      : `the loop has given no sign of life for ${Math.round((now - this.#sign.at) / 1000)} s`;
+  }
+
+  /** Shows that the loop lives, and waits. */
+  async #wait(ms: number): Promise<void> {
+    this.#live(ms);
+    await this.#wakeup.wait(ms);
+    this.#live();
+  }
+
+  #live(waitMs = 0): void {
+    const at = performance.now();
+    this.#sign = { at, until: at + waitMs + (this.#o.longestStepMs ?? 600_000) };
+  }
+
   async #run(): Promise<void> {
     this.#o.targets.start();
     try {
@@ -114,7 +139,8 @@ class Loop implements Agent {
       // Stopped before the first answer of the API.
       if (!this.#stopped) throw error;
     }
-    while (!this.#stopped) await this.#wakeup.wait(await this.#guardedPass());
+    this.#live();
+    while (!this.#stopped) await this.#wait(await this.#guardedPass());
   }
 
   /** One pass; returns after how many ms the next one is due. */
@@ -137,6 +163,7 @@ class Loop implements Agent {
   async #pass(): Promise<number> {
     let fresh: BootcStatus | undefined;
     while (!this.#stopped) {
+      this.#live();
       const target = this.#target();
       if (!target) {
         if (await this.#clearAway()) continue;
@@ -254,7 +281,7 @@ class Loop implements Agent {
         await this.#beat(target, trouble);
       }
       const now = this.#now();
-      await this.#wakeup.wait(Math.max(1000, this.#reporter.dueAt(now) - now));
+      await this.#wait(Math.max(1000, this.#reporter.dueAt(now) - now));
     }
     return ended.outcome;
   }

@@ -3,17 +3,14 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { type Agent, createAgent } from '../../controller/agent/agent.ts';
-import { createMemoryFile } from '../../controller/agent/memory-file.ts';
-import { createHostCredentials } from '../../controller/agent/pull-secret-file.ts';
-import type { TargetWatch } from '../../controller/agent/target-watch.ts';
-import { createLog } from '../../controller/telemetry/log.ts';
+import type { Agent } from '../../controller/agent/agent.ts';
 import type { FakeHost } from '../cluster/host/fake-host.ts';
 import { injectFault } from '../cluster/host/faults.ts';
 import { hostPaths } from '../cluster/host/state.ts';
 import { until } from '../kube/until.ts';
 import { drive, stageRequest, startWorkshop } from './driven-host.ts';
 import type { TestImage, Workshop } from './driven-host.ts';
+import { loneAgent } from './lone-agent.ts';
 
 const ours = JSON.stringify({ auths: {}, 'scantling.dev/agent': 'pull Secret of a SystemPool' });
 const foreign = JSON.stringify({ auths: { 'scantling.dev/agent': {} } });
@@ -38,26 +35,7 @@ const pulling = (fake: FakeHost) => until('the pull', () => existsSync(hostPaths
 const unexpected = () => Promise.reject(new Error('an agent without a target asks the API for nothing'));
 
 /** An agent whose pool was deleted. */
-function agentWithoutTarget(t: TestContext, fake: FakeHost): Agent {
-  const targets: TargetWatch = {
-    start: () => {},
-    stop: () => Promise.resolve(),
-    synced: () => Promise.resolve(),
-    get: () => undefined,
-    onChange: () => {},
-  };
-  const agent = createAgent({
-    targets,
-    client: { applyStatus: unexpected },
-    host: drive(fake),
-    credentials: createHostCredentials({ client: { get: unexpected }, namespace: 'scantling-agents', root: fake.root }),
-    memory: createMemoryFile(join(fake.root, 'var/lib/scantling/agent/memory.json')),
-    version: 'test',
-    log: createLog('silent'),
-  });
-  t.after(() => agent.stop());
-  return agent;
-}
+const agentWithoutTarget = (t: TestContext, fake: FakeHost): Agent => loneAgent(t, fake, { answer: unexpected });
 
 describe('credentials of a pull', () => {
   test('go when it ends, with no agent there, and what it said stays', async () => {

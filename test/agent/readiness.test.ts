@@ -1,36 +1,19 @@
-/** What makes an agent not ready: its own faults, and an API server only until that has answered once. */
+/** What makes an agent not ready, and what has it started anew: its own faults, and an API server only until that has answered once. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { test } from 'node:test';
-import { createAgent } from '../../controller/agent/agent.ts';
-import { createMemoryFile } from '../../controller/agent/memory-file.ts';
-import { createHostCredentials } from '../../controller/agent/pull-secret-file.ts';
-import type { TargetWatch } from '../../controller/agent/target-watch.ts';
-import type { NodeTargetSpec } from '../../controller/api/node-target.ts';
+import { after, before, test } from 'node:test';
 import { ApiError } from '../../controller/kube/errors.ts';
-import { createLog } from '../../controller/telemetry/log.ts';
+import { injectFault } from '../cluster/host/faults.ts';
 import { until } from '../kube/until.ts';
-import { drive, startWorkshop } from './driven-host.ts';
+import { drive, startWorkshop, type Workshop } from './driven-host.ts';
+import { loneAgent } from './lone-agent.ts';
+
+let workshop: Workshop;
+before(async () => {
+  workshop = await startWorkshop();
+});
+after(() => workshop?.stop());
 
 test('an API server that is away makes no agent unready that has worked, and a refusal does', async t => {
-  const workshop = await startWorkshop();
-  t.after(() => workshop.stop());
-  const fake = workshop.host();
-  const first = workshop.images[0] ?? assert.fail();
-  const spec: NodeTargetSpec = {
-    poolRef: { name: 'p' },
-    image: first.image,
-    digests: [first.digest, first.platform],
-    state: 'Staged',
-    since: new Date(0).toISOString(),
-  };
-  const targets: TargetWatch = {
-    start: () => {},
-    stop: () => Promise.resolve(),
-    synced: () => Promise.resolve(),
-    get: () => ({ name: 'n', uid: 'u', resourceVersion: '1', generation: 1, spec, retried: [] }),
-    onChange: () => {},
-  };
   let status = 503;
   let writes = 0;
   const answer = () => {
@@ -39,20 +22,10 @@ test('an API server that is away makes no agent unready that has worked, and a r
   };
   const written = async (as: number): Promise<void> => {
     status = as;
-    const before = writes;
-    await until(`two writes with ${as}`, () => writes > before + 1);
+    const seen = writes;
+    await until(`two writes with ${as}`, () => writes > seen + 1);
   };
-  const agent = createAgent({
-    targets,
-    client: { applyStatus: answer },
-    host: drive(fake),
-    credentials: createHostCredentials({ client: { get: answer }, namespace: 'scantling-agents', root: fake.root }),
-    memory: createMemoryFile(join(fake.root, 'var/lib/scantling/agent/memory.json')),
-    version: 'test',
-    log: createLog('silent'),
-    heartbeatMs: 100,
-  });
-  t.after(() => agent.stop());
+  const agent = loneAgent(t, workshop.host(), { image: workshop.images[0], answer, heartbeatMs: 100 });
   agent.start();
   await written(503);
   assert.equal(agent.problem(), 'the answer 503');
@@ -63,4 +36,49 @@ test('an API server that is away makes no agent unready that has worked, and a r
   assert.equal(agent.problem(), undefined);
   await written(403);
   await until('word of the refusal', () => agent.problem() === 'the answer 403');
+});
+
+const gone = () => Promise.reject(new ApiError({ status: 404, reason: 'NotFound', message: 'not found' }));
+/** How long a step may take here, ms. */
+const patience = { heartbeatMs: 100, longestStepMs: 500 };
+
+test('a loop that hangs in a call to its host is stuck, and was not before', async t => {
+  const fake = workshop.host();
+  const host = drive(fake);
+  const answered = Promise.withResolvers<void>();
+  t.after(() => answered.resolve());
+  let blocked = false;
+  let calls = 0;
+  const boot = host.boot.bind(host);
+  host.boot = async () => {
+    calls++;
+    if (blocked) await answered.promise;
+    return boot();
+  };
+  const agent = loneAgent(t, fake, { image: workshop.images[0], answer: gone, host, ...patience });
+  assert.equal(agent.stuck(), undefined);
+  agent.start();
+  await until('several passes', () => calls > 3);
+  assert.equal(agent.stuck(), undefined);
+  blocked = true;
+  await until('that it is stuck', () => agent.stuck() !== undefined);
+  assert.match(agent.stuck() ?? '', /^the loop has given no sign of life for \d+ s$/);
+});
+
+test('a pull that lasts for long does not make it stuck', async t => {
+  const fake = workshop.host();
+  injectFault(fake.directory, { kind: 'SlowPull', ms: 4000 });
+  let writes = 0;
+  const answer = () => {
+    writes++;
+    return gone();
+  };
+  const agent = loneAgent(t, fake, { image: workshop.images[1], answer, ...patience });
+  agent.start();
+  const stuck: (string | undefined)[] = [];
+  await until('the heartbeats of a pull', () => {
+    stuck.push(agent.stuck());
+    return writes > 3;
+  });
+  assert.deepEqual([...new Set(stuck)], [undefined]);
 });
