@@ -9,6 +9,7 @@ import { oldestMinor } from '../../controller/preconditions/api-version.ts';
 import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 import { kubernetesVariable, kubernetesVersion, supportedKubernetes, takeKubernetes } from './kubernetes-versions.mjs';
 import { serverModules } from './server-binaries.mjs';
+import { versionTable } from './version-tables.ts';
 
 const root = join(import.meta.dirname, '../..');
 /** They are of one version, and a run on another is refused with them. */
@@ -88,12 +89,9 @@ describe('the version of Kubernetes', () => {
     const { kubeVersion } = parse(text('charts/scantling/Chart.yaml')) as { kubeVersion: string };
     assert.equal(kubeVersion, `>=${oldest?.minor}.0-0`);
     assert.equal(`1.${oldestMinor}`, oldest?.minor, 'what the program asks for at its start');
-    const rows = text('docs/versions.md')
-      .match(/^\| (\d\.\d+) +\|/gm)
-      ?.map(row => row.replaceAll(/[| ]/g, ''));
     assert.deepEqual(
-      rows,
-      supportedKubernetes().map(({ minor }) => minor),
+      versionTable('Kubernetes'),
+      supportedKubernetes().map(({ minor, release }) => ({ minor, release })),
       'the table of docs/versions.md',
     );
   });

@@ -8,7 +8,7 @@ import { kubernetesVariable, kubernetesVersion, pinned } from './kubernetes-vers
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'registry' | 'referrers-registry' | 'quadlet' | 'quadlet-oldest' | 'helm' | 'kubectl'} ServerName */
+/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'registry' | 'referrers-registry' | 'quadlet' | 'quadlet-oldest' | 'helm' | 'helm-3' | 'helm-oldest' | 'kubectl'} ServerName */
 
 /**
  * A Go module below this directory and the commands in it, each by its package, with the names they are installed under.
@@ -78,6 +78,29 @@ function administratorModule() {
 }
 
 /**
+ * A Helm 3, for who has not changed to Helm 4 yet.
+ * @param {'helm-3' | 'helm-oldest'} name of the module and of the program
+ * @param {string} kubernetes the minor version of Kubernetes that the published program takes a cluster for when it renders without one
+ * @returns {ServerModule}
+ */
+function helm3Module(name, kubernetes) {
+  const helm = pinned(name, 'helm.sh/helm/v3');
+  const of = 'helm.sh/helm/v3';
+  // Without these it calls itself a development version, and takes every cluster for Kubernetes 1.20.
+  const stamps = [
+    `${of}/internal/version.version=v${helm}`,
+    ...['pkg/chartutil', 'pkg/lint/rules'].map(path => `${of}/${path}.k8sVersionMinor=${kubernetes.split('.')[1]}`),
+  ];
+  return {
+    module: name,
+    packages: { [`${of}/cmd/helm`]: name },
+    ldflags: ['-s -w', ...stamps.map(stamp => `-X ${stamp}`)].join(' '),
+    versions: { helm },
+    onlyFor: ['test/main.ts'],
+  };
+}
+
+/**
  * All modules, with Kubernetes in the version that the environment asks for.
  * @returns {ServerModule[]}
  * @throws {SetupError} when it asks for one that is not supported
@@ -97,6 +120,8 @@ export function serverModules() {
     quadletModule('quadlet'),
     quadletModule('quadlet-oldest'),
     administratorModule(),
+    helm3Module('helm-3', '1.37'),
+    helm3Module('helm-oldest', '1.32'),
   ];
 }
 

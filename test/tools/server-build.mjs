@@ -15,7 +15,7 @@ const oldestGo = 21;
 async function checkGo() {
   const advice =
     'The test servers are built with Go where they cannot be downloaded. Install Go 1.21 or newer (https://go.dev/dl), ' +
-    'or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver, kube-controller-manager, kube-scheduler, registry, referrers-registry, helm and kubectl.';
+    'or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver, kube-controller-manager, kube-scheduler, registry, referrers-registry, helm, helm-3, helm-oldest and kubectl.';
   let version;
   try {
     version = await runCommand(goCommand(), ['version']);

@@ -19,8 +19,8 @@ export const publishers = {
 };
 
 /**
- * One file to fetch, with the names of the servers in it (in an archive wherever they are).
- * @typedef {{ url: string, algorithm: 'sha256' | 'sha512', digest: string, servers: ServerName[], archive: boolean }} Download
+ * One file to fetch, with the names of the servers in it (in an archive wherever they are; `packedAs`: how the only one is called there).
+ * @typedef {{ url: string, algorithm: 'sha256' | 'sha512', digest: string, servers: ServerName[], archive: boolean, packedAs?: string }} Download
  */
 
 const platform = process.platform;
@@ -95,18 +95,22 @@ async function plan(server, missing, from) {
     const url = `${from.registry}/v${registry}/registry_${registry}_${platform}_${arch}.tar.gz`;
     return [{ url, algorithm: 'sha256', digest: await digestFrom(`${url}.sha256`), servers: ['registry'], archive: true }];
   }
-  if (helm) {
-    const archive = `${from.helm}/helm-v${helm}-${platform}-${arch}.tar.gz`;
-    const program = `${from.kubernetes}/v${kubectl}/bin/${platform}/${arch}/kubectl`;
-    /** @type {Download[]} */
-    const both = [
-      { url: archive, algorithm: 'sha256', digest: await digestFrom(`${archive}.sha256sum`), servers: ['helm'], archive: true },
-      { url: program, algorithm: 'sha256', digest: await digestFrom(`${program}.sha256`), servers: ['kubectl'], archive: false },
-    ];
-    return both.filter(({ servers }) => servers.some(name => missing.includes(name)));
-  }
   /** @type {Download[]} */
   const downloads = [];
+  if (helm) {
+    const archive = `${from.helm}/helm-v${helm}-${platform}-${arch}.tar.gz`;
+    const servers = missing.filter(name => name !== 'kubectl');
+    if (servers.length > 0) {
+      const digest = await digestFrom(`${archive}.sha256sum`);
+      downloads.push({ url: archive, algorithm: 'sha256', digest, servers, archive: true, packedAs: 'helm' });
+    }
+    const program = `${from.kubernetes}/v${kubectl}/bin/${platform}/${arch}/kubectl`;
+    if (missing.includes('kubectl')) {
+      const digest = await digestFrom(`${program}.sha256`);
+      downloads.push({ url: program, algorithm: 'sha256', digest, servers: ['kubectl'], archive: false });
+    }
+    return downloads;
+  }
   // Kubernetes publishes its servers for Linux only; envtest has etcd and kube-apiserver for others too.
   const published = missing.filter(name => name !== 'etcd' && platform === 'linux');
   for (const name of published) {
@@ -180,9 +184,12 @@ export async function downloadServers(server, from = publishers) {
         const file = await fetchChecked(download, temporary, detail);
         if (download.archive) {
           const names = (await runCommand('tar', ['-tzf', file])).split('\n');
-          const wanted = names.filter(name => download.servers.some(each => each === basename(name)));
+          const { servers, packedAs } = download;
+          /** @param {string} path */
+          const serverAt = path => servers.find(each => (packedAs ?? each) === basename(path));
+          const wanted = names.filter(serverAt);
           await runCommand('tar', ['-xzf', file, '-C', temporary, ...wanted]);
-          for (const name of wanted) renameSync(join(temporary, name), join(temporary, `${basename(name)}.unpacked`));
+          for (const name of wanted) renameSync(join(temporary, name), join(temporary, `${serverAt(name)}.unpacked`));
         } else {
           renameSync(file, `${file}.unpacked`);
         }

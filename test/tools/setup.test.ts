@@ -9,6 +9,7 @@ import { after, describe, it } from 'node:test';
 import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 import { stalePackages } from './dependencies.mjs';
 import { withLock } from './lock.mjs';
+import { supportedHelm } from './helm-versions.ts';
 import { findServer, moduleDirectory, serverModules } from './server-binaries.mjs';
 import { downloadServers, envtestArchive, publishers } from './server-download.mjs';
 
@@ -52,6 +53,30 @@ describe('packages', () => {
   });
 });
 
+/** Runs with a publisher that answers `answer(path)`, and with a cache that is empty. `run` gets the publisher's address. */
+async function withPublisher(answer: (path: string) => string | Buffer, run: (address: string) => Promise<void>): Promise<void> {
+  const server = createServer((request, response) => response.end(answer(request.url ?? '')));
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const before = { ...process.env };
+  process.env['SCANTLING_CACHE'] = join(work, `cache-${(server.address() as AddressInfo).port}`);
+  delete process.env['KUBEBUILDER_ASSETS'];
+  try {
+    await run(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    process.env = before;
+    server.close();
+  }
+}
+
+/** A program that says what it is, packed. */
+function packed(path: string): Buffer {
+  const directory = join(work, 'packed');
+  mkdirSync(dirname(join(directory, path)), { recursive: true });
+  writeFileSync(join(directory, path), '#!/bin/sh\necho downloaded\n', { mode: 0o755 });
+  execFileSync('tar', ['-czf', join(work, 'archive.tar.gz'), '-C', directory, path]);
+  return readFileSync(join(work, 'archive.tar.gz'));
+}
+
 describe('published servers', () => {
   it('are of the version that is pinned, else of the newest patch of the same minor version', () => {
     const index = `releases:\n${entry('1.35.9', 'aa')}${entry('1.36.0', 'bb')}${entry('1.36.2', 'cc')}${entry('1.36.11', 'dd')}${entry('1.36.3', 'ee', 'plan9-amd64')}`;
@@ -63,19 +88,11 @@ describe('published servers', () => {
   it('are installed whole and only with the published digest', async () => {
     const [registry] = serverModules();
     assert.ok(registry?.versions['registry']);
-    writeFileSync(join(work, 'registry'), '#!/bin/sh\necho downloaded\n');
-    execFileSync('tar', ['-czf', join(work, 'archive.tar.gz'), '-C', work, 'registry']);
-    const archive = readFileSync(join(work, 'archive.tar.gz'));
+    const archive = packed('registry');
     let digest = 'wrong';
-    const server = createServer((request, response) => {
-      response.end(request.url?.endsWith('.sha256') ? `${digest}  registry.tar.gz\n` : archive);
-    });
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-    const from = { ...publishers, registry: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-    const before = { ...process.env };
-    process.env['SCANTLING_CACHE'] = join(work, 'cache');
-    delete process.env['KUBEBUILDER_ASSETS'];
-    try {
+    const answer = (path: string) => (path.endsWith('.sha256') ? `${digest}  registry.tar.gz\n` : archive);
+    await withPublisher(answer, async address => {
+      const from = { ...publishers, registry: address };
       await assert.rejects(downloadServers(registry, from), /its sha256 digest is [0-9a-f]{64}, but wrong was published/);
       assert.equal(findServer('registry'), undefined);
       digest = createHash('sha256').update(archive).digest('hex');
@@ -89,10 +106,26 @@ describe('published servers', () => {
       writeFileSync(join(assets, 'registry'), '');
       process.env['KUBEBUILDER_ASSETS'] = assets;
       assert.equal(findServer('registry'), join(assets, 'registry'));
-    } finally {
-      process.env = before;
-      server.close();
-    }
+    });
+  });
+
+  it('of each version of Helm are told apart, though all are published as helm', async () => {
+    const archive = packed('linux-amd64/helm');
+    const digest = createHash('sha256').update(archive).digest('hex');
+    const asked: string[] = [];
+    const answer = (path: string) => {
+      if (/\.sha256(?:sum)?$/.test(path)) return `${digest}  helm.tar.gz\n`;
+      asked.push(path);
+      return archive;
+    };
+    await withPublisher(answer, async address => {
+      for (const server of serverModules().filter(({ versions }) => versions['helm'])) {
+        await downloadServers(server, { ...publishers, helm: address, kubernetes: address });
+        for (const name of Object.values(server.packages)) assert.equal(findServer(name), join(moduleDirectory(server), name));
+      }
+    });
+    const of = ({ release }: { release: string }) => asked.filter(path => path.startsWith(`/helm-v${release}-`)).length;
+    assert.deepEqual(supportedHelm().map(of), [1, 1, 1]);
   });
 });
 
