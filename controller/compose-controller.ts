@@ -58,7 +58,7 @@ export async function startController(
   const hooked = caches.add(systemsources, sourceViews.projectHooked);
   const figured = caches.add(systemsources, projectFigures);
   beforeScrape(() => showSources(figured.list()));
-  showProcess('controller', version);
+  showProcess('controller', version, config['lease-name']);
   const tracing = startTracing({ environment: process.env, service: 'scantling-controller', version, log });
 
   let synced = false;

@@ -270,7 +270,12 @@ export const metrics = {
     ['result'],
     [3],
   ),
-  info: gauge('scantling_info', '1, with the version and which program this is.', ['version', 'program'], [1]),
+  info: gauge(
+    'scantling_info',
+    '1, with the version, which program this is, and the Lease that a controller shares with its replicas.',
+    ['version', 'program', 'lease'],
+    [1],
+  ),
   processStart: gauge('process_start_time_seconds', 'When the process began (Unix time).'),
   processCpu: counter('process_cpu_seconds_total', 'Time on processors, user and system.'),
   processMemory: gauge('process_resident_memory_bytes', 'Resident memory.'),

@@ -4,8 +4,8 @@ import { beforeScrape } from './metric-table.ts';
 import { metrics } from './metrics.ts';
 
 /** Sets what does not change, and from now on what does. */
-export function showProcess(program: 'controller' | 'agent', version: string): void {
-  metrics.info.set({ version, program }, 1);
+export function showProcess(program: 'controller' | 'agent', version: string, lease = ''): void {
+  metrics.info.set({ version, program, lease }, 1);
   metrics.processStart.set(Math.round(performance.timeOrigin) / 1000);
   let counted = 0;
   beforeScrape(() => {

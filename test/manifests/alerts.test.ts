@@ -98,3 +98,11 @@ test('an expression that is wrong is found to be', () => {
       `${expr}: ${faultsOf(expr).join('; ')}`,
     );
 });
+
+test('a shard has the alerts of a controller too, by its own Lease', () => {
+  const exprOf = (name: string): string => alerts.find(({ alert }) => alert === name)?.expr ?? assert.fail(name);
+  assert.deepEqual(readExpression(exprOf('ScantlingNoLeader')).grouping, ['name', 'instance', 'job']);
+  assert.deepEqual(readExpression(exprOf('ScantlingControllerDown')).grouping, ['lease', 'lease']);
+  // Shards name their Leases as they like.
+  for (const { expr } of alerts) assert.doesNotMatch(expr, /\b(name|lease)=~?"scantling/);
+});

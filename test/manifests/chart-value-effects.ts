@@ -144,6 +144,11 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   ...monitor('podMonitor', 'PodMonitor'),
   'monitoring.prometheusRule.enabled': { value: true, shows: /"kind":"PrometheusRule"/ },
   'monitoring.prometheusRule.labels': { ...map('rules'), needs: { 'monitoring.prometheusRule.enabled': true } },
+  'monitoring.prometheusRule.runbookBaseURL': {
+    value: 'https://docs.example.com/runbooks/',
+    shows: /"runbook_url":"https:\/\/docs.example.com\/runbooks\/ScantlingNoLeader.md"/,
+    needs: { 'monitoring.prometheusRule.enabled': true },
+  },
   'monitoring.dashboard.enabled': { value: true, shows: /"name":"scantling-dashboard"/ },
   'monitoring.dashboard.labels': { ...map('dashboard'), needs: { 'monitoring.dashboard.enabled': true } },
   'monitoring.dashboard.annotations': { ...map('board'), needs: { 'monitoring.dashboard.enabled': true } },
