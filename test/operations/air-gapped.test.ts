@@ -1,6 +1,5 @@
 /** docs/air-gapped.md carries our images and chart from one registry to another with nothing in between: by its commands, digests kept. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -11,15 +10,13 @@ import { helm } from '../cluster/helm.ts';
 import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 import { startRegistry } from '../cluster/registry.ts';
 import { root } from '../docs/markdown.ts';
-import { runBlock, shellBlock } from './page-block.ts';
+import { lacking, runBlock, shellBlock } from './page-block.ts';
 
 const page = 'docs/air-gapped.md';
 const tag = '0.2.0';
 const images = ['scantling', 'scantling-builder'] as const;
 
-const lacks = spawnSync('skopeo', ['--version']).error !== undefined && !process.env['CI'];
-
-test('images and chart are the same inside', { skip: lacks && 'skopeo is not on this machine' }, async t => {
+test('images and chart are the same inside', { skip: lacking('skopeo') }, async t => {
   const authority = createAuthority('registries');
   const tls = issueCertificate({ ...authority, commonName: 'registries' }, ['127.0.0.1']);
   const directory = temporaryDirectory('air-gapped');

@@ -1,5 +1,5 @@
 /** Blocks of shell commands of a page, run as a person at a terminal runs them: word for word. */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { blocksOf, pages, root } from '../docs/markdown.ts';
 import { programFor } from '../cluster/program.ts';
@@ -12,6 +12,12 @@ export interface BlockOptions {
   cwd?: string;
   /** Added to the environment. */
   env?: NodeJS.ProcessEnv;
+}
+
+/** Why a test of commands cannot be run here: a program of theirs is not on this machine. Where CI is set it must be. */
+export function lacking(program: string): string | false {
+  const lacks = spawnSync(program, ['--version']).error !== undefined && !process.env['CI'];
+  return lacks && `${program} is not on this machine`;
 }
 
 /** The one block of `sh` on a page that holds these words. Throws when there is none, or more than one. */

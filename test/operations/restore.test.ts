@@ -21,7 +21,7 @@ import { programFor } from '../cluster/program.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
 import { configMap, configMaps } from '../kube/api-fixture.ts';
 import { until } from '../kube/until.ts';
-import { runBlock, shellBlock } from './page-block.ts';
+import { lacking, runBlock, shellBlock } from './page-block.ts';
 
 const page = 'docs/operations.md';
 const fieldManager = 'kubectl';
@@ -107,7 +107,7 @@ async function moveHosts(): Promise<void> {
   }
 }
 
-test('what was saved is restored into an empty cluster, which goes on', async () => {
+test('what was saved is restored into an empty cluster, which goes on', { skip: lacking('jq') }, async () => {
   const { admin } = lost;
   await create(lost, secrets, secret('git', 'Opaque', bearer));
   await create(lost, configMaps, configMap(namespace, 'authorities', { 'ca.crt': '' }));
