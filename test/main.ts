@@ -8,8 +8,7 @@ import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { callsVariable } from './cluster/audit.ts';
-import { compareRights, readCalls } from './tools/compare-rights.ts';
-import { rightRules, rightsOf } from './tools/rights.ts';
+import { comparedRights, compareRights, readCalls } from './tools/compare-rights.ts';
 import { runTests, type TestRun } from './tools/run-tests.ts';
 import { inOrder } from './tools/test-order.ts';
 
@@ -77,7 +76,7 @@ async function runAll(names: readonly string[], whole: boolean, signal: AbortSig
   try {
     const tests = await runTests(names, options);
     // What a failed file has not come to may be what a right is for.
-    const wrong = compareRights(rightsOf(rightRules()), readCalls(directory)).filter(
+    const wrong = compareRights(await comparedRights(), readCalls(directory)).filter(
       line => tests.failed.length === 0 || !line.startsWith('never used'),
     );
     for (const line of wrong) console.error(`  ${line}`);

@@ -20,6 +20,7 @@ import { drive, perform, stageRequest } from './driven-host.ts';
 import type { TestImage } from './driven-host.ts';
 import { hostOf, ready, startYard, verdictOf } from './station.ts';
 import type { Station, Yard } from './station.ts';
+import { probeUserAgent } from '../tools/compare-rights.ts';
 
 let yard: Yard;
 let first: TestImage;
@@ -334,7 +335,7 @@ describe('the API', () => {
     const [one, other] = [await yard.station(), await yard.station()];
     await one.aim(first);
     await other.aim(first);
-    const transport = new Transport({ kubeConfig: loadKubeConfig(one.kubeconfig), userAgent: 'intruder' });
+    const transport = new Transport({ kubeConfig: loadKubeConfig(one.kubeconfig), userAgent: probeUserAgent });
     try {
       const client = createClient(transport);
       const write = (name: string) =>

@@ -100,7 +100,7 @@ export class Station {
 
   /** User agent of this node's agent, by which its calls are told from others'. */
   get userAgent(): string {
-    return `agent-of-${this.name}`;
+    return `scantling-agent-of-${this.name}`;
   }
 
   startAgent(options: Partial<AgentOptions> = {}): void {

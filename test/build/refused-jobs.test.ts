@@ -27,10 +27,10 @@ type Wrap = NonNullable<NonNullable<Parameters<BuildCluster['start']>[0]>['wrap'
 const refusing =
   (refuses: (job: string) => Promise<boolean> | boolean): Wrap =>
   (client, registry) => {
-    const create: Client['create'] = async (resource, object) => {
+    const create: Client['create'] = async (resource, object, options) => {
       if (resource.plural === jobs.plural && (await refuses(object.metadata.name)))
         throw new ApiError({ status: 403, reason: 'Forbidden', message: 'denied by a policy' });
-      return client.create(resource, object);
+      return client.create(resource, object, options);
     };
     return { client: { ...client, create }, registry };
   };

@@ -99,8 +99,9 @@ test('an expression that is wrong is found to be', () => {
     );
 });
 
+const exprOf = (name: string): string => alerts.find(({ alert }) => alert === name)?.expr ?? assert.fail(name);
+
 test('a shard has the alerts of a controller too, by its own Lease', () => {
-  const exprOf = (name: string): string => alerts.find(({ alert }) => alert === name)?.expr ?? assert.fail(name);
   assert.deepEqual(readExpression(exprOf('ScantlingNoLeader')).grouping, ['name', 'instance', 'job']);
   assert.deepEqual(readExpression(exprOf('ScantlingControllerDown')).grouping, ['lease', 'lease']);
   // Shards name their Leases as they like.

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { version } from '../../controller/version.ts';
-import type { RecordedCall } from '../cluster/audit.ts';
-import { compareRights, probeUserAgent } from '../tools/compare-rights.ts';
+import { withoutPassing, type RecordedCall } from '../cluster/audit.ts';
+import { comparedRights, compareRights, probeUserAgent } from '../tools/compare-rights.ts';
 import { rightRules, rightsOf, type Right } from '../tools/rights.ts';
 
 const role = 'ClusterRole scantling-controller';
@@ -33,17 +33,37 @@ describe('rights and calls', () => {
   });
   test('differ by a call that nothing allows, and by Secrets that are asked for together', () => {
     assert.deepEqual(compareRights([right], [call, refused, refused]), [
-      'missing: scantling-controller asked to list secrets in scantling-system',
-      'Secrets are only ever asked for by name: scantling-controller asked to list secrets in scantling-system',
+      `missing: scantling-controller asked to list secrets in scantling-system (scantling-controller/${version})`,
+      `Secrets are only ever asked for by name: scantling-controller asked to list secrets in scantling-system (scantling-controller/${version})`,
     ]);
   });
   test('differ by a write under a field manager that is not of the writer', () => {
     const { fieldManager: __, ...unnamed } = call;
-    const says = ': scantling-controller asked to patch systempools/status.scantling.dev';
+    const says = `: scantling-controller asked to patch systempools/status.scantling.dev (${call.userAgent})`;
     assert.deepEqual(compareRights([right], [unnamed]), [`written as nobody${says}`]);
     assert.deepEqual(compareRights([right], [{ ...call, fieldManager: 'scantling-agent' }]), [
       `written as scantling-agent${says}`,
     ]);
+  });
+  test('differ by a call under an account of ours that is by no program of ours', () => {
+    assert.deepEqual(compareRights([right], [call, { ...call, userAgent: 'kubectl/v1.36' }]), [
+      'not by a program of ours: scantling-controller asked to patch systempools/status.scantling.dev (kubectl/v1.36)',
+    ]);
+  });
+  test('of a second release are compared too', () => {
+    const west = { ...refused, user: 'system:serviceaccount:scantling-system:west-controller' };
+    assert.equal(compareRights([right], [call, west]).length, 2);
+  });
+  test('do not differ by what is refused only while a role is not bound yet, or no more', () => {
+    const { role: __, ...late } = call;
+    assert.deepEqual(withoutPassing([call, late, refused]), [call, refused]);
+    // Another release had other rights.
+    const older = { ...call, userAgent: 'scantling-controller/0.0.1' };
+    assert.deepEqual(withoutPassing([older, late]), [older, late]);
+  });
+  test('are also those of the self-test of the chart', async () => {
+    const roles = new Set((await comparedRights()).map(({ role: name }) => name));
+    assert.ok(roles.has('ClusterRole scantling-self-test') && roles.has('Role scantling-system/scantling-self-test'));
   });
   test('are not compared by what a test tries on purpose, nor for the roles of people', () => {
     const tried = { ...refused, userAgent: probeUserAgent };

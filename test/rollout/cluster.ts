@@ -119,7 +119,7 @@ export class Cluster {
     const lead = { isLeading: (): boolean => !elect };
     const transport = new Transport({
       kubeConfig: loadKubeConfig(this.controllerKubeconfig()),
-      userAgent: 'controller',
+      userAgent: 'scantling-controller',
       fence: () => lead.isLeading(),
     });
     this.lost = false;

@@ -1,6 +1,7 @@
 /** Every right that manifests/base gives, one verb on one resource each, with the comment that says what it is for. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KubeObject } from '../../controller/api/meta.ts';
 import { isMap, isSeq, parseAllDocuments, type Document } from 'yaml';
 
 const directory = join(import.meta.dirname, '../../manifests/base');
@@ -29,9 +30,7 @@ export interface RightRule {
   reason: string;
 }
 
-interface WrittenRole {
-  kind: string;
-  metadata: { name: string; namespace?: string };
+interface WrittenRole extends KubeObject {
   rules?: { apiGroups?: string[]; resources?: string[]; verbs: string[]; resourceNames?: string[] }[];
 }
 
@@ -54,11 +53,31 @@ export function rightsOf(rules: readonly RightRule[]): Right[] {
   );
 }
 
+/** The single rights of a role; none of any other object. */
+export function writtenRights(object: KubeObject): Right[] {
+  if (object.kind !== 'ClusterRole' && object.kind !== 'Role') return [];
+  const { metadata, rules = [] } = object as WrittenRole;
+  const place = { role: nameOf(object), namespace: metadata.namespace ?? '', reason: '' };
+  return rightsOf(
+    rules.map(({ apiGroups = [], resources = [], verbs, resourceNames = [] }) => ({
+      ...place,
+      groups: apiGroups,
+      resources,
+      verbs,
+      names: resourceNames,
+    })),
+  );
+}
+
+function nameOf({ kind, metadata: { name, namespace = '' } }: KubeObject): string {
+  return kind === 'Role' ? `Role ${namespace}/${name}` : `ClusterRole ${name}`;
+}
+
 function rulesOf(document: Document): RightRule[] {
   const written = document.toJS() as WrittenRole | null;
   if (written?.kind !== 'ClusterRole' && written?.kind !== 'Role') return [];
-  const { name, namespace = '' } = written.metadata;
-  const role = written.kind === 'Role' ? `Role ${namespace}/${name}` : `ClusterRole ${name}`;
+  const { namespace = '' } = written.metadata;
+  const role = nameOf(written);
   const nodes = document.get('rules');
   const rules = written.rules ?? [];
   return rules.map((rule, i) => {
