@@ -6,6 +6,7 @@ import { Agent, fetch } from 'undici';
 import { serverBinary } from '../tools/servers.ts';
 import { auditFlags, callsVariable, leaveCalls } from './audit.ts';
 import { createAuthority, issueCertificate } from './certificates.ts';
+import { compactEtcd, etcdData, startEtcd } from './etcd.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { freePort, removeDirectory, type ServerProcess, startProcess, temporaryDirectory } from './processes.ts';
 
@@ -76,6 +77,10 @@ export interface ControlPlane {
   startApiServer(): Promise<void>;
   /** Forgets etcd's history up to now, so that a watch or continue token from before gets 410. Returns etcd's revision. */
   compactEtcd(): Promise<number>;
+  /** Ends the API server and etcd, and keeps a copy of what etcd has; resolves when both run again. */
+  saveEtcd(): Promise<void>;
+  /** The same, with what was saved in the place of what etcd has: revisions go back to those of then. */
+  restoreEtcd(): Promise<void>;
   /** The end of each server's output, for a message about something unexpected. */
   logs(): string;
   stop(): Promise<void>;
@@ -91,23 +96,6 @@ interface Plan {
 }
 
 const isAudited = ({ audit = process.env[callsVariable] !== undefined }: ControlPlaneOptions): boolean => audit;
-
-const startEtcd = ({ directory, etcdPort, etcdPeerPort }: Plan) =>
-  startProcess({
-    name: 'etcd',
-    command: serverBinary('etcd'),
-    args: [
-      `--data-dir=${join(directory, 'etcd')}`,
-      `--listen-client-urls=http://127.0.0.1:${etcdPort}`,
-      `--advertise-client-urls=http://127.0.0.1:${etcdPort}`,
-      `--listen-peer-urls=http://127.0.0.1:${etcdPeerPort}`,
-      `--initial-advertise-peer-urls=http://127.0.0.1:${etcdPeerPort}`,
-      `--initial-cluster=default=http://127.0.0.1:${etcdPeerPort}`,
-      '--log-level=warn',
-      '--unsafe-no-fsync',
-    ],
-    logFile: join(directory, 'etcd.log'),
-  });
 
 const startApiServerProcess = ({ directory, etcdPort, apiPort, options }: Plan) =>
   startProcess({
@@ -197,13 +185,6 @@ function writeSecrets({ directory, tokens, options }: Plan): {
   return { certificateAuthority: authority.certificate, serverCertificate };
 }
 
-/** Etcd's own HTTP gateway for its gRPC calls. */
-async function etcdCall(port: number, path: string, body: object): Promise<{ header: { revision: string } }> {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', body: JSON.stringify(body) });
-  if (!response.ok) throw new Error(`etcd ${path}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as { header: { revision: string } };
-}
-
 /**
  * Starts etcd and kube-apiserver, and what the options ask for beside them; resolves when the API server is ready.
  * @throws Error with the end of a server's output when one does not start. Nothing is left running then.
@@ -246,6 +227,15 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     server?.kill('SIGKILL'); // as a crash does: an orderly end waits for open watches
     await server?.exited;
   };
+  const withoutEtcd = async (work: (data: ReturnType<typeof etcdData>) => void) => {
+    await stopApiServer();
+    const etcd = processes.get('etcd');
+    etcd?.kill('SIGKILL');
+    await etcd?.exited;
+    work(etcdData(directory));
+    await launch('etcd', () => startEtcd(plan));
+    await startApiServer();
+  };
   const stop = async () => {
     // Clients before servers, so that nothing logs or retries against what is already gone.
     for (const name of ['kube-scheduler', 'kube-controller-manager', 'kube-apiserver', 'etcd']) {
@@ -286,11 +276,9 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       await stopApiServer();
       await startApiServer();
     },
-    compactEtcd: async () => {
-      const { header } = await etcdCall(plan.etcdPort, '/v3/kv/range', { key: 'AA==' });
-      await etcdCall(plan.etcdPort, '/v3/kv/compaction', { revision: header.revision, physical: true });
-      return Number(header.revision);
-    },
+    compactEtcd: () => compactEtcd(plan.etcdPort),
+    saveEtcd: () => withoutEtcd(data => data.save()),
+    restoreEtcd: () => withoutEtcd(data => data.restore()),
     logs: () => [...processes].map(([name, server]) => `--- ${name}\n${server.tail()}`).join('\n'),
     stop,
   };

@@ -136,7 +136,9 @@ export class SimulatedNode {
   }
 
   async #reboot(): Promise<void> {
-    await this.#o.kubelets.shutDown(this.name);
+    // A machine goes down whether or not its kubelet can still say so.
+    const unsaid = (error: unknown) => this.#o.log.warn({ error, node: this.name }, 'the host goes down unsaid');
+    await this.#o.kubelets.shutDown(this.name).catch(unsaid);
     await this.#cycle({});
   }
 
@@ -152,10 +154,22 @@ export class SimulatedNode {
       return;
     }
     this.boots.push(boot);
-    await this.#o.kubelets.boot(this.name, boot.bootID);
+    await this.#sayBooted(boot.bootID);
     this.#up = true;
     this.#agent = undefined;
     await this.#tendAgent();
+  }
+
+  /** A kubelet tries until the API server has heard it. */
+  async #sayBooted(bootID: string): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        return await this.#o.kubelets.boot(this.name, bootID);
+      } catch (error) {
+        this.#o.log.warn({ error, node: this.name }, 'the host is back unsaid');
+        await sleep(restartAfterMs);
+      }
+    }
   }
 
   /** One look: the agent runs while there is a pod for it, and another pod is another agent. */
