@@ -265,12 +265,14 @@ function wrapped(error: unknown): unknown {
   return new ConnectionError(`no answer from the API server: ${messageOf(error)}${code}`, error);
 }
 
-/** What the server says of an invalid object quotes it; nothing of a Secret may get into a log or a status that way. */
+/** What the server says of an invalid object quotes it; nothing of a Secret but its name may get into a log or a status that way. */
 function errorOf(path: string, response: Dispatcher.ResponseData, text: string): ApiError {
   const error = apiErrorOf(response.statusCode, text, headerOf(response, 'retry-after'));
   if (!/\/secrets(\/|$)/.test(path) || error.status === 404) return error;
   const { status, reason, retryAfterMs } = error;
-  const message = `the API server answered ${status} (${reason}) for a Secret`;
+  const [, namespace = '', name = ''] = /\/namespaces\/([^/]+)\/secrets\/?([^/]*)$/.exec(path) ?? [];
+  const which = name === '' ? 'a Secret' : `the Secret ${namespace}/${name}`;
+  const message = `the API server answered ${status} (${reason}) for ${which}`;
   return new ApiError({ status, reason, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
 }
 
