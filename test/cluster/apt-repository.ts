@@ -1,7 +1,7 @@
 /** A Debian repository made on the spot: packages by dpkg-deb, the index by hand, served over http by this process. */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type Server, createServer } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -28,6 +28,9 @@ export interface AptRepository {
   requests: readonly string[];
   /** Adds a package, or a new version of one, to the index. */
   publish(debianPackage: DebianPackage): Promise<void>;
+  /** From now on paths that begin so are not answered until `release`, so that a step stands still. */
+  hold(prefix: string): void;
+  release(): void;
   stop(): Promise<void>;
 }
 
@@ -49,13 +52,20 @@ export async function startAptRepository(
   };
   await index(files, stanzas, signer);
   for (const debianPackage of packages) await publish(debianPackage);
-  const server = createServer((request, response) => {
+  let held: { prefix: string; released: PromiseWithResolvers<void> } | undefined;
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname).replace(/^\/(?:\.\/)?/, '');
     requests.push(path);
+    if (held && path.startsWith(held.prefix)) await held.released.promise;
     const body = files.get(path);
     response.writeHead(body ? 200 : 404, { 'content-length': body?.length ?? 0 });
     response.end(body);
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
+  const release = () => {
+    held?.released.resolve();
+    held = undefined;
+  };
   const host = o.host ?? '127.0.0.1';
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve));
   return {
@@ -63,6 +73,11 @@ export async function startAptRepository(
     gpgKey: signer?.publicKey,
     requests,
     publish,
+    hold: prefix => {
+      release();
+      held = { prefix, released: Promise.withResolvers() };
+    },
+    release,
     stop: async () => {
       await closed(server);
       await signer?.end();

@@ -101,7 +101,7 @@ async function start(options: InstallationOptions, stops: Stops): Promise<Omit<I
 }
 
 /** The agent of a real node listens on a port of this machine's loopback address: one installation at a time. Returns what ends the turn. */
-async function takeTurn(): Promise<() => Promise<void>> {
+export async function takeTurn(): Promise<() => Promise<void>> {
   const [taken, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const turn = withLock(join(cacheDirectory(), 'installation.lock'), () => {
     taken.resolve();
@@ -114,13 +114,17 @@ async function takeTurn(): Promise<() => Promise<void>> {
   };
 }
 
+const probes = { startupProbe: { periodSeconds: 1, failureThreshold: 60 }, readinessProbe: { periodSeconds: 1 } };
+
 /** What the chart must be told of this cluster. */
 function valuesOf({ registry, realHost }: RealCluster): object {
   return {
     insecureRegistries: [registry.host],
-    // On a simulated node a pod only seems to run.
-    controller: { nodeSelector: { 'kubernetes.io/hostname': realNodeName } },
-    agent: { extraArgs: realHost.agentFlags },
+    // On a simulated node a pod only seems to run. Nothing is waited for longer than it takes: all start again and again.
+    controller: { nodeSelector: { 'kubernetes.io/hostname': realNodeName }, ...probes },
+    agent: { extraArgs: realHost.agentFlags, ...probes },
+    // Longer than any node here is down; one that refuses to go is waited for in vain.
+    uninstall: { timeoutSeconds: 45 },
   };
 }
 

@@ -9,7 +9,7 @@ import type { RealNode } from './real-node/real-node.ts';
 
 interface Deployment extends KubeObject {
   spec?: { replicas?: number };
-  status?: { readyReplicas?: number };
+  status?: { observedGeneration?: number; updatedReplicas?: number; readyReplicas?: number };
 }
 
 const deployments: Resource<Deployment> = {
@@ -42,12 +42,16 @@ export class InstalledController {
     return this.#pods.length === 0 ? undefined : `pods ${this.#pods.join(' and ')}`;
   }
 
-  /** Resolves when every replica is ready. */
+  /** Resolves when every replica is of the Deployment as it is now, and ready, and no other is left. */
   async ready(): Promise<void> {
     await this.#until('all replicas are ready', async () => {
-      const { spec, status } = await this.#admin.get(deployments, name, defaultNamespace);
-      this.#pods = (await this.#list()).filter(isReady).map(pod => pod.metadata.name);
-      return (spec?.replicas ?? 0) > 0 && status?.readyReplicas === spec?.replicas && this.#pods.length === spec?.replicas;
+      const { metadata, spec, status } = await this.#admin.get(deployments, name, defaultNamespace);
+      const all = await this.#list();
+      this.#pods = all.filter(isReady).map(pod => pod.metadata.name);
+      const replicas = spec?.replicas ?? 0;
+      const counts = [status?.updatedReplicas, status?.readyReplicas, this.#pods.length, all.length];
+      const isSeen = status?.observedGeneration === metadata.generation;
+      return replicas > 0 && isSeen && counts.every(count => count === replicas);
     });
   }
 

@@ -1,11 +1,17 @@
 /** What installations, upgrades and removals are tried on: a cluster with a pool under way, and the record of every boot. */
+import { pods, secrets, type Secret } from '../../controller/api/core.ts';
+import { buildLabel, defaultNamespace } from '../../controller/api/names.ts';
 import { systempools, type SystemPool } from '../../controller/api/system-pool.ts';
 import type { Apply } from '../../controller/kube/client.ts';
 import { pushBaseImage, type BaseImage } from '../cluster/base-image.ts';
 import { Fleet } from '../cluster/fleet.ts';
+import { helm } from '../cluster/helm.ts';
 import { startInstallation, workerLabel, type Installation } from '../cluster/installation.ts';
+import { kubectl } from '../cluster/kubectl.ts';
 import { established } from '../cluster/manifests.ts';
+import type { Release } from '../cluster/releases.ts';
 import { createWorkload } from '../cluster/workloads.ts';
+import { until } from '../kube/until.ts';
 
 export const poolName = 'workers';
 /** A test on a busy machine must not fail for that. */
@@ -33,7 +39,7 @@ export class Scene {
 
   /** Starts the cluster with nothing of ours in it. */
   static async start(): Promise<Scene> {
-    const installation = await startInstallation({ nodes: 3, rebootMs: 3_000 });
+    const installation = await startInstallation({ nodes: 2, rebootMs: 2_000 });
     return new Scene(installation, new Fleet(installation));
   }
 
@@ -105,6 +111,71 @@ export class Scene {
     if (!target || !node) return false;
     const runs = target.spec.digests.includes(target.status?.host?.booted?.digest ?? '');
     return target.spec.image === reference && runs && target.status?.rollout === undefined && node.ready && !node.cordoned;
+  }
+
+  /** One node is done and another is away. */
+  isMidway({ reference }: Rollout): boolean {
+    const targets = this.fleet.stores.targets.list().filter(t => t.spec.image === reference);
+    return targets.some(t => t.spec.digests.includes(t.status?.host?.booted?.digest ?? '')) && this.fleet.unavailable.length > 0;
+  }
+
+  /** Resolves when all pods of the operator are what Helm was told last, and ready: until then an installation is two at once. */
+  async rolledOut(): Promise<void> {
+    const { controller } = this.installation;
+    await Promise.all([
+      controller.ready(),
+      this.#kubectl('rollout', 'status', '--namespace', defaultNamespace, '--timeout=180s', 'daemonset/scantling-agent'),
+    ]);
+  }
+
+  /** Makes the cluster what it was before the release after was ever there: the CRDs of the release, and no namespace of the agents'. */
+  async asPublished({ chart }: Release): Promise<void> {
+    const { controlPlane } = this.installation;
+    // docs/upgrade.md: an upgrade fails while it ends.
+    await this.#kubectl('wait', '--for=delete', '--timeout=60s', 'namespace/scantling-agents');
+    const options = { kubeconfig: controlPlane.adminKubeconfig };
+    const { stdout: input } = await helm(['show', 'crds', chart]);
+    await kubectl(['replace', '--filename', '-'], { ...options, input });
+  }
+
+  async #kubectl(...args: string[]): Promise<void> {
+    await kubectl(args, { kubeconfig: this.installation.controlPlane.adminKubeconfig });
+  }
+
+  /** Names of the pods of builds that are there. */
+  async buildPods(): Promise<string[]> {
+    const { items } = await this.installation.admin.list(pods, { namespace: defaultNamespace, labelSelector: buildLabel });
+    return items.map(({ metadata }) => metadata.name);
+  }
+
+  /** Lets the pool's nodes pull with a Secret of that name, which is made; resolves when agents have their copy. */
+  async pullWithSecret(name: string): Promise<void> {
+    const { admin, registry } = this.installation;
+    const config = JSON.stringify({ auths: { [registry.host]: { username: 'node', password: 'pulls' } } });
+    const secret: Secret & { stringData: object } = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: defaultNamespace },
+      type: 'kubernetes.io/dockerconfigjson',
+      stringData: { '.dockerconfigjson': config },
+    };
+    await admin.create(secrets, secret);
+    await this.#setPullSecret({ name }, 1);
+  }
+
+  /** The end of that. */
+  async pullWithoutSecret(name: string): Promise<void> {
+    await this.#setPullSecret(null, 0);
+    await this.installation.admin.delete(secrets, name, { namespace: defaultNamespace });
+  }
+
+  async #setPullSecret(pullSecretRef: { name: string } | null, copies: number): Promise<void> {
+    const { admin } = this.installation;
+    await admin.mergePatch(systempools, poolName, { spec: { pullSecretRef } }, { fieldManager: 'kubectl-edit' });
+    await until(`agents have ${copies} copies of a Secret`, async () => {
+      const { items } = await admin.list(secrets, { namespace: 'scantling-agents' });
+      return items.length === copies;
+    });
   }
 
   /** 0: nothing starts, 1: one node at a time. */
