@@ -2,6 +2,7 @@
 /** The command line: which command, and how it ends. What each is made of is loaded only when asked for. */
 import { UsageError, helpFor, isCommand, parseCommandLine, usage, type Command, type CommandLine } from './command-line.ts';
 import { saveMemory } from './engine.ts';
+import { basename } from 'node:path';
 import type { OneShot } from './running.ts';
 import type { Log } from './telemetry/log.ts';
 import { version } from './version.ts';
@@ -20,7 +21,10 @@ const oneShots: Readonly<Record<Exclude<Command, 'controller' | 'agent'>, () => 
 };
 
 async function main([command, ...args]: readonly string[]): Promise<void> {
-  if (command === '--version') {
+  if (basename(process.argv[1] ?? '') === 'kubectl_complete-scantling') {
+    const { kubectlCompletion } = await import('./cli/completion.ts');
+    process.stdout.write(kubectlCompletion([command ?? '', ...args]));
+  } else if (command === '--version') {
     process.stdout.write(`${version}\n`);
   } else if (command === 'help' && args[0] !== undefined && isCommand(args[0])) {
     process.stdout.write(helpFor(args[0]));

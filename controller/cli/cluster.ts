@@ -2,6 +2,7 @@
 import { createClient, type Client } from '../kube/client.ts';
 import { accessAsPerson } from '../kube/cluster-access.ts';
 import { type Answer, Transport } from '../kube/transport.ts';
+import { proxyFor, proxyFromEnvironment } from '../registry/proxy.ts';
 import type { Invocation } from '../running.ts';
 import { userAgent } from '../version.ts';
 
@@ -17,8 +18,24 @@ export async function connect(
   component: string,
   options: { fence?: () => boolean; observe?: (answer: Answer) => void } = {},
 ): Promise<Cluster> {
-  const choices = { context: config['kube-context'], as: config.as };
+  const proxy = proxyFromEnvironment(process.env);
+  const { cluster, user, server, token, as } = config;
+  const choices = {
+    context: config['kube-context'],
+    cluster,
+    user,
+    server,
+    token,
+    as,
+    proxyOf: (url: URL) => proxyFor(url, proxy),
+  };
   const kubeConfig = await accessAsPerson(config.kubeconfig || undefined, choices);
-  const transport = new Transport({ kubeConfig, userAgent: userAgent(component), ...options });
+  const transport = new Transport({
+    kubeConfig,
+    userAgent: userAgent(component),
+    readTimeoutMs: config['request-timeout'],
+    impersonatedGroups: config['as-group'],
+    ...options,
+  });
   return { client: createClient(transport), transport, close: () => transport.close() };
 }

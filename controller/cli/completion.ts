@@ -49,6 +49,25 @@ function described(): Described[] {
     }));
 }
 
+/** Of cobra, which kubectl completes with (ShellCompDirective): complete files too, no files, and no space behind a word either. */
+const directives = { files: 0, noFiles: 4, noSpace: 6 } as const;
+
+/** What kubectl asks of `kubectl_complete-scantling`: the words behind `kubectl scantling`, the last one unfinished. Pure. */
+export function kubectlCompletion(words: readonly string[]): string {
+  const current = words.at(-1) ?? '';
+  const answer = (offered: readonly string[], directive: number): string =>
+    [...offered.filter(word => word.startsWith(current)), `:${directive}`, ''].join('\n');
+  if (words.length < 2) return answer([...Object.keys(commands), 'help'], directives.noFiles);
+  const [name, previous] = [words[0], words.at(-2)];
+  if (name === 'help') return answer(Object.keys(commands), directives.noFiles);
+  const command = described().find(d => d.name === name);
+  const flag = command?.flags.find(f => previous === `--${f.name}` || previous === `-${f.short}`);
+  if (flag?.takesValue) return answer(flag.values, flag.values.length > 0 ? directives.noFiles : directives.files);
+  if (current.startsWith('-')) return answer([...(command?.flags ?? []).map(f => `--${f.name}`), '--help'], directives.noFiles);
+  const kinds = command?.words.some(word => word.endsWith('/')) ?? false;
+  return answer(command?.words ?? [], kinds ? directives.noSpace : directives.noFiles);
+}
+
 /** Works in bash 3.2 and without the package bash-completion. */
 function bash(): string {
   const cases = described().map(({ name, flags, words }) => {

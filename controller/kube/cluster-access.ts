@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
+import type { Choices } from './kubeconfig-document.ts';
 import type { PlainAccess, Source } from './plain-kubeconfig.ts';
 
 /** What the transport asks of a configuration; client-node's KubeConfig is one. */
@@ -22,12 +23,9 @@ export function isKubeConfig(access: ClusterAccess): access is KubeConfig {
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
 export const podTokenFile = `${serviceAccount}/token`;
 
-/** What a person chooses on the command line. */
-export interface Choices {
-  /** Of the kubeconfig; its current one when absent. */
-  context?: string;
-  /** The user to act for. */
-  as?: string;
+export interface PersonalChoices extends Choices {
+  /** The proxy that the environment names for a server, undefined for none; one of the kubeconfig comes first. */
+  proxyOf?: (server: URL) => string | undefined;
 }
 
 /**
@@ -42,26 +40,34 @@ export async function accessCluster(path?: string, environment: NodeJS.ProcessEn
 /** As accessCluster, in kubectl's order: a pod's ServiceAccount is what is left when there is no kubeconfig at all. */
 export async function accessAsPerson(
   path: string | undefined,
-  choices: Choices,
+  choices: PersonalChoices,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<ClusterAccess> {
   const pod = podOf(environment);
-  const chosen = path || choices.context || choices.as;
+  const { proxyOf: _, ...named } = choices;
+  const chosen = path || Object.values(named).some(Boolean);
   if (!pod || chosen) return accessByFile(path, environment, choices);
   const { homeFile, listedFiles } = await import('./kubeconfig-document.ts');
   const files = environment['KUBECONFIG'] ? listedFiles(environment['KUBECONFIG']) : [homeFile(environment) ?? []].flat();
   return files.some(file => existsSync(file)) ? accessByFile(path, environment, choices) : pod;
 }
 
-async function accessByFile(path: string | undefined, environment: NodeJS.ProcessEnv, choices: Choices): Promise<ClusterAccess> {
+async function accessByFile(
+  path: string | undefined,
+  environment: NodeJS.ProcessEnv,
+  { proxyOf, ...choices }: PersonalChoices,
+): Promise<ClusterAccess> {
   // Loaded only here: a pod has no use for a YAML parser.
-  const { AccessError, homeFile, listedFiles, readKubeconfigs, withChoices } = await import('./kubeconfig-document.ts');
+  const { AccessError, homeFile, listedFiles, readKubeconfigs, withChoices, withProxy } =
+    await import('./kubeconfig-document.ts');
   const listed = environment['KUBECONFIG'];
   const document = path
     ? readKubeconfigs([path], { required: true })
     : readKubeconfigs(listed ? listedFiles(listed) : [homeFile(environment) ?? []].flat());
-  if (!document) throw new AccessError('no kubeconfig: give one with --kubeconfig or $KUBECONFIG, or run in a pod');
-  const chosen = withChoices(document, choices);
+  if (!document && !choices.server)
+    throw new AccessError('no kubeconfig: give one with --kubeconfig or $KUBECONFIG, or run in a pod');
+  const named = withChoices(document ?? { clusters: [], users: [], contexts: [] }, choices);
+  const chosen = proxyOf ? withProxy(named, proxyOf) : named;
   const { plainAccessOf } = await import('./plain-kubeconfig.ts');
   const plain = plainAccessOf(chosen, '/');
   if (plain) return accessOf(plain);

@@ -66,25 +66,85 @@ export function mergeKubeconfigs(documents: readonly KubeconfigDocument[]): Kube
   return merged;
 }
 
-/** The document with another current context, and its user acting for another. Throws AccessError for a context that is not there. Pure. */
-export function withChoices(document: KubeconfigDocument, choices: { context?: string; as?: string }): KubeconfigDocument {
-  const name = choices.context || document['current-context'];
-  const names = document.contexts.map(c => c.name);
-  const known = names.length > 0 ? `the contexts are ${names.toSorted().join(', ')}` : 'there are no contexts in it';
-  if (!name) throw new AccessError(`the kubeconfig names no current context: choose one with --context; ${known}`);
-  const context = document.contexts.find(c => c.name === name);
-  if (!context) throw new AccessError(`the kubeconfig's context "${name}" is not there; ${known}`);
-  const { cluster, user } = fieldsOf(context['context']);
-  if (!document.clusters.some(c => c.name === cluster))
-    throw new AccessError(`the kubeconfig's current context "${name}" names no cluster`);
-  const chosen = { ...document, 'current-context': name };
-  if (!choices.as) return chosen;
-  const before = document.users.find(u => u.name === user);
-  const acting: Entry = { name: before?.name ?? 'as', user: { ...fieldsOf(before?.['user']), as: choices.as } };
-  const contexts = document.contexts.map(c =>
-    c === context ? { name, context: { ...fieldsOf(c['context']), user: acting.name } } : c,
-  );
-  return { ...chosen, contexts, users: [acting, ...document.users.filter(u => u !== before)] };
+/** What a person chooses on the command line, as kubectl has it. */
+export interface Choices {
+  /** Context, cluster and user of the kubeconfig; the last two in place of the context's. */
+  context?: string;
+  cluster?: string;
+  user?: string;
+  /** URL of the API server, in place of the cluster's. */
+  server?: string;
+  /** In place of all that the user has. */
+  token?: string;
+  /** The user to act for. */
+  as?: string;
+}
+
+/** The document with what was chosen as its current context. Throws AccessError for what is not there. Pure. */
+export function withChoices(document: KubeconfigDocument, choices: Choices): KubeconfigDocument {
+  const name = choices.context || document['current-context'] || '';
+  const context = contextOf(document, name, choices);
+  const cluster = clusterOf(document, choices, context['cluster'], name);
+  const user = userOf(document, choices, context['user']);
+  const entry: Entry = {
+    name: name || 'chosen',
+    context: { ...context, cluster: cluster.name, ...(user ? { user: user.name } : {}) },
+  };
+  return {
+    ...document,
+    clusters: [cluster, ...document.clusters.filter(c => c.name !== cluster.name)],
+    users: [...(user ? [user] : []), ...document.users.filter(u => u.name !== user?.name)],
+    contexts: [entry, ...document.contexts.filter(c => c.name !== entry.name)],
+    'current-context': entry.name,
+  };
+}
+
+function clusterOf(document: KubeconfigDocument, choices: Choices, own: unknown, context: string): Entry {
+  const found = document.clusters.find(c => c.name === (choices.cluster || own));
+  if (choices.cluster && !found) throw missing('cluster', choices.cluster, document.clusters);
+  if (!choices.server) {
+    if (!found) throw new AccessError(`the kubeconfig's current context "${context}" names no cluster`);
+    return found;
+  }
+  return { name: found?.name ?? 'chosen', cluster: { ...fieldsOf(found?.['cluster']), server: choices.server } };
+}
+
+/** Undefined for nobody. */
+function userOf(document: KubeconfigDocument, choices: Choices, own: unknown): Entry | undefined {
+  const found = document.users.find(u => u.name === (choices.user || own));
+  if (choices.user && !found) throw missing('user', choices.user, document.users);
+  if (!choices.token && !choices.as) return found;
+  const fields = choices.token ? { token: choices.token } : fieldsOf(found?.['user']);
+  return { name: found?.name ?? 'chosen', user: { ...fields, ...(choices.as ? { as: choices.as } : {}) } };
+}
+
+/** The context's fields; where a cluster or server is chosen there need be none. */
+function contextOf(document: KubeconfigDocument, name: string, choices: Choices): Fields {
+  const found = document.contexts.find(c => c.name === name);
+  if (found) return fieldsOf(found['context']);
+  const known = knownOf('contexts', document.contexts);
+  if (name) throw new AccessError(`the kubeconfig's context "${name}" is not there; ${known}`);
+  if (choices.cluster || choices.server) return {};
+  throw new AccessError(`the kubeconfig names no current context: choose one with --context; ${known}`);
+}
+
+function missing(kind: string, name: string, entries: readonly Entry[]): AccessError {
+  return new AccessError(`the kubeconfig's ${kind} "${name}" is not there; ${knownOf(`${kind}s`, entries)}`);
+}
+
+function knownOf(kinds: string, entries: readonly Entry[]): string {
+  const names = entries.map(e => e.name).toSorted();
+  return names.length > 0 ? `the ${kinds} are ${names.join(', ')}` : `there are no ${kinds} in it`;
+}
+
+/** The document with a proxy for its current cluster, where that names none. `proxyOf` as of ProxySettings. Pure. */
+export function withProxy(document: KubeconfigDocument, proxyOf: (server: URL) => string | undefined): KubeconfigDocument {
+  const [cluster, ...others] = document.clusters;
+  const fields = fieldsOf(cluster?.['cluster']);
+  const { server } = fields;
+  if (!cluster || typeof server !== 'string' || fields['proxy-url'] || !URL.canParse(server)) return document;
+  const proxy = proxyOf(new URL(server));
+  return proxy ? { ...document, clusters: [{ ...cluster, cluster: { ...fields, 'proxy-url': proxy } }, ...others] } : document;
 }
 
 function textOf(file: string, required: boolean): string | undefined {

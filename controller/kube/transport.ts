@@ -19,6 +19,10 @@ export interface TransportOptions {
   userAgent: string;
   /** Requests at once, watches not counted (default 8; a controller's dozen watches come on top). */
   connections?: number;
+  /** Of one attempt to read, where the request does not say (default 30 s). */
+  readTimeoutMs?: number;
+  /** Beside the user that the configuration impersonates; client-node knows only that. */
+  impersonatedGroups?: readonly string[];
   /** False when nothing but Leases may be written; asked before every attempt, and while one is under way. Absent: always open. */
   fence?: () => boolean;
   /** Told of every answer, before its body is read; must not throw. */
@@ -72,6 +76,9 @@ export class Transport {
   readonly #kubeConfig: ClusterAccess;
   readonly #server: URL;
   readonly #userAgent: string;
+  readonly #readTimeoutMs: number;
+  readonly #headersTimeoutMs: number;
+  readonly #groups: readonly string[];
   readonly #slots: RequestSlots;
   readonly #fence: () => boolean;
   readonly #observe: (answer: Answer) => void;
@@ -85,6 +92,10 @@ export class Transport {
     this.#authentication = new Authentication(options.kubeConfig);
     this.#server = new URL(cluster.server);
     this.#userAgent = options.userAgent;
+    this.#readTimeoutMs = options.readTimeoutMs ?? 30_000;
+    // Who waits longer on purpose waits longer for the beginning too.
+    this.#headersTimeoutMs = Math.max(10_000, options.readTimeoutMs ?? 0);
+    this.#groups = options.impersonatedGroups ?? [];
     this.#slots = new RequestSlots(options.connections ?? 8);
     this.#fence = options.fence ?? (() => true);
     this.#observe = options.observe ?? (() => undefined);
@@ -153,7 +164,8 @@ export class Transport {
     return this.#slots.run(async () => {
       request.signal?.throwIfAborted();
       const fenced = request.method !== 'GET' && !isLeasePath(request.path) && !changesNothing(request.path);
-      const deadlineMs = request.deadlineMs ?? (isLeasePath(request.path) ? 5_000 : request.method === 'GET' ? 30_000 : 10_000);
+      const deadlineMs =
+        request.deadlineMs ?? (isLeasePath(request.path) ? 5_000 : request.method === 'GET' ? this.#readTimeoutMs : 10_000);
       const deadline = AbortSignal.timeout(deadlineMs);
       const closing = new AbortController();
       // A write that hangs must not arrive after another process has taken over.
@@ -194,13 +206,14 @@ export class Transport {
         method: request.method,
         headers: {
           ...headers,
+          ...(this.#groups.length > 0 ? { 'impersonate-group': [...this.#groups] } : {}),
           'user-agent': this.#userAgent,
           accept: request.accept ?? 'application/json',
           ...(request.body ? { 'content-type': request.contentType ?? 'application/json' } : {}),
         },
         body: request.body ? JSON.stringify(request.body) : null,
         signal: o.signal,
-        headersTimeout: 10_000,
+        headersTimeout: this.#headersTimeoutMs,
         bodyTimeout: o.bodyTimeout,
       });
       code = String(response.statusCode);

@@ -18,6 +18,7 @@ import { createClient } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Transport } from '../../controller/kube/transport.ts';
 import { version } from '../../controller/version.ts';
+import { startForwardProxy } from '../cluster/forward-proxy.ts';
 import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
 import { install, resourceOf } from '../cluster/manifests.ts';
 import { programFor } from '../cluster/program.ts';
@@ -182,8 +183,78 @@ describe('the program', () => {
     const { code, out, said } = await run(['scantling', 'why', 'pool/edge'], { PATH: path }, tool);
     assert.match(out, /^SystemPool edge wants main@sha1:b{12}/, said);
     assert.equal(code, 0);
+    symlinkSync(bundle, join(directory, 'kubectl_complete-scantling'));
+    const completed = await run(['__complete', 'scantling', 'why', 'po'], { PATH: path }, tool);
+    assert.equal(completed.out, 'pool/\n:6\n', completed.said);
     const failed = await run(['scantling', 'status'], { PATH: path }, tool);
     assert.equal(failed.code, 1, 'kubectl hands the exit code on');
+  });
+
+  test('takes the flags of kubectl that say which cluster, as whom, and for how long', async () => {
+    const [server, token] = [plane.url, plane.adminToken];
+    const other = join(plane.directory, 'flags.kubeconfig');
+    const authority = Buffer.from(plane.certificateAuthority).toString('base64');
+    const clusters = [
+      { name: 'here', cluster: { server, 'certificate-authority-data': authority } },
+      { name: 'away', cluster: { server: 'https://127.0.0.1:1', 'certificate-authority-data': authority } },
+    ];
+    const users = [
+      { name: 'admin', user: { token } },
+      { name: 'nobody', user: { token: 'none' } },
+    ];
+    const contexts = [{ name: 'c', context: { cluster: 'away', user: 'nobody' } }];
+    writeFileSync(other, JSON.stringify({ apiVersion: 'v1', kind: 'Config', clusters, users, contexts, 'current-context': 'c' }));
+    const why = (...flags: string[]) => run(['why', 'pool/edge', `--kubeconfig=${other}`, ...flags]);
+    for (const flags of [
+      ['--cluster=here', '--user=admin'],
+      ['-s', server, `--token=${token}`],
+      ['--cluster=here', '--user=admin', '--as=somebody', '--as-group=system:masters', '--as-group=system:authenticated'],
+    ]) {
+      const { code, said } = await why(...flags);
+      assert.deepEqual([code, said], [0, ''], flags.join(' '));
+    }
+    const refused = await why('--cluster=here', '--user=admin', '--as=somebody');
+    assert.equal(refused.code, 3);
+    assert.match(refused.said, /somebody/);
+    assert.match(
+      (await why('--cluster=there')).said,
+      /the kubeconfig's cluster "there" is not there; the clusters are away, here/,
+    );
+    assert.match((await why('--user=x')).said, /the users are admin, nobody/);
+    assert.match((await why('--as-group=x')).said, /--as-group needs --as/);
+  });
+
+  test('goes through the proxy of the environment, unless the kubeconfig names one or NO_PROXY the server', async t => {
+    const { hostname, port } = new URL(plane.url);
+    const proxy = await startForwardProxy({ host: hostname, port: Number(port) });
+    t.after(() => proxy.stop());
+    const file = join(plane.directory, 'proxy.kubeconfig');
+    const cluster = {
+      server: 'https://api.example.com',
+      'certificate-authority-data': Buffer.from(plane.certificateAuthority).toString('base64'),
+      'tls-server-name': 'localhost',
+    };
+    const write = (more: object) =>
+      writeFileSync(
+        file,
+        JSON.stringify({
+          clusters: [{ name: 'c', cluster: { ...cluster, ...more } }],
+          users: [{ name: 'u', user: { token: plane.adminToken } }],
+          contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+          'current-context': 'x',
+        }),
+      );
+    const why = (environment: Record<string, string>) => run(['why', 'pool/edge', `--kubeconfig=${file}`], environment);
+    write({});
+    const through = await why({ HTTPS_PROXY: proxy.url });
+    assert.deepEqual([through.code, through.said], [0, '']);
+    assert.ok(proxy.asked.length > 0 && proxy.asked.every(asked => asked === 'CONNECT api.example.com:443'), proxy.asked.join());
+    proxy.asked.length = 0;
+    const direct = await why({ HTTPS_PROXY: proxy.url, NO_PROXY: 'example.com' });
+    assert.equal(direct.code, 3);
+    assert.deepEqual(proxy.asked, []);
+    write({ 'proxy-url': proxy.url });
+    assert.equal((await why({ HTTPS_PROXY: 'http://127.0.0.1:1' })).code, 0);
   });
 
   test('completes in bash', async () => {

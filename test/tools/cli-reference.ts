@@ -16,12 +16,15 @@ export function cliReference(): string {
 
 - As a program: \`install -m 755 dist/scantling.mjs /usr/local/bin/scantling\`.
 - As a plugin of kubectl: the same file as \`kubectl-scantling\` in a directory of \`PATH\`; then \`kubectl scantling status\`. Flags stand behind the command, as \`kubectl scantling status --context prod\`.
-- Completion: \`source <(scantling completion bash)\`, and the same for zsh and fish. It completes \`scantling\` and \`kubectl-scantling\`; behind \`kubectl scantling\` kubectl asks a program \`kubectl_complete-scantling\`, which there is none of yet.
+- Completion: \`source <(scantling completion bash)\`, and the same for zsh and fish. It completes \`scantling\` and \`kubectl-scantling\`; behind \`kubectl scantling\` kubectl asks a program \`kubectl_complete-scantling\`: link the same file by that name too.
 
 ## Which cluster
 
 As kubectl: \`--kubeconfig\`, or the files of \`$KUBECONFIG\` (a list; the first to say something wins, files that do not exist are passed over), or \`~/.kube/config\`, or, when there is none of these, the ServiceAccount of
-the pod. \`--context\` chooses a context, \`--as\` a user to act for. Exec plugins, client certificates, token files and \`proxy-url\` work; unlike kubectl, \`HTTPS_PROXY\` of the environment is not used for the API server: set \`proxy-url\` on the cluster. \`-n\` is the namespace of the operator, whatever the context's is.
+the pod. \`--context\`, \`--cluster\` and \`--user\` choose of the kubeconfig, \`--server\` and \`--token\` take the place of what it says, \`--as\` and \`--as-group\` act for another. With \`--token\`, nothing else of the
+kubeconfig's user is sent. Exec plugins, client certificates and token files work. The API server is reached through the cluster's \`proxy-url\`, or, where that is not set, through \`HTTPS_PROXY\` unless \`NO_PROXY\` names it; the ServiceAccount of a pod reaches it directly.
+
+\`-n\` is the namespace of the operator (its Lease, Secrets and Jobs), whatever the context's is: a context's namespace is where people work, and what they have of Scantling is in no namespace.
 
 ## What it writes
 
