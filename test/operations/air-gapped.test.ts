@@ -27,7 +27,7 @@ test('images and chart are the same inside', { skip: lacking('skopeo') }, async 
   // What a package of skopeo brings.
   mkdirSync(join(directory, '.config/containers'), { recursive: true });
   writeFileSync(join(directory, '.config/containers/policy.json'), '{ "default": [{ "type": "insecureAcceptAnything" }] }');
-  const env = { SSL_CERT_FILE: join(directory, 'ca.crt') };
+  const env = { HOME: directory, SSL_CERT_FILE: join(directory, 'ca.crt') };
 
   const kept = join(directory, 'outside');
   const making = await startRegistry({ directory: kept });

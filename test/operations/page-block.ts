@@ -2,6 +2,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { blocksOf, pages, root } from '../docs/markdown.ts';
+import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 import { programFor } from '../cluster/program.ts';
 import { serverBinary } from '../tools/servers.ts';
 
@@ -44,9 +45,15 @@ export async function runBlock(
     `scantling() { ${quoted(program)} "$@"; }`,
     text,
   ].join('\n');
-  const env = { PATH: process.env['PATH'], HOME: cwd, KUBECONFIG: kubeconfig, NO_COLOR: '1', ...more };
-  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { cwd, env, maxBuffer: 64 * 1024 ** 2 });
-  return stdout + stderr;
+  // Of this run alone: kubectl and Helm keep caches there.
+  const home = temporaryDirectory('home');
+  const env = { PATH: process.env['PATH'], HOME: home, KUBECONFIG: kubeconfig, NO_COLOR: '1', ...more };
+  try {
+    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { cwd, env, maxBuffer: 64 * 1024 ** 2 });
+    return stdout + stderr;
+  } finally {
+    removeDirectory(home);
+  }
 }
 
 const quoted = (words: readonly string[]): string => words.map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
