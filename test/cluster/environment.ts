@@ -4,22 +4,23 @@
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createClient, type Client } from '../../controller/kube/client.ts';
+import { createClient } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Transport } from '../../controller/kube/transport.ts';
 import { createLog, type Log } from '../../controller/telemetry/log.ts';
 import { pushBaseImage, type BaseImage } from './base-image.ts';
-import { startControlPlane, type ControlPlane } from './control-plane.ts';
+import { startControlPlane } from './control-plane.ts';
 import { ControllerProcess } from './controller-process.ts';
-import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
-import { startGitServer, type GitServer } from './git-server.ts';
+import { startFaultProxy } from './fault-proxy.ts';
+import { startGitServer } from './git-server.ts';
 import type { BootcVersion } from './host/state.ts';
 import { Kubelets } from './kubelets.ts';
 import { install } from './manifests.ts';
 import { lastingAgent, SimulatedNode } from './nodes.ts';
 import { removeDirectory, temporaryDirectory } from './processes.ts';
 import { programFor } from './program.ts';
-import { startRegistry, type RegistryServer } from './registry.ts';
+import type { RealCluster } from './real-cluster.ts';
+import { startRegistry } from './registry.ts';
 import { serviceAccountToken } from './service-account-tokens.ts';
 
 export interface EnvironmentOptions {
@@ -46,17 +47,9 @@ export interface EnvironmentOptions {
   progress?: (line: string) => void;
 }
 
-export interface Environment {
+/** With the servers of a cluster whose pods really run, but no node on which they do. */
+export interface Environment extends Omit<RealCluster, 'realNode' | 'realHost'> {
   directory: string;
-  controlPlane: ControlPlane;
-  /** In front of the API server for controller and agents; records what they ask. */
-  proxy: FaultProxy;
-  registry: RegistryServer;
-  git: GitServer;
-  base: BaseImage;
-  /** A cluster administrator's, past the proxy. */
-  transport: Transport;
-  admin: Client;
   kubelets: Kubelets;
   nodes: SimulatedNode[];
   controller: ControllerProcess;
