@@ -8,6 +8,7 @@ import { has, runCommand } from './run-command.mjs';
  * @typedef {{ command: string, package: string, required: boolean, use: string }} SystemProgram
  */
 
+const pages = 'the commands that pages of docs/ tell people to run; their tests are skipped without it';
 const realNode = 'the real node of the tests (only on Linux, as root); they are skipped without it';
 
 /** @type {readonly SystemProgram[]} */
@@ -23,6 +24,8 @@ const programs = [
   { command: 'runc', package: 'runc', required: false, use: realNode },
   { command: '/usr/lib/cni/bridge', package: 'containernetworking-plugins', required: false, use: realNode },
   { command: 'mmdebstrap', package: 'mmdebstrap', required: false, use: `the images of pods on ${realNode}` },
+  { command: 'jq', package: 'jq', required: false, use: pages },
+  { command: 'skopeo', package: 'skopeo', required: false, use: pages },
 ];
 
 /** @param {SystemProgram} program */
@@ -47,7 +50,7 @@ async function aptInstall(packages) {
 }
 
 /**
- * Makes sure of git and, where they can run, of buildah and what a real node is made of.
+ * Makes sure of git and, where they can run, of buildah, of what a real node is made of, and of what commands of the pages need.
  * @throws {SetupError} when something required is missing and cannot be installed here
  */
 export async function installSystemPackages() {
