@@ -57,6 +57,16 @@ async function storageDriver(): Promise<'overlay' | 'vfs'> {
   }
 }
 
+/** Variables that make buildah use this storage without being told. `directory` keeps its configuration. Whoever uses it so clears up. */
+export async function storageEnvironment(directory: string): Promise<NodeJS.ProcessEnv> {
+  driver ??= storageDriver();
+  const name = await driver;
+  const [graph, run] = [name, `run-${name}`].map(of => JSON.stringify(join(imageDirectory, of)));
+  const file = join(directory, 'storage.conf');
+  writeFileSync(file, `[storage]\ndriver = "${name}"\ngraphroot = ${graph}\nrunroot = ${run}\n`);
+  return { CONTAINERS_STORAGE_CONF: file };
+}
+
 /** Does something with the storage, alone: of several test files that run at once one builds and the others wait for it. */
 export async function withImageStorage<T>(work: (buildah: Buildah) => Promise<T>): Promise<T> {
   mkdirSync(imageDirectory, { recursive: true });
