@@ -3,6 +3,8 @@
  * a file that is not named is a short one. `npm test` ends with the times of its longest files: what is above the last one here belongs here.
  */
 export const longestFirst: readonly string[] = [
+  // One installation at a time: beside helm.test.ts, its neighbour by name, it would only wait.
+  'test/install/readme.test.ts',
   'test/build/bad-inputs.test.ts',
   'test/build/job-builder.test.ts',
   'test/registry/faults.test.ts',
