@@ -32,18 +32,23 @@ export function shellBlock(page: string, holds: string): string {
   return block.text;
 }
 
-/** Runs a block with the pinned kubectl and Helm, and our own command line. Rejects with all that was said when a command of it fails. */
+/**
+ * Runs a block with the pinned kubectl and Helm, and our own command line. As at a terminal, a command that fails does not keep the next one from
+ * running, and of a pipe only the last command counts. Rejects with all that was said when a command failed.
+ */
 export async function runBlock(
   text: string,
   { kubeconfig = '/nonexistent', cwd = root, env: more }: BlockOptions,
 ): Promise<string> {
   const program = await programFor({ source: true });
   const script = [
-    'set -euo pipefail',
+    `trap 'failed=$?; echo "exit code $failed: $BASH_COMMAND" >&2' ERR`,
     `kubectl() { ${quoted([serverBinary('kubectl')])} "$@"; }`,
     `helm() { ${quoted([serverBinary('helm')])} "$@"; }`,
     `scantling() { ${quoted(program)} "$@"; }`,
     text,
+    // The trap is not for the first part of `a && b`.
+    'last=$?; exit "${failed:-$last}"',
   ].join('\n');
   // Of this run alone: kubectl and Helm keep caches there.
   const home = temporaryDirectory('home');

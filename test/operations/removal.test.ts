@@ -42,6 +42,26 @@ async function ours(): Promise<string[]> {
   return lines.split('\n').filter(Boolean);
 }
 
+/** A kubeconfig of somebody who may look and delete, and write nothing. */
+async function ofWhoMayOnlyDelete(): Promise<string> {
+  await kube('create', 'serviceaccount', 'deleter', '-n', 'default');
+  await kube('create', 'clusterrole', 'deleter', '--verb=get,list,watch,delete', '--resource=*.*');
+  await kube('create', 'clusterrolebinding', 'deleter', '--clusterrole=deleter', '--serviceaccount=default:deleter');
+  return api.cluster.kubeconfigFor(await kube('create', 'token', 'deleter', '-n', 'default'));
+}
+
+test('nothing is deleted where the nodes and objects could not be freed first', async () => {
+  await install();
+  const there = await ours();
+  assert.ok(there.length > 15);
+  const kubeconfig = await ofWhoMayOnlyDelete();
+  await assert.rejects(
+    runBlock(shellBlock(page, 'kubectl delete -k manifests/'), { kubeconfig }),
+    /cannot create resource "leases"/,
+  );
+  assert.deepEqual(await ours(), there);
+});
+
 test('Secrets, ConfigMaps and objects stay, and a second installation finds them', async () => {
   await install();
   assert.ok((await ours()).length > 15);
