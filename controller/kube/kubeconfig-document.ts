@@ -80,12 +80,18 @@ export interface Choices {
   as?: string;
 }
 
-/** The document with what was chosen as its current context. Throws AccessError for what is not there. Pure. */
+/**
+ * The document with what was chosen as its current context. Throws AccessError for what is not there, and for a URL of a server or proxy
+ * that is none. Pure.
+ */
 export function withChoices(document: KubeconfigDocument, choices: Choices): KubeconfigDocument {
   const name = choices.context || document['current-context'] || '';
   const context = contextOf(document, name, choices);
-  const cluster = clusterOf(document, choices, context['cluster'], name);
-  const user = userOf(document, choices, context['user']);
+  const chosen = clusterOf(document, choices, context['cluster'], name);
+  const identity = userOf(document, choices, context['user']);
+  const clear = urlOf(chosen, choices).protocol === 'http:';
+  const cluster = withCheckedProxy(clear ? { ...chosen, cluster: unverified(chosen['cluster']) } : chosen);
+  const user = clear && identity ? { ...identity, user: withoutCredentials(identity['user']) } : identity;
   const entry: Entry = {
     name: name || 'chosen',
     context: { ...context, cluster: cluster.name, ...(user ? { user: user.name } : {}) },
@@ -106,7 +112,28 @@ function clusterOf(document: KubeconfigDocument, choices: Choices, own: unknown,
     if (!found) throw new AccessError(`the kubeconfig's current context "${context}" names no cluster`);
     return found;
   }
-  return { name: found?.name ?? 'chosen', cluster: { ...fieldsOf(found?.['cluster']), server: choices.server } };
+  // The name in the certificate is that of the cluster's own server.
+  const { 'tls-server-name': _, ...fields } = fieldsOf(found?.['cluster']);
+  return { name: found?.name ?? 'chosen', cluster: { ...fields, server: choices.server } };
+}
+
+/** Of the server. What is wrong is not quoted: it may hold a password. */
+function urlOf(cluster: Entry, choices: Choices): URL {
+  const { server } = fieldsOf(cluster['cluster']);
+  const url = typeof server === 'string' ? URL.parse(server) : null;
+  if (url && ['http:', 'https:'].includes(url.protocol) && url.hostname !== '') return url;
+  const what = choices.server ? '--server' : `the server of the kubeconfig's cluster "${cluster.name}"`;
+  throw new AccessError(`${what} is not a URL such as https://host:6443`);
+}
+
+/** client-node refuses a server without TLS unless it is told not to verify it. */
+function unverified(cluster: unknown): Fields {
+  return { ...fieldsOf(cluster), 'insecure-skip-tls-verify': true };
+}
+
+/** Whoever is on the way, a proxy first of all, reads what is sent to a server without TLS; so, as with kubectl, nothing secret is. */
+function withoutCredentials(user: unknown): Fields {
+  return Object.fromEntries(Object.entries(fieldsOf(user)).filter(([key]) => key === 'as' || key.startsWith('as-')));
 }
 
 /** Undefined for nobody. */
@@ -137,14 +164,41 @@ function knownOf(kinds: string, entries: readonly Entry[]): string {
   return names.length > 0 ? `the ${kinds} are ${names.join(', ')}` : `there are no ${kinds} in it`;
 }
 
-/** The document with a proxy for its current cluster, where that names none. `proxyOf` as of ProxySettings. Pure. */
+/** The document with a proxy for its current cluster, where that names none. `proxyOf` as of ProxySettings. Throws AccessError for one that cannot be used. Pure. */
 export function withProxy(document: KubeconfigDocument, proxyOf: (server: URL) => string | undefined): KubeconfigDocument {
   const [cluster, ...others] = document.clusters;
   const fields = fieldsOf(cluster?.['cluster']);
   const { server } = fields;
   if (!cluster || typeof server !== 'string' || fields['proxy-url'] || !URL.canParse(server)) return document;
-  const proxy = proxyOf(new URL(server));
-  return proxy ? { ...document, clusters: [{ ...cluster, cluster: { ...fields, 'proxy-url': proxy } }, ...others] } : document;
+  const url = new URL(server);
+  const proxy = proxyOf(url);
+  if (!proxy) return document;
+  const used = usableProxy(proxy, url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY');
+  return { ...document, clusters: [{ ...cluster, cluster: { ...fields, 'proxy-url': used } }, ...others] };
+}
+
+function withCheckedProxy(cluster: Entry): Entry {
+  const fields = fieldsOf(cluster['cluster']);
+  const proxy = fields['proxy-url'];
+  if (typeof proxy !== 'string' || proxy === '') return cluster;
+  const what = `the proxy-url of the kubeconfig's cluster "${cluster.name}"`;
+  return { ...cluster, cluster: { ...fields, 'proxy-url': usableProxy(proxy, what) } };
+}
+
+/** As undici takes it. What is wrong is not quoted: it may hold a password. */
+function usableProxy(text: string, what: string): string {
+  // undici lets every SOCKS proxy look names up, which for others is the h.
+  const url = URL.parse(text.replace(/^socks5h:/i, 'socks5:'));
+  if (!url || !['http:', 'https:', 'socks5:'].includes(url.protocol) || url.hostname === '')
+    throw new AccessError(`${what} is not the URL of a proxy, such as http://host:3128 or socks5://host:1080`);
+  try {
+    decodeURIComponent(url.username + url.password);
+  } catch (error) {
+    throw new AccessError(`the name or password in ${what} holds a % that stands for no character: write it as %25`, {
+      cause: error,
+    });
+  }
+  return url.href;
 }
 
 function textOf(file: string, required: boolean): string | undefined {
