@@ -104,6 +104,8 @@ const exprOf = (name: string): string => alerts.find(({ alert }) => alert === na
 test('a shard has the alerts of a controller too, by its own Lease', () => {
   assert.deepEqual(readExpression(exprOf('ScantlingNoLeader')).grouping, ['name', 'instance', 'job']);
   assert.deepEqual(readExpression(exprOf('ScantlingControllerDown')).grouping, ['lease', 'lease']);
+  // A shard that is lost on the first day of some days off is still missed on the last.
+  assert.doesNotMatch(exprOf('ScantlingControllerDown').replaceAll('[7d]', ''), /\[/);
   // Shards name their Leases as they like.
   for (const { expr } of alerts) assert.doesNotMatch(expr, /\b(name|lease)=~?"scantling/);
 });
