@@ -85,10 +85,12 @@ test('a token of the command line is not sent there either', async t => {
   );
 });
 
+/** And the password is not quoted. */
+const refused = (message: RegExp) => (error: unknown) =>
+  error instanceof AccessError && message.test(error.message) && !error.message.includes('sekret');
+
 test('what is no URL of a server is said, and whose it is, without its words', async t => {
   for (const server of ['foo', 'host:6443', 'ftp://host', 'https://', 'jane:sekret@host']) {
-    const refused = (message: RegExp) => (error: unknown) =>
-      error instanceof AccessError && message.test(error.message) && !error.message.includes('sekret');
     await assert.rejects(
       ask(t, kubeconfig('https://a', {}), { server }),
       refused(/^--server is not a URL such as https:/),
@@ -110,11 +112,7 @@ test('what is no URL of a proxy is said, and where it stands, without its words'
     ['http://us%er:sekret@host:3128', /^the name or password in HTTPS_PROXY holds a %/],
   ] as const) {
     const call = ask(t, file, { proxyOf: server => proxyFor(server, { https: proxy }) });
-    await assert.rejects(
-      call,
-      error => error instanceof AccessError && message.test(error.message) && !error.message.includes('sekret'),
-      proxy,
-    );
+    await assert.rejects(call, refused(message), proxy);
   }
   const own = ask(t, kubeconfig('https://a', {}, { 'proxy-url': 'socks4://host' }), {});
   await assert.rejects(own, { message: /^the proxy-url of the kubeconfig's cluster "c" is not the URL of a proxy/ });
