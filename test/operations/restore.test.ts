@@ -1,5 +1,6 @@
 /** The backup of docs/operations.md, by its own commands: saved in one cluster, restored into an empty one, to which the hosts move. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { conditionOf } from '../../controller/api/conditions.ts';
@@ -26,6 +27,8 @@ import { lacking, runBlock, shellBlock } from './page-block.ts';
 const page = 'docs/operations.md';
 const fieldManager = 'kubectl';
 const bearer = 'not-a-secret';
+/** What control planes and meshes write into every namespace. */
+const authorities = ['kube-root-ca.crt', 'openshift-service-ca.crt', 'istio-ca-root-cert'];
 
 let git: GitServer;
 let repository: GitRepository;
@@ -56,6 +59,9 @@ const run = (holds: string, { controlPlane }: Environment): Promise<string> =>
 const create = ({ admin }: Environment, resource: Resource, object: KubeObject) =>
   admin.create(resource, object, { fieldManager });
 
+const savedFiles = (): string[] =>
+  ['scantling', 'scantling-secrets', 'scantling-configmaps'].map(name => readFileSync(join(directory, `${name}.json`), 'utf8'));
+
 const secret = (name: string, type: string, text: string) => ({
   apiVersion: 'v1',
   kind: 'Secret',
@@ -67,7 +73,7 @@ const secret = (name: string, type: string, text: string) => ({
 /** What each cluster has of its own, and must keep. */
 async function ownRecords(environment: Environment, cluster: string): Promise<void> {
   await create(environment, secrets, secret('sh.helm.release.v1.scantling.v1', 'helm.sh/release.v1', cluster));
-  await create(environment, configMaps, configMap(namespace, 'kube-root-ca.crt', { cluster }));
+  for (const name of authorities) await create(environment, configMaps, configMap(namespace, name, { cluster }));
   const dashboard = configMap(namespace, 'scantling-dashboard', { cluster });
   const labels = { 'app.kubernetes.io/managed-by': 'Helm' };
   await create(environment, configMaps, { ...dashboard, metadata: { ...dashboard.metadata, labels } });
@@ -111,6 +117,9 @@ test('what was saved is restored into an empty cluster, which goes on', { skip: 
   const { admin } = lost;
   await create(lost, secrets, secret('git', 'Opaque', bearer));
   await create(lost, configMaps, configMap(namespace, 'authorities', { 'ca.crt': '' }));
+  const going = configMap(namespace, 'going');
+  await create(lost, configMaps, { ...going, metadata: { ...going.metadata, finalizers: ['example.com/held'] } });
+  await admin.delete(configMaps, 'going', { namespace });
   await ownRecords(lost, 'lost');
   await ownRecords(empty, 'empty');
   repository = await createEdge({ ...lost, git }, {});
@@ -130,7 +139,10 @@ test('what was saved is restored into an empty cluster, which goes on', { skip: 
   const builds = await names(lost);
   const boots = lost.nodes.map(node => node.bootID);
 
-  await run('as_new=', lost);
+  assert.match(await run('as_new=', lost), /^saved 3 objects, 1 Secrets, 1 ConfigMaps$/m);
+  const saved = savedFiles();
+  await assert.rejects(runBlock(shellBlock(page, 'as_new='), { cwd: directory }), /kubectl/);
+  assert.deepEqual(savedFiles(), saved);
   await lost.controller.kill();
   await Promise.all(lost.nodes.map(node => node.stop()));
   await lost.controlPlane.stopApiServer();
@@ -138,7 +150,7 @@ test('what was saved is restored into an empty cluster, which goes on', { skip: 
   await moveHosts();
   const said = await run('-f scantling.json', empty);
   assert.match(said, /systemsource\.scantling\.dev\/systems serverside-applied/);
-  assert.doesNotMatch(said, /edge|helm|kube-root-ca|dashboard/);
+  assert.doesNotMatch(said, /edge|helm|-ca|dashboard|going/);
 
   await until('the pool', () => updated(empty), 120_000);
   await until('the other definition', async () => (await image(empty, 'kiosk')) !== undefined);
@@ -150,7 +162,7 @@ test('what was saved is restored into an empty cluster, which goes on', { skip: 
   );
   const release = await empty.admin.get(secrets, 'sh.helm.release.v1.scantling.v1', namespace);
   assert.equal(Buffer.from(release.data?.['bearerToken'] ?? '', 'base64').toString(), 'empty');
-  for (const name of ['kube-root-ca.crt', 'scantling-dashboard'])
+  for (const name of [...authorities, 'scantling-dashboard'])
     assert.deepEqual((await empty.admin.get(configMaps, name, namespace)).data, { cluster: 'empty' });
   assert.ok(await empty.admin.get(configMaps, 'authorities', namespace));
 
