@@ -35,7 +35,8 @@ interface AuditEvent {
   requestURI: string;
   userAgent?: string;
   user: { username: string };
-  objectRef?: { resource: string; subresource?: string; namespace?: string; apiGroup?: string };
+  requestReceivedTimestamp: string;
+  objectRef?: { resource: string; subresource?: string; namespace?: string; name?: string; apiGroup?: string };
   responseStatus?: { code?: number; message?: string };
   annotations?: Record<string, string>;
 }
@@ -57,42 +58,94 @@ export function auditFlags(directory: string): string[] {
   return [`--audit-policy-file=${file}`, `--audit-log-path=${join(logs, 'audit.log')}`];
 }
 
+/** Calls that differ in nothing but their time. */
+export interface HeardCalls {
+  call: RecordedCall;
+  /** Of the object, '' where the call names none. */
+  name: string;
+  /** As it is; that of the call stands for many. */
+  namespace: string;
+  /** When they were made, epoch ms. */
+  times: number[];
+}
+
 /** What the log in a directory of `auditFlags` tells, each kind of call once. */
 export async function recordedCalls(directory: string): Promise<RecordedCall[]> {
+  return distinct((await heardCalls(directory)).map(({ call }) => call));
+}
+
+async function heardCalls(directory: string): Promise<HeardCalls[]> {
   const logs = join(directory, 'audit');
-  const distinct = new Map<string, RecordedCall>();
-  for (const name of readdirSync(logs)) {
-    for await (const line of createInterface({ input: createReadStream(join(logs, name)) })) {
-      for (const call of callsOf(line)) distinct.set(JSON.stringify(call), call);
+  const heard = new Map<string, HeardCalls>();
+  for (const file of readdirSync(logs)) {
+    for await (const line of createInterface({ input: createReadStream(join(logs, file)) })) {
+      const event = parse(line);
+      if (!event?.objectRef) continue;
+      const { name = '', namespace = '' } = event.objectRef;
+      for (const call of callsOf(event)) {
+        const key = JSON.stringify([call, name, namespace]);
+        const calls = heard.get(key) ?? { call, name, namespace, times: [] };
+        calls.times.push(Date.parse(event.requestReceivedTimestamp));
+        heard.set(key, calls);
+      }
     }
   }
-  return [...distinct.values()];
+  return [...heard.values()];
 }
+
+const distinct = (calls: readonly RecordedCall[]): RecordedCall[] => [
+  ...new Map(calls.map(call => [JSON.stringify(call), call])).values(),
+];
 
 let written = 0;
 
-/** Leaves what was recorded to whoever runs the tests, where one asks for it; `refused`: also what no role allowed. */
-export async function leaveCalls(directory: string, { refused }: { refused: boolean }): Promise<void> {
+/** What a control plane says of the calls that it refused. */
+export interface Refusals {
+  /** False: what no role allowed was tried on purpose. */
+  count: boolean;
+  /** Roles are taken away and given again while programs run, as by removals and installations with Helm. */
+  rolesComeAndGo: boolean;
+}
+
+/** Leaves what was recorded to whoever runs the tests, where one asks for it. */
+export async function leaveCalls(directory: string, { count, rolesComeAndGo }: Refusals): Promise<void> {
   const to = process.env[callsVariable];
   if (!to) return;
-  const calls = withoutPassing(await recordedCalls(directory)).filter(call => refused || call.role !== undefined);
+  const calls = withoutPassing(await heardCalls(directory), { rolesComeAndGo }).filter(call => count || call.role !== undefined);
   writeFileSync(join(to, `${process.pid}-${written++}.json`), JSON.stringify(calls));
 }
 
 /**
- * Without what was refused to a program that was allowed the same at another time: its role was not bound yet, or is gone before its pods are, as
- * while Helm removes a release. That is no rule that is missing. Pure.
+ * Without what was refused to a program before it was first allowed the very same, of the same object, or after it was last: its role was not bound
+ * yet, or is gone before its pods are, as when Helm removes a release. That is no rule that is missing. Where roles come and go, in between as well. Pure.
  */
-export function withoutPassing(calls: readonly RecordedCall[]): RecordedCall[] {
-  const kind = ({ user, userAgent, verb, group, resource, namespace }: RecordedCall) =>
-    JSON.stringify([user, userAgent, verb, group, resource, namespace]);
-  const allowed = new Set(calls.filter(call => call.role !== undefined).map(kind));
-  return calls.filter(call => call.role !== undefined || !allowed.has(kind(call)));
+export function withoutPassing(
+  heard: readonly HeardCalls[],
+  { rolesComeAndGo }: Pick<Refusals, 'rolesComeAndGo'>,
+): RecordedCall[] {
+  const allowed = new Map<string, { first: number; last: number }>();
+  for (const calls of heard.filter(({ call }) => call.role !== undefined)) {
+    const when = allowed.get(ruleOf(calls)) ?? { first: Infinity, last: -Infinity };
+    for (const time of calls.times) {
+      when.first = Math.min(when.first, time);
+      when.last = Math.max(when.last, time);
+    }
+    allowed.set(ruleOf(calls), when);
+  }
+  const isMissing = (calls: HeardCalls): boolean => {
+    const when = allowed.get(ruleOf(calls));
+    return !when || (!rolesComeAndGo && calls.times.some(time => time > when.first && time < when.last));
+  };
+  return distinct(heard.filter(calls => calls.call.role !== undefined || isMissing(calls)).map(({ call }) => call));
 }
 
-function callsOf(line: string): RecordedCall[] {
-  const event = parse(line);
-  const call = event && callOf(event);
+/** What one rule allows or not. No rule allows to create by name, and a creation that is refused has none. */
+function ruleOf({ call: { user, userAgent, verb, group, resource }, name, namespace }: HeardCalls): string {
+  return JSON.stringify([user, userAgent, verb, group, resource, namespace, verb === 'create' ? '' : name]);
+}
+
+function callsOf(event: AuditEvent): RecordedCall[] {
+  const call = callOf(event);
   if (!call || call.verb !== 'patch') return call ? [call] : [];
   // To apply what is not there also takes the right to create it, which is asked for behind the back of the audit log.
   if (event.responseStatus?.code === 201) return [call, { ...call, verb: 'create' }];

@@ -50,6 +50,8 @@ export interface ControlPlaneOptions {
   audit?: boolean;
   /** A test takes rights away to see what comes of it: what is refused then is no rule that is missing. */
   deliberateRefusals?: boolean;
+  /** Releases are removed and installed again while their programs run, which so lose their roles for a time. */
+  rolesComeAndGo?: boolean;
   /** Extra flags of kube-apiserver. */
   apiServerFlags?: readonly string[];
   /** Told what is being started. */
@@ -245,7 +247,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     }
     await http.destroy();
     if (isAudited(options) && processes.has('kube-apiserver'))
-      await leaveCalls(directory, { refused: !options.deliberateRefusals });
+      await leaveCalls(directory, { count: !options.deliberateRefusals, rolesComeAndGo: options.rolesComeAndGo === true });
     if (options.directory === undefined) removeDirectory(directory);
   };
 

@@ -50,6 +50,8 @@ export async function startRealCluster({ directory, log, progress, stops }: Real
     serviceRange,
     // Long enough that a busy machine does not make a node seem lost.
     nodeMonitor: { graceSeconds: 30 },
+    // Tests install, remove and install again.
+    rolesComeAndGo: true,
     log: progress,
   });
   stops.push(() => controlPlane.stop());

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { version } from '../../controller/version.ts';
-import { withoutPassing, type RecordedCall } from '../cluster/audit.ts';
+import { withoutPassing, type HeardCalls, type RecordedCall } from '../cluster/audit.ts';
 import { comparedRights, compareRights, probeUserAgent } from '../tools/compare-rights.ts';
 import { rightRules, rightsOf, type Right } from '../tools/rights.ts';
 
@@ -19,6 +19,9 @@ const call: RecordedCall = {
   fieldManager: 'scantling-rollout',
 };
 const { role: _, ...refused } = { ...call, verb: 'list', group: '', resource: 'secrets', namespace: 'scantling-system' };
+
+const at = (which: RecordedCall, times: number[], name = 'edge', namespace = '') => ({ call: which, name, namespace, times });
+const judge = (heard: HeardCalls[], rolesComeAndGo = false) => withoutPassing(heard, { rolesComeAndGo });
 
 describe('rights and calls', () => {
   test('agree where each right is used and each call was allowed', () => {
@@ -54,12 +57,28 @@ describe('rights and calls', () => {
     const west = { ...refused, user: 'system:serviceaccount:scantling-system:west-controller' };
     assert.equal(compareRights([right], [call, west]).length, 2);
   });
-  test('do not differ by what is refused only while a role is not bound yet, or no more', () => {
+  describe('do not differ by what is refused', () => {
     const { role: __, ...late } = call;
-    assert.deepEqual(withoutPassing([call, late, refused]), [call, refused]);
-    // Another release had other rights.
-    const older = { ...call, userAgent: 'scantling-controller/0.0.1' };
-    assert.deepEqual(withoutPassing([older, late]), [older, late]);
+    test('only while a role is not bound yet, or no more', () => {
+      assert.deepEqual(judge([at(call, [20, 30]), at(late, [10, 40]), at(refused, [10])]), [call, refused]);
+      assert.deepEqual(judge([at(call, [20, 30]), at(late, [10, 25])]), [call, late]);
+    });
+    test('in between, where roles come and go', () => {
+      assert.deepEqual(judge([at(call, [20, 30]), at(late, [10, 25])], true), [call]);
+    });
+    test('of the same object: a rule may allow one name, or one namespace', () => {
+      for (const other of [at(late, [10], 'west'), at(late, [10], 'edge', 'other')])
+        assert.deepEqual(judge([at(call, [20]), other], true), [call, late]);
+    });
+    test('of the same program: another release had other rights', () => {
+      const older = { ...call, userAgent: 'scantling-controller/0.0.1' };
+      assert.deepEqual(judge([at(older, [20]), at(late, [10])]), [older, late]);
+    });
+    test('to create, which is refused before there is a name', () => {
+      const create = { ...call, verb: 'create' };
+      const { role: ___, ...refusedCreate } = create;
+      assert.deepEqual(judge([at(create, [20]), at(refusedCreate, [10], '')]), [create]);
+    });
   });
   test('are also those of the self-test of the chart', async () => {
     const roles = new Set((await comparedRights()).map(({ role: name }) => name));
