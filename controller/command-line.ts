@@ -1,6 +1,6 @@
 /** The commands, and how a command line becomes a configuration. The flags themselves are in config.ts. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { parseDuration } from './api/duration.ts';
+import { parseDuration, parseTimeout } from './api/duration.ts';
 import { shardLabel } from './api/names.ts';
 import { requiresLabel } from './kube/label-selector.ts';
 import { resourcesOf } from './build/default-resources.ts';
@@ -180,8 +180,9 @@ function parseFlag(name: string, flag: Flag, given: Given): string | boolean | n
       if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new UsageError(`--${name} is a whole number from 1, not "${text}"`);
       return Number(text);
     case 'duration':
+    case 'timeout':
       try {
-        return parseDuration(text);
+        return flag.kind === 'timeout' ? parseTimeout(text) : parseDuration(text);
       } catch (error) {
         throw new UsageError(`--${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
       }

@@ -6,8 +6,8 @@ import type { Command } from './command-line.ts';
 import { defaultAgentNamespace, defaultLease, defaultNamespace, shardLabel } from './api/names.ts';
 
 export interface Flag {
-  /** A list may also be given several times. A switch takes no value. */
-  kind: 'string' | 'boolean' | 'integer' | 'duration' | 'list' | 'switch';
+  /** A list may also be given several times. A switch takes no value. A timeout is a duration, or seconds; 0 is none. */
+  kind: 'string' | 'boolean' | 'integer' | 'duration' | 'timeout' | 'list' | 'switch';
   /** As it would be written on the command line; '' for none. */
   default: string;
   commands: readonly Command[];
@@ -58,10 +58,10 @@ export const flags = {
   as: { kind: 'string', default: '', commands: people, help: 'user to impersonate, as with kubectl' },
   'as-group': { kind: 'list', default: '', commands: people, help: 'groups to impersonate with --as' },
   'request-timeout': {
-    kind: 'duration',
+    kind: 'timeout',
     default: '30s',
     commands: people,
-    help: 'how long one question to the API server may take; writes have 10s, and what is followed has no end',
+    help: 'how long one question to the API server may take with all its attempts, as 90s or 90; 0 for as long as it takes. Writes have 10s, and what is followed has no end',
   },
   'log-level': { kind: 'string', default: 'info', commands: both, help: 'debug, info, warn, error or silent' },
   'http-address': {
@@ -294,7 +294,7 @@ export const flags = {
 
 type Value<F extends Flag> = F['kind'] extends 'boolean' | 'switch'
   ? boolean
-  : F['kind'] extends 'integer' | 'duration'
+  : F['kind'] extends 'integer' | 'duration' | 'timeout'
     ? number
     : F['kind'] extends 'list'
       ? readonly string[]

@@ -8,6 +8,15 @@ export function parseDuration(text: string): number {
   return total;
 }
 
+/** What Node's timers can wait at most, about 24 days. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** As parseDuration, and with what kubectl takes besides: bare seconds, and 0 for no end, which is the longest that timers can wait. */
+export function parseTimeout(text: string): number {
+  const ms = /^[0-9]+$/.test(text) ? Number(text) * 1000 : parseDuration(text);
+  return ms === 0 ? longestTimeoutMs : Math.min(ms, longestTimeoutMs);
+}
+
 /** A duration for people: the two largest units ('1h5m', '42s'). */
 export function formatDuration(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));

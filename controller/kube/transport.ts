@@ -19,7 +19,7 @@ export interface TransportOptions {
   userAgent: string;
   /** Requests at once, watches not counted (default 8; a controller's dozen watches come on top). */
   connections?: number;
-  /** Of one attempt to read, where the request does not say (default 30 s). */
+  /** Of a read with all its attempts, of Leases too, where the request does not say. Absent: 30 s for each attempt, 5 s for Leases. */
   readTimeoutMs?: number;
   /** Beside the user that the configuration impersonates; client-node knows only that. */
   impersonatedGroups?: readonly string[];
@@ -51,7 +51,7 @@ export interface ApiRequest {
   contentType?: string;
   /** Default application/json. */
   accept?: string;
-  /** Of one attempt, from its start to the last byte of the answer (default 30 s; 10 s for writes; 5 s for Leases). */
+  /** Of one attempt, from its start to the last byte of the answer (default 30 s or `readTimeoutMs`; 10 s for writes; 5 s for Leases). */
   deadlineMs?: number;
   /** False: every failure is the caller's (default true). */
   retry?: boolean;
@@ -68,6 +68,13 @@ export interface StreamRequest {
   signal: AbortSignal;
 }
 
+/** What an attempt may take, or all of them together. */
+interface Time {
+  allMs: number;
+  /** Of performance.now(); undefined before the first of them has begun. */
+  endsAt: number | undefined;
+}
+
 const fencePollMs = 100;
 const connectOptions = { timeout: 5_000, keepAlive: true, keepAliveInitialDelay: 30_000 };
 
@@ -76,7 +83,7 @@ export class Transport {
   readonly #kubeConfig: ClusterAccess;
   readonly #server: URL;
   readonly #userAgent: string;
-  readonly #readTimeoutMs: number;
+  readonly #readTimeoutMs: number | undefined;
   readonly #headersTimeoutMs: number;
   readonly #groups: readonly string[];
   readonly #slots: RequestSlots;
@@ -92,7 +99,7 @@ export class Transport {
     this.#authentication = new Authentication(options.kubeConfig);
     this.#server = new URL(cluster.server);
     this.#userAgent = options.userAgent;
-    this.#readTimeoutMs = options.readTimeoutMs ?? 30_000;
+    this.#readTimeoutMs = options.readTimeoutMs;
     // Who waits longer on purpose waits longer for the beginning too.
     this.#headersTimeoutMs = Math.max(10_000, options.readTimeoutMs ?? 0);
     this.#groups = options.impersonatedGroups ?? [];
@@ -116,13 +123,17 @@ export class Transport {
   }
 
   async #retried<T>(request: ApiRequest, read: (text: string) => T): Promise<T> {
+    const wholeMs = request.method === 'GET' && request.deadlineMs === undefined ? this.#readTimeoutMs : undefined;
+    const time: Time = { allMs: wholeMs ?? this.#attemptMs(request), endsAt: undefined };
     for (let attempts = 1; ; attempts++) {
       let delay: number | undefined;
+      if (wholeMs === undefined) time.endsAt = undefined;
       try {
-        return await this.#attempt(request, read);
+        return await this.#attempt(request, read, time);
       } catch (error) {
         delay = request.retry === false ? undefined : this.#retryDelay(request, attempts, error);
         if (delay === undefined) throw error;
+        if (wholeMs !== undefined && time.endsAt !== undefined && performance.now() + delay >= time.endsAt) throw error;
       }
       await sleep(delay, undefined, request.signal ? { signal: request.signal } : {});
     }
@@ -146,8 +157,14 @@ export class Transport {
     this.#agent = undefined;
   }
 
+  #attemptMs({ deadlineMs, path, method }: ApiRequest): number {
+    return deadlineMs ?? (isLeasePath(path) ? 5_000 : method === 'GET' ? 30_000 : 10_000);
+  }
+
   #retryDelay(request: ApiRequest, attempts: number, error: unknown): number | undefined {
-    if (request.signal?.aborted || isLeasePath(request.path)) return undefined;
+    // Who leads, or wants to, decides anew each time; a person only reads.
+    const decides = isLeasePath(request.path) && (request.method !== 'GET' || this.#readTimeoutMs === undefined);
+    if (request.signal?.aborted || decides) return undefined;
     if (error instanceof ApiError) {
       // Refused before it was looked at, and by now the token is read anew.
       if (error.status === 401 && attempts === 1) return 0;
@@ -160,12 +177,13 @@ export class Transport {
     return error instanceof ConnectionError ? retryDelayMs({ method: request.method, attempts }, this.#random()) : undefined;
   }
 
-  async #attempt<T>(request: ApiRequest, read: (text: string) => T): Promise<T> {
+  async #attempt<T>(request: ApiRequest, read: (text: string) => T, time: Time): Promise<T> {
     return this.#slots.run(async () => {
       request.signal?.throwIfAborted();
       const fenced = request.method !== 'GET' && !isLeasePath(request.path) && !changesNothing(request.path);
-      const deadlineMs =
-        request.deadlineMs ?? (isLeasePath(request.path) ? 5_000 : request.method === 'GET' ? this.#readTimeoutMs : 10_000);
+      const now = performance.now();
+      time.endsAt ??= now + time.allMs;
+      const deadlineMs = Math.max(1, Math.ceil(time.endsAt - now));
       const deadline = AbortSignal.timeout(deadlineMs);
       const closing = new AbortController();
       // A write that hangs must not arrive after another process has taken over.
@@ -179,7 +197,7 @@ export class Transport {
       } catch (error) {
         if (closing.signal.aborted) throw closing.signal.reason;
         if (request.signal?.aborted) throw request.signal.reason;
-        if (deadline.aborted) throw new ConnectionError(`the API server did not answer within ${deadlineMs / 1000} s`, error);
+        if (deadline.aborted) throw new ConnectionError(`the API server did not answer within ${time.allMs / 1000} s`, error);
         throw wrapped(error);
       } finally {
         clearInterval(poll);

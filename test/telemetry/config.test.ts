@@ -67,6 +67,21 @@ test('a list may be given several times', () => {
   assert.deepEqual(parseConfig('controller', args)['insecure-registries'], ['a:5000', 'b:5000', 'c:5000']);
 });
 
+test('a timeout is also seconds, and 0 no end; none is longer than timers can wait', () => {
+  const longest = 2 ** 31 - 1;
+  for (const [text, ms] of [
+    ['30s', 30_000],
+    ['1m30s', 90_000],
+    ['30', 30_000],
+    ['0', longest],
+    ['0s', longest],
+    ['600h', longest],
+    ['9999999999', longest],
+  ] as const)
+    assert.equal(parseConfig('status', ['--request-timeout', text])['request-timeout'], ms, text);
+  assert.throws(() => parseConfig('status', ['--request-timeout', 'soon']), /--request-timeout: "soon" is not a duration/);
+});
+
 test('help names every flag of its command', () => {
   for (const [key, flag] of Object.entries<Flag>(flags))
     for (const command of flag.commands) assert.match(helpFor(command), new RegExp(`--${flag.name ?? key}\\s`));
