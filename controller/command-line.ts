@@ -112,7 +112,6 @@ export function parseCommandLine(command: Command, args: readonly string[]): Com
   if (command === 'agent' && parsed['node-name'] === '') throw new UsageError('--node-name is required');
   if (!['nsenter', 'direct'].includes(parsed['host-exec']))
     throw new UsageError(`--host-exec is nsenter or direct, not "${parsed['host-exec']}"`);
-  if (parsed['as-group'].length > 0 && parsed.as === '') throw new UsageError('--as-group needs --as');
   checkValue('--shard-selector', () => checkShard(parsed['shard-selector']));
   checkValue('--builder-requests', () => resourcesOf(parsed['builder-requests'], []));
   checkValue('--builder-limits', () => resourcesOf([], parsed['builder-limits']));
@@ -187,10 +186,7 @@ function parseFlag(name: string, flag: Flag, given: Given): string | boolean | n
         throw new UsageError(`--${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
       }
     case 'list':
-      return text
-        .split(',')
-        .map(s => s.trim())
-        .filter(Boolean);
+      return (flag.whole && Array.isArray(given) ? given.map(String) : text.split(',')).map(s => s.trim()).filter(Boolean);
   }
 }
 

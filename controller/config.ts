@@ -8,6 +8,8 @@ import { defaultAgentNamespace, defaultLease, defaultNamespace, shardLabel } fro
 export interface Flag {
   /** A list may also be given several times. A switch takes no value. A timeout is a duration, or seconds; 0 is none. */
   kind: 'string' | 'boolean' | 'integer' | 'duration' | 'timeout' | 'list' | 'switch';
+  /** Of a list: it is not split at commas. */
+  whole?: true;
   /** As it would be written on the command line; '' for none. */
   default: string;
   commands: readonly Command[];
@@ -56,7 +58,13 @@ export const flags = {
     help: "bearer token, in place of all that the kubeconfig's user has; others on the machine can see it",
   },
   as: { kind: 'string', default: '', commands: people, help: 'user to impersonate, as with kubectl' },
-  'as-group': { kind: 'list', default: '', commands: people, help: 'groups to impersonate with --as' },
+  'as-group': {
+    kind: 'list',
+    whole: true,
+    default: '',
+    commands: people,
+    help: "group to impersonate, with --as or where the kubeconfig's user has one; may be given several times, and is not split at commas",
+  },
   'request-timeout': {
     kind: 'timeout',
     default: '30s',

@@ -19,7 +19,7 @@ export async function connect(
   options: { fence?: () => boolean; observe?: (answer: Answer) => void } = {},
 ): Promise<Cluster> {
   const proxy = proxyFromEnvironment(process.env);
-  const { cluster, user, server, token, as } = config;
+  const { cluster, user, server, token, as, 'as-group': asGroups } = config;
   const choices = {
     context: config['kube-context'],
     cluster,
@@ -27,14 +27,14 @@ export async function connect(
     server,
     token,
     as,
+    asGroups,
     proxyOf: (url: URL) => proxyFor(url, proxy),
   };
-  const kubeConfig = await accessAsPerson(config.kubeconfig || undefined, choices);
+  const access = await accessAsPerson(config.kubeconfig || undefined, choices);
   const transport = new Transport({
-    kubeConfig,
+    ...access,
     userAgent: userAgent(component),
     readTimeoutMs: config['request-timeout'],
-    impersonatedGroups: config['as-group'],
     ...options,
   });
   return { client: createClient(transport), transport, close: () => transport.close() };

@@ -28,56 +28,66 @@ export interface PersonalChoices extends Choices {
   proxyOf?: (server: URL) => string | undefined;
 }
 
+/** The access of a person, as the transport takes it. */
+export interface PersonalAccess {
+  kubeConfig: ClusterAccess;
+  /** Beside the user, whom the configuration knows. */
+  impersonatedGroups: readonly string[];
+}
+
 /**
  * The access from the first of: `path`, $KUBECONFIG, the pod's ServiceAccount, ~/.kube/config. What is not plain is left to
  * client-node. Throws as loadKubeConfig does.
  */
 export async function accessCluster(path?: string, environment: NodeJS.ProcessEnv = process.env): Promise<ClusterAccess> {
   const files = path || environment['KUBECONFIG'];
-  return (!files && podOf(environment)) || accessByFile(path, environment, {});
+  const pod = files ? undefined : podOf(environment);
+  return pod ? accessOf(pod) : (await accessByFile(path, environment, {})).kubeConfig;
 }
 
-/** As accessCluster, in kubectl's order: a pod's ServiceAccount is what is left when there is no kubeconfig at all. */
+/** As accessCluster, in kubectl's order: a pod's ServiceAccount is what is left when there is no kubeconfig at all, and none is chosen from. */
 export async function accessAsPerson(
   path: string | undefined,
   choices: PersonalChoices,
   environment: NodeJS.ProcessEnv = process.env,
-): Promise<ClusterAccess> {
+): Promise<PersonalAccess> {
   const pod = podOf(environment);
-  const { proxyOf: _, ...named } = choices;
-  const chosen = path || Object.values(named).some(Boolean);
+  const { context, cluster, user, server, as, asGroups = [] } = choices;
+  const chosen = path || context || cluster || user || server;
   if (!pod || chosen) return accessByFile(path, environment, choices);
-  const { homeFile, listedFiles } = await import('./kubeconfig-document.ts');
+  const { checkGroups, homeFile, listedFiles } = await import('./kubeconfig-document.ts');
   const files = environment['KUBECONFIG'] ? listedFiles(environment['KUBECONFIG']) : [homeFile(environment) ?? []].flat();
-  return files.some(file => existsSync(file)) ? accessByFile(path, environment, choices) : pod;
+  if (files.some(file => existsSync(file))) return accessByFile(path, environment, choices);
+  checkGroups(asGroups, as);
+  return { kubeConfig: accessOf(withPerson(pod, choices)), impersonatedGroups: asGroups };
 }
 
 async function accessByFile(
   path: string | undefined,
   environment: NodeJS.ProcessEnv,
   { proxyOf, ...choices }: PersonalChoices,
-): Promise<ClusterAccess> {
+): Promise<PersonalAccess> {
   // Loaded only here: a pod has no use for a YAML parser.
-  const { AccessError, homeFile, listedFiles, readKubeconfigs, withChoices, withProxy } =
+  const { homeFile, impersonatedGroupsOf, listedFiles, noKubeconfig, readKubeconfigs, withChoices, withProxy } =
     await import('./kubeconfig-document.ts');
   const listed = environment['KUBECONFIG'];
   const document = path
     ? readKubeconfigs([path], { required: true })
     : readKubeconfigs(listed ? listedFiles(listed) : [homeFile(environment) ?? []].flat());
-  if (!document && !choices.server)
-    throw new AccessError('no kubeconfig: give one with --kubeconfig or $KUBECONFIG, or run in a pod');
+  if (!document && !choices.server) throw noKubeconfig(choices);
   const named = withChoices(document ?? { clusters: [], users: [], contexts: [] }, choices);
   const chosen = proxyOf ? withProxy(named, proxyOf) : named;
   const { plainAccessOf } = await import('./plain-kubeconfig.ts');
   const plain = plainAccessOf(chosen, '/');
-  if (plain) return accessOf(plain);
+  const impersonatedGroups = impersonatedGroupsOf(chosen);
+  if (plain) return { kubeConfig: accessOf(plain), impersonatedGroups };
   const { kubeConfigOf } = await import('./kubeconfig.ts');
-  return kubeConfigOf(chosen);
+  return { kubeConfig: kubeConfigOf(chosen), impersonatedGroups };
 }
 
-function podOf(environment: NodeJS.ProcessEnv): ClusterAccess | undefined {
+function podOf(environment: NodeJS.ProcessEnv): PlainAccess | undefined {
   const host = environment['KUBERNETES_SERVICE_HOST'];
-  return host ? accessOf(podAccess(host, environment['KUBERNETES_SERVICE_PORT'])) : undefined;
+  return host ? podAccess(host, environment['KUBERNETES_SERVICE_PORT']) : undefined;
 }
 
 function podAccess(host: string, port = '443'): PlainAccess {
@@ -88,7 +98,13 @@ function podAccess(host: string, port = '443'): PlainAccess {
   };
 }
 
-function accessOf(plain: PlainAccess): ClusterAccess {
+/** The access with another token, or for somebody else, where these are given. */
+export function withPerson(plain: PlainAccess, { token, as }: Pick<Choices, 'token' | 'as'>): PlainAccess {
+  return { ...plain, ...(token ? { token: { text: token } } : {}), ...(as ? { impersonatedUser: as } : {}) };
+}
+
+/** What a plain access means to the transport. */
+export function accessOf(plain: PlainAccess): ClusterAccess {
   return {
     getCurrentCluster: () => ({ server: plain.server }),
     async applyToHTTPSOptions(options: RequestOptions) {
@@ -97,7 +113,11 @@ function accessOf(plain: PlainAccess): ClusterAccess {
       if (cert !== undefined) options.cert = cert;
       if (key !== undefined) options.key = key;
       if (plain.serverName !== undefined) options.servername = plain.serverName;
-      if (token !== undefined) options.headers = { Authorization: `Bearer ${token.trim()}` };
+      const headers = {
+        ...(token === undefined ? {} : { Authorization: `Bearer ${token.trim()}` }),
+        ...(plain.impersonatedUser === undefined ? {} : { 'Impersonate-User': plain.impersonatedUser }),
+      };
+      if (Object.keys(headers).length > 0) options.headers = headers;
     },
   };
 }

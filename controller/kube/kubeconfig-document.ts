@@ -76,8 +76,9 @@ export interface Choices {
   server?: string;
   /** In place of all that the user has. */
   token?: string;
-  /** The user to act for. */
+  /** The user to act for, and groups of that one or of the kubeconfig's. */
   as?: string;
+  asGroups?: readonly string[];
 }
 
 /**
@@ -140,9 +141,27 @@ function withoutCredentials(user: unknown): Fields {
 function userOf(document: KubeconfigDocument, choices: Choices, own: unknown): Entry | undefined {
   const found = document.users.find(u => u.name === (choices.user || own));
   if (choices.user && !found) throw missing('user', choices.user, document.users);
-  if (!choices.token && !choices.as) return found;
-  const fields = choices.token ? { token: choices.token } : fieldsOf(found?.['user']);
-  return { name: found?.name ?? 'chosen', user: { ...fields, ...(choices.as ? { as: choices.as } : {}) } };
+  const { token, as, asGroups = [] } = choices;
+  if (!token && !as && asGroups.length === 0) return found;
+  const fields: Fields = {
+    ...(token ? { token } : fieldsOf(found?.['user'])),
+    ...(as ? { as } : {}),
+    ...(asGroups.length > 0 ? { 'as-groups': asGroups } : {}),
+  };
+  checkGroups(asGroups, fields['as']);
+  return { name: found?.name ?? 'chosen', user: fields };
+}
+
+/** Throws AccessError for groups of nobody. */
+export function checkGroups(groups: readonly string[], of: unknown): void {
+  if (groups.length > 0 && !of) throw new AccessError('--as-group needs --as');
+}
+
+/** The groups that the current context's user acts with. Pure. */
+export function impersonatedGroupsOf(document: KubeconfigDocument): string[] {
+  const context = fieldsOf(document.contexts.find(c => c.name === document['current-context'])?.['context']);
+  const groups = fieldsOf(document.users.find(u => u.name === context['user'])?.['user'])['as-groups'];
+  return Array.isArray(groups) ? groups.filter(group => typeof group === 'string') : [];
 }
 
 /** The context's fields; where a cluster or server is chosen there need be none. */
@@ -153,6 +172,13 @@ function contextOf(document: KubeconfigDocument, name: string, choices: Choices)
   if (name) throw new AccessError(`the kubeconfig's context "${name}" is not there; ${known}`);
   if (choices.cluster || choices.server) return {};
   throw new AccessError(`the kubeconfig names no current context: choose one with --context; ${known}`);
+}
+
+/** What to do where there is no file at all. */
+export function noKubeconfig({ context, cluster, user }: Choices): AccessError {
+  const flag = context ? '--context' : cluster ? '--cluster' : user ? '--user' : undefined;
+  if (flag) return new AccessError(`no kubeconfig for ${flag} to choose from: give one with --kubeconfig or $KUBECONFIG`);
+  return new AccessError('no kubeconfig: give one with --kubeconfig or $KUBECONFIG, or run in a pod');
 }
 
 function missing(kind: string, name: string, entries: readonly Entry[]): AccessError {

@@ -1,9 +1,9 @@
 /** Where the API server is and who we are there, with all that client-node knows. */
 import { KubeConfig } from '@kubernetes/client-node';
 import {
-  AccessError,
   homeFile,
   listedFiles,
+  noKubeconfig,
   readKubeconfigs,
   withChoices,
   type KubeconfigDocument,
@@ -24,7 +24,7 @@ export function loadKubeConfig(path?: string, environment: NodeJS.ProcessEnv = p
     path === undefined
       ? readKubeconfigs(variable ? listedFiles(variable) : [homeFile(environment) ?? []].flat())
       : readKubeconfigs([path], { required: true });
-  if (!document) throw new AccessError('no kubeconfig: give one with --kubeconfig or $KUBECONFIG, or run in a pod');
+  if (!document) throw noKubeconfig({});
   return kubeConfigOf(withChoices(document, {}));
 }
 

@@ -9,6 +9,7 @@ export interface PlainAccess {
   token?: Source;
   certificate?: Source;
   key?: Source;
+  impersonatedUser?: string;
 }
 
 /** Text, or a file that is read each time because it changes. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, test } from 'node:test';
 import { stringify } from 'yaml';
-import { accessAsPerson } from '../../controller/kube/cluster-access.ts';
+import { accessAsPerson, accessOf, withPerson } from '../../controller/kube/cluster-access.ts';
 import { AccessError, mergeKubeconfigs, readKubeconfigs, withChoices } from '../../controller/kube/kubeconfig-document.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'scantling-home-'));
@@ -33,10 +33,10 @@ function file(name: string, content: object | string): string {
 }
 
 async function headersOf(environment: NodeJS.ProcessEnv, choices = {}, path?: string) {
-  const access = await accessAsPerson(path, choices, { HOME: join(home, 'nobody'), ...environment });
+  const { kubeConfig } = await accessAsPerson(path, choices, { HOME: join(home, 'nobody'), ...environment });
   const options: RequestOptions = {};
-  await access.applyToHTTPSOptions(options);
-  return { server: access.getCurrentCluster()?.server, headers: options.headers as Record<string, string> | undefined };
+  await kubeConfig.applyToHTTPSOptions(options);
+  return { server: kubeConfig.getCurrentCluster()?.server, headers: options.headers as Record<string, string> | undefined };
 }
 
 test('the first file that says something wins, and current-context is the first that is named', () => {
@@ -67,8 +67,8 @@ test('--kubeconfig wins over $KUBECONFIG, that over ~/.kube/config, and a pod co
   assert.equal((await headersOf(pod)).server, 'https://a');
   assert.equal((await headersOf({ ...pod, KUBECONFIG: file('two', two) })).server, 'https://b');
   assert.equal((await headersOf({ ...pod, KUBECONFIG: file('two', two) }, {}, join(own, '.kube/config'))).server, 'https://a');
-  const access = await accessAsPerson(undefined, {}, { ...pod, HOME: join(home, 'nobody') });
-  assert.equal(access.getCurrentCluster()?.server, 'https://10.0.0.1:443');
+  const { kubeConfig } = await accessAsPerson(undefined, {}, { ...pod, HOME: join(home, 'nobody') });
+  assert.equal(kubeConfig.getCurrentCluster()?.server, 'https://10.0.0.1:443');
 });
 
 test('somebody else is acted for', async () => {
@@ -77,6 +77,35 @@ test('somebody else is acted for', async () => {
     Authorization: 'Bearer two',
     'Impersonate-User': 'jane',
   });
+});
+
+test('somebody else is acted for with groups, of the command line or of the kubeconfig', async () => {
+  const users = [{ name: 'u', user: { token: 'two', as: 'jane', 'as-groups': ['lookers'] } }];
+  const acting = file('acting', { ...two, users });
+  const groupsOf = async (choices: object, path = acting) => (await accessAsPerson(path, choices, {})).impersonatedGroups;
+  assert.deepEqual(await groupsOf({}), ['lookers']);
+  assert.deepEqual(await groupsOf({ asGroups: ['cn=admins,ou=x', 'b'] }), ['cn=admins,ou=x', 'b']);
+  assert.deepEqual(await groupsOf({ as: 'jane', asGroups: ['a'] }, file('two', two)), ['a']);
+  await assert.rejects(groupsOf({ asGroups: ['a'] }, file('two', two)), new AccessError('--as-group needs --as'));
+});
+
+test('in a pod, its server is asked with another token or for somebody else; the rest needs a kubeconfig', async () => {
+  const environment = { KUBERNETES_SERVICE_HOST: '10.0.0.1', HOME: join(home, 'nobody') };
+  const person = { token: 'other', as: 'jane' };
+  const { kubeConfig, impersonatedGroups } = await accessAsPerson(undefined, { ...person, asGroups: ['a'] }, environment);
+  assert.equal(kubeConfig.getCurrentCluster()?.server, 'https://10.0.0.1:443');
+  assert.deepEqual(impersonatedGroups, ['a']);
+  // The pod's own files are not here.
+  const options: RequestOptions = {};
+  await accessOf(withPerson({ server: 'https://10.0.0.1:443', token: { file: '/nowhere' } }, person)).applyToHTTPSOptions(
+    options,
+  );
+  assert.deepEqual(options.headers, { Authorization: 'Bearer other', 'Impersonate-User': 'jane' });
+  await assert.rejects(accessAsPerson(undefined, { asGroups: ['a'] }, environment), new AccessError('--as-group needs --as'));
+  for (const flag of ['context', 'cluster', 'user'])
+    await assert.rejects(accessAsPerson(undefined, { [flag]: 'x' }, environment), {
+      message: `no kubeconfig for --${flag} to choose from: give one with --kubeconfig or $KUBECONFIG`,
+    });
 });
 
 test('an exec plugin beside its kubeconfig, in the second file of a list', async () => {

@@ -53,7 +53,7 @@ function kubeconfig(server: string, user: object, more: object = {}): string {
 }
 
 async function ask(t: TestContext, file: string, choices: PersonalChoices): Promise<void> {
-  const transport = new Transport({ kubeConfig: await accessAsPerson(file, choices, {}), userAgent: 'test' });
+  const transport = new Transport({ ...(await accessAsPerson(file, choices, {})), userAgent: 'test' });
   t.after(() => transport.close());
   await transport.request({ method: 'GET', path: '/version', retry: false });
 }
@@ -127,7 +127,8 @@ test('the name in the certificate of the cluster’s own server is not asked of 
   const file = kubeconfig('https://a', {}, { 'tls-server-name': 'a.internal' });
   const nameFor = async (choices: PersonalChoices) => {
     const options: { servername?: string } = {};
-    await (await accessAsPerson(file, choices, {})).applyToHTTPSOptions(options);
+    const { kubeConfig } = await accessAsPerson(file, choices, {});
+    await kubeConfig.applyToHTTPSOptions(options);
     return options.servername;
   };
   assert.equal(await nameFor({}), 'a.internal');

@@ -67,6 +67,12 @@ test('a list may be given several times', () => {
   assert.deepEqual(parseConfig('controller', args)['insecure-registries'], ['a:5000', 'b:5000', 'c:5000']);
 });
 
+test('a list of names with commas is not split', () => {
+  const groups = parseConfig('status', ['--as-group', 'cn=admins,ou=x', '--as-group=b'])['as-group'];
+  assert.deepEqual(groups, ['cn=admins,ou=x', 'b']);
+  assert.deepEqual(parseConfig('status', [])['as-group'], []);
+});
+
 test('a timeout is also seconds, and 0 no end; none is longer than timers can wait', () => {
   const longest = 2 ** 31 - 1;
   for (const [text, ms] of [

@@ -21,7 +21,7 @@ export function cliReference(): string {
 ## Which cluster
 
 As kubectl: \`--kubeconfig\`, or the files of \`$KUBECONFIG\` (a list; the first to say something wins, files that do not exist are passed over), or \`~/.kube/config\`, or, when there is none of these, the ServiceAccount of
-the pod. \`--context\`, \`--cluster\` and \`--user\` choose of the kubeconfig, \`--server\` and \`--token\` take the place of what it says, \`--as\` and \`--as-group\` act for another. With \`--token\`, nothing else of the
+the pod, where \`--token\`, \`--as\` and \`--as-group\` work too. \`--context\`, \`--cluster\` and \`--user\` choose of the kubeconfig, \`--server\` and \`--token\` take the place of what it says, \`--as\` and \`--as-group\` act for another. With \`--token\`, nothing else of the
 kubeconfig's user is sent. Exec plugins, client certificates and token files work. To a server without TLS (\`http://\`, such as that of \`kubectl proxy\`) no credentials are sent. The API server is reached through the cluster's \`proxy-url\`, or, where that is not set, through \`HTTPS_PROXY\` (http, https, socks5 or socks5h) unless \`NO_PROXY\` names it; the ServiceAccount of a pod reaches it directly.
 
 \`-n\` is the namespace of the operator (its Lease, Secrets and Jobs), whatever the context's is: a context's namespace is where people work, and what they have of Scantling is in no namespace.
