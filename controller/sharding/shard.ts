@@ -124,6 +124,7 @@ export class ShardRoots {
     store.onChange((key, now, before) => {
       const last = now ?? before;
       if (last) this.#wasOurs.set(key, holderOf(last, claimant) === claimant.own && last.matches);
+      if (!this.#isWaiting(now)) this.#waits.delete(key);
       if (now?.matches !== before?.matches || now?.holder !== before?.holder) for (const wake of this.#wakers) wake(key);
     });
   }
@@ -190,10 +191,15 @@ export class ShardRoots {
     }
   }
 
+  #isWaiting(view: ShardView | undefined): boolean {
+    return view !== undefined && this.#step(view, false) === 'Wait';
+  }
+
   async #wait(view: ShardView): Promise<{ requeueAfterMs?: number } | void> {
     const { name } = view;
     const holder = holderOf(view, this.#claimant);
     if (await this.#shard.isGone(holder)) return this.#take(view, this.#claimant.own);
+    if (!this.#isWaiting(this.#store.get(name))) return { requeueAfterMs: lookAgainMs };
     // Who has it usually lets go at once, and is still there at the next look only when something keeps it.
     const waits = this.#waits.get(name);
     const said = waits?.holder === holder;
