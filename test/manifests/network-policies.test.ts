@@ -119,6 +119,20 @@ describe('network policies', () => {
     assert.deepEqual(allowed(objects, buildPod()).egress, [{}]);
   });
 
+  test('are the same where Helm looks at no cluster, as for a comparison with what is installed', async () => {
+    const [without, having] = (await Promise.all([render(), render(hooks)])).map(objects =>
+      objects.filter(o => o.kind === 'NetworkPolicy'),
+    );
+    assert.equal(without?.length, 3);
+    assert.deepEqual(without, having);
+  });
+
+  test('forbid nothing by a value that is taken away', async () => {
+    for (const name of ['egress', 'builderEgress'])
+      await assert.rejects(render({ networkPolicy: { [name]: null } }), new RegExp(`networkPolicy.${name}: null is no list`));
+    assert.deepEqual(allowed(await render({ networkPolicy: { builderEgress: [] } }), buildPod()).egress, []);
+  });
+
   test('are the same in the plain install, which has no hooks', async () => {
     const { stdout } = await kubectl(['kustomize', join(import.meta.dirname, '../../manifests')]);
     const objects = objectsOf(stdout);

@@ -83,6 +83,11 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- fail (printf "admission.controllers: %s is of another namespace than this release, %s: shards find each other by their Leases, which are all in one namespace" . $.Release.Namespace) -}}
 {{- end -}}
 {{- end -}}
+{{- range list "egress" "builderEgress" -}}
+{{- if kindIs "invalid" (index $.Values.networkPolicy .) -}}
+{{- fail (printf "networkPolicy.%s: null is no list, and would forbid all: give [{}] for connections to anywhere, or [] for none" .) -}}
+{{- end -}}
+{{- end -}}
 {{- if eq (include "scantling.agentNamespace" .) .Release.Namespace -}}
 {{- fail (printf "agent.namespace: %s is the release's own namespace; agents read any Secret in theirs by its name, and would so read those of Git servers and registries on every node" .Release.Namespace) -}}
 {{- end -}}
