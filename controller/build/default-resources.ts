@@ -1,8 +1,8 @@
 /** What pods of builds ask for where a definition says nothing: pure. */
 import type { ImageBuildSpecExecutionResources } from '../api/image-build.ts';
 
-/** As apimachinery's resource.Quantity: a number, with a suffix of powers of ten or two, or an exponent. */
-const quantity = /^[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]+)?$/;
+/** As apimachinery's resource.Quantity, but for negative ones: a number, with a suffix of powers of ten or two, or an exponent. */
+const quantity = /^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$/;
 /** A resource's name, as `memory` or `example.com/gpu`. */
 const resource = /^([a-z0-9.-]+\/)?[A-Za-z0-9][-A-Za-z0-9_.]*$/;
 

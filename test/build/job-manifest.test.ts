@@ -188,6 +188,8 @@ test('a pod has the resources of its definition, or those of all builds', () => 
   const own = { requests: { cpu: '2' } };
   assert.deepEqual(podOf(buildOf({ resources: own }), {}, of).containers[0]?.resources, own);
   assert.equal(podOf(buildOf()).containers[0]?.resources, undefined);
-  for (const wrong of ['memory', 'memory=', '=1Gi', 'memory=lots', 'memory=1Gi=2Gi', 'memory=-1'])
+  for (const right of ['.5', '5.', '+1', '1e-3', '2E+3', '1.5Gi', '100m'])
+    assert.deepEqual(resourcesOf([`cpu=${right}`], []), { requests: { cpu: right } });
+  for (const wrong of ['memory', 'memory=', '=1Gi', 'memory=lots', 'memory=1Gi=2Gi', 'memory=-1', 'memory=.', 'memory=1e'])
     assert.throws(() => resourcesOf([wrong], []), /is no resource and quantity/, wrong);
 });

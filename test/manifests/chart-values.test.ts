@@ -155,6 +155,12 @@ describe("the chart's values", () => {
     await refused({ builder: { resources: { limits: { memory: '2 GB' } } } }, /'\/builder\/resources\/limits\/memory'/);
     await refused({ builder: { resources: { requests: { cpu: -1 } } } }, /'\/builder\/resources\/requests\/cpu'/);
     await refused({ builder: { resources: { limits: { 'a b': 1 } } } }, /'\/builder\/resources\/limits'.*'a b' not allowed/);
+    await refused({ builder: { resources: { limits: { memory: '.' } } } }, /'\/builder\/resources\/limits\/memory'/);
+    const forms = Object.fromEntries(['.5', '5.', '+1', '1e-3', '2E+3'].map((form, i) => [`example.com/r${i}`, form]));
+    assert.match(
+      JSON.stringify(await render({ builder: { resources: { limits: forms } } })),
+      /"--builder-limits=example.com\/r0=\.5,example.com\/r1=5\.,example.com\/r2=\+1,/,
+    );
     const requests = { cpu: 0.5, memory: 1_073_741_824, 'example.com/gpu': 2 };
     const [, flag = ''] =
       /"(--builder-requests=[^"]*)"/.exec(JSON.stringify(await render({ builder: { resources: { requests } } }))) ?? [];
