@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { kubectl } from '../cluster/kubectl.ts';
 import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
+import { runBlock, shellBlock } from '../operations/page-block.ts';
 
 const manifests = join(import.meta.dirname, '../../manifests');
 
@@ -26,6 +27,19 @@ test('both images are set in one place, that of pods that build too, for every o
     const built = await kustomize(join(directory, overlay));
     assert.equal(built.match(/image: registry\.example\.com\/scantling:v9$/gm)?.length, 2, `controller and agent in ${overlay}`);
     assert.match(built, /name: BUILDER_IMAGE\n\s+value: registry\.example\.com\/scantling-builder:v9$/m, overlay);
+  }
+});
+
+test('the command of README.md sets both, typed once or again, in a registry of whatever name', async t => {
+  const directory = temporaryDirectory('kustomize');
+  t.after(() => removeDirectory(directory));
+  cpSync(manifests, join(directory, 'manifests'), { recursive: true });
+  const [command] = /^sed .*$/m.exec(shellBlock('README.md', 'kubectl apply -k')) ?? assert.fail('no sed');
+  for (const REGISTRY of ['registry.example.com', 'registry.example.com', 'r.example/scantling']) {
+    await runBlock(command, { cwd: directory, env: { REGISTRY } });
+    const text = readFileSync(join(directory, 'manifests/images/kustomization.yaml'), 'utf8');
+    const names = [...text.matchAll(/newName: (.*)/g)].map(([, name]) => name);
+    assert.deepEqual(names, [`${REGISTRY}/scantling`, `${REGISTRY}/scantling-builder`]);
   }
 });
 
