@@ -183,7 +183,7 @@ export class Transport {
       const fenced = request.method !== 'GET' && !isLeasePath(request.path) && !changesNothing(request.path);
       const now = performance.now();
       time.endsAt ??= now + time.allMs;
-      const deadlineMs = Math.max(1, Math.ceil(time.endsAt - now));
+      const deadlineMs = Math.max(1, Math.round(time.endsAt - now));
       const deadline = AbortSignal.timeout(deadlineMs);
       const closing = new AbortController();
       // A write that hangs must not arrive after another process has taken over.
