@@ -1,4 +1,5 @@
-import { createSecureContext, getCACertificates } from 'node:tls';
+// By default import: see build/authorities.ts.
+import tls from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { Agent, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
@@ -65,8 +66,8 @@ export class Connections {
     if (ca === undefined && cert === undefined && this.#ca === undefined) return undefined;
     const own = [ca, this.#ca].filter(pem => pem !== undefined);
     try {
-      return createSecureContext({
-        ...(own.length === 0 ? {} : { ca: [...getCACertificates('default'), ...own] }),
+      return tls.createSecureContext({
+        ...(own.length === 0 ? {} : { ca: [...tls.getCACertificates('default'), ...own] }),
         ...(cert === undefined || key === undefined ? {} : { cert, key }),
       });
     } catch (error) {

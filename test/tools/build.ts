@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { build, type OutputFile, type Plugin } from 'esbuild';
+import packageJson from '../../package.json' with { type: 'json' };
 
 const root = dirname(dirname(import.meta.dirname));
 const dist = join(root, 'dist');
@@ -26,6 +27,20 @@ const clientNodeConfiguration: Plugin = {
     }));
   },
 };
+
+/** Some dependencies are CommonJS and ask for Node's own modules by `require`, which an ES module does not have. */
+const requireOfBundle = `import { createRequire as createRequireOfBundle } from 'node:module';
+const require = createRequireOfBundle(import.meta.url);`;
+
+/** Before all else that runs: what comes then may fail in a Node that is too old, and would show a line of the bundle. */
+function versionCheck(): string {
+  const least = /^>=(\d+)$/.exec(packageJson.engines.node)?.[1];
+  if (least === undefined) throw new Error(`package.json: engines.node is ${packageJson.engines.node}, not such as >=24`);
+  return `if (parseInt(process.versions.node, 10) < ${least}) {
+  process.stderr.write('scantling needs Node.js ${least} or newer, this is v' + process.versions.node + '\\n');
+  process.exit(2);
+}`;
+}
 
 /** One character beyond Latin-1, and V8 keeps the whole source with two bytes for each; esbuild leaves those in regular expressions. */
 function toAscii(text: string): string {
@@ -52,10 +67,7 @@ async function bundle(): Promise<OutputFile[]> {
     minifySyntax: true,
     plugins: [clientNodeConfiguration],
     legalComments: 'linked',
-    // Some dependencies are CommonJS and ask for Node's own modules by `require`, which an ES module does not have.
-    banner: {
-      js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",
-    },
+    banner: { js: `${requireOfBundle}\n${versionCheck()}` },
   });
   return outputFiles;
 }
