@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../api/errors.ts';
 import type { Client } from '../kube/client.ts';
-import { isUnanswered } from '../kube/transport.ts';
+import { isUnanswered } from '../kube/answer-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import { decide, stagingSituation } from './decide.ts';
 import type { Facts, Situation } from './decide.ts';

@@ -3,12 +3,14 @@
  * Must never send a write when the fence is closed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { TransientError, messageOf } from '../api/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { ConnectionError, errorOf, headerOf, wrapped } from './answer-error.ts';
 import { Authentication, type Credentials, type TlsMaterial } from './authentication.ts';
-import { isKubeConfig, type ClusterAccess } from './cluster-access.ts';
-import { ApiError, apiErrorOf } from './errors.ts';
+import type { ClusterAccess } from './cluster-access.ts';
+import { createDispatcher } from './dispatcher.ts';
+import { ApiError } from './errors.ts';
 import { RequestSlots } from './request-slots.ts';
 import { changesNothing, isLeasePath } from './resource-path.ts';
 import { retryDelayMs } from './retry.ts';
@@ -76,7 +78,6 @@ interface Time {
 }
 
 const fencePollMs = 100;
-const connectOptions = { timeout: 5_000, keepAlive: true, keepAliveInitialDelay: 30_000 };
 
 export class Transport {
   readonly #authentication: Authentication;
@@ -273,38 +274,8 @@ export class Transport {
   }
 }
 
-/** No answer: refused, reset, timed out. Whether a write was carried out is not known. */
-export class ConnectionError extends TransientError {
-  constructor(message: string, cause: unknown) {
-    super('ConnectionFailed', message, { cause });
-    this.name = 'ConnectionError';
-  }
-}
-
-/** No answer, or that of a server that cannot at the moment: nothing is wrong with who asks. */
-export function isUnanswered(error: unknown): boolean {
-  return error instanceof ConnectionError || (error instanceof ApiError && (error.status === 429 || error.status >= 500));
-}
-
 function notLeading(): TransientError {
   return new TransientError('NotLeading', 'this process does not lead, so it writes nothing');
-}
-
-function wrapped(error: unknown): unknown {
-  if (error instanceof TransientError) return error;
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-  return new ConnectionError(`no answer from the API server: ${messageOf(error)}${code}`, error);
-}
-
-/** What the server says of an invalid object quotes it; nothing of a Secret but its name may get into a log or a status that way. */
-function errorOf(path: string, response: Dispatcher.ResponseData, text: string): ApiError {
-  const error = apiErrorOf(response.statusCode, text, headerOf(response, 'retry-after'));
-  if (!/\/secrets(\/|$)/.test(path) || error.status === 404) return error;
-  const { status, reason, retryAfterMs } = error;
-  const [, namespace = '', name = ''] = /\/namespaces\/([^/]+)\/secrets\/?([^/]*)$/.exec(path) ?? [];
-  const which = name === '' ? 'a Secret' : `the Secret ${namespace}/${name}`;
-  const message = `the API server answered ${status} (${reason}) for ${which}`;
-  return new ApiError({ status, reason, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
 }
 
 async function* untilBroken(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
@@ -324,30 +295,6 @@ function parse(text: string): unknown {
   }
 }
 
-function headerOf(response: Dispatcher.ResponseData, name: string): string | undefined {
-  const value = response.headers[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
 function sameTls(a: TlsMaterial, b: TlsMaterial): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
-}
-
-/** HTTP/1.1, so that one stalled stream holds up only itself; idle connections are kept for less than the server's own 90 s. */
-function createDispatcher(config: ClusterAccess, tls: TlsMaterial): Dispatcher {
-  // A plain access knows no proxy.
-  const options = isKubeConfig(config)
-    ? config.createDispatcherOptions(config.getCurrentCluster(), tls)
-    : ({ type: 'none' } as const);
-  const common = { allowH2: false, keepAliveTimeout: 60_000, keepAliveMaxTimeout: 80_000, pipelining: 1 };
-  const connect = { ...connectOptions, ...tls };
-  switch (options.type) {
-    case 'proxy':
-      return new ProxyAgent({ ...common, uri: options.uri, requestTls: connect });
-    case 'socks':
-      return new Socks5ProxyAgent(options.uri, { ...common, requestTls: connect });
-    case 'agent':
-    case 'none':
-      return new Agent({ ...common, connect });
-  }
 }

@@ -5,7 +5,8 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { ApiError } from '../../controller/kube/errors.ts';
-import { ConnectionError, Transport } from '../../controller/kube/transport.ts';
+import { ConnectionError } from '../../controller/kube/answer-error.ts';
+import { Transport } from '../../controller/kube/transport.ts';
 
 const versionPath = '/version';
 const leasePath = '/apis/coordination.k8s.io/v1/namespaces/scantling-system/leases/scantling-controller';
