@@ -36,6 +36,8 @@ export interface PoolMemory {
   statusWrittenAt: Map<string, number>;
   /** When a node's pods were last looked at. */
   drainedAt: Map<string, number>;
+  /** Since when every look at a node's pods found the drain blocked. */
+  blockedSince: Map<string, number>;
   /** Nodes for which a write was refused. */
   refusals: Setbacks<ApiError>;
   /** Images that could not be looked up. */

@@ -34,6 +34,21 @@ export async function drainNode(client: Client, node: string, options: DrainOpti
   return { drained: false, ...(refused.length > 0 ? { blocked: summaryOf(refused) } : {}) };
 }
 
+/** The report with when its drain, of the cordon it has now, began to be found blocked; `memory` keeps that from look to look. */
+export function withBlockedSince(
+  memory: Map<string, number>,
+  node: string,
+  report: DrainReport,
+  { cordonedAt = 0, now }: { cordonedAt: number | undefined; now: number },
+): DrainReport {
+  const last = memory.get(node) ?? 0;
+  memory.delete(node);
+  if (!report.blocked) return report;
+  const blockedSince = last < cordonedAt || last === 0 ? now : last;
+  memory.set(node, blockedSince);
+  return { ...report, blockedSince };
+}
+
 /** All pods of a node, as the API server has them now. */
 async function podsOf(client: Client, node: string): Promise<Pod[]> {
   const out: Pod[] = [];

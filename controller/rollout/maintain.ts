@@ -9,7 +9,7 @@ import { withoutWording } from './failure.ts';
 import type { Departed } from './pool-state.ts';
 import type { NodeTargetView } from './projection.ts';
 
-/** A drain is worth a word in status only when it is held up for longer than this. */
+/** A drain is worth a word in status only when every look has found it held up for longer than this. */
 export const reportAfterMs = 10_000;
 
 /** Gives every node that failed on the target another try. */
@@ -62,9 +62,17 @@ function wantedRecord(draft: Draft, { member, state }: Entry): NodeTargetStatusR
   if (state.kind !== 'Draining') return undefined;
   const drain = draft.pool.drains[member.node.name];
   if (!drain) return member.nodeTarget?.rollout?.phase === 'Draining' ? 'keep' : undefined;
-  if (!drain.blocked || drain.drained || draft.pool.now - state.since < reportAfterMs) return undefined;
-  const deadline = new Date(state.deadline).toISOString();
-  return { ...say(draft, member, { phase: 'Draining', ...drain.blocked }), deadline };
+  if (!drain.blocked || drain.drained) return undefined;
+  const record = say(draft, member, { phase: 'Draining', ...drain.blocked });
+  // What a process before this one has said goes on; what this one finds, after a while in which nobody drained, may pass in a second.
+  if (!isOfDrain(member.nodeTarget?.rollout, record) && draft.pool.now - (drain.blockedSince ?? draft.pool.now) < reportAfterMs)
+    return undefined;
+  return { ...record, deadline: new Date(state.deadline).toISOString() };
+}
+
+/** Whether a record was made in the drain for the same order, whatever held that up then. */
+function isOfDrain(last: NodeTargetStatusRollout | undefined, now: NodeTargetStatusRollout): boolean {
+  return last?.phase === 'Draining' && last.digest === now.digest;
 }
 
 /** A record that says the same of the same order in other words goes on from when it began. */

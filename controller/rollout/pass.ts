@@ -8,7 +8,7 @@ import { metrics } from '../telemetry/metrics.ts';
 import { recordLink } from '../telemetry/tracing.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { digestOf } from './digest.ts';
-import { drainNode, drainPaceMs } from './drain.ts';
+import { drainNode, drainPaceMs, withBlockedSince } from './drain.ts';
 import { actAll, maxRefusals } from './perform.ts';
 import { type Plan, plan } from './plan.ts';
 import type { DrainReport, PoolState } from './pool-state.ts';
@@ -195,12 +195,16 @@ export class Pass {
       this.#context.signal.throwIfAborted();
       const now = this.#o.now();
       this.#memory.drainedAt.set(name, now);
-      reports[name] = await drainNode(this.#o.client, name, {
+      const report = await drainNode(this.#o.client, name, {
         force,
         deleteEmptyDirData,
         nodeReady: this.#memory.nodes.get(name)?.ready ?? true,
         now,
         ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+      });
+      reports[name] = withBlockedSince(this.#memory.blockedSince, name, report, {
+        cordonedAt: this.#memory.nodes.get(name)?.cordon?.since,
+        now,
       });
     }
     return reports;

@@ -9,6 +9,8 @@ export interface DrainReport {
   drained: boolean;
   /** Why it cannot end by itself; absent while pods are just going. */
   blocked?: { reason: string; message: string };
+  /** Since when every look of this process found it so, epoch ms: time in which nobody drained does not hold a drain up. */
+  blockedSince?: number;
 }
 
 /** A node that the pool no longer selects, or that is gone, and on which the pool has left something. */

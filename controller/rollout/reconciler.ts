@@ -26,6 +26,7 @@ export function createPoolReconciler(dependencies: PoolDependencies): { reconcil
     nodeTargets: new Written(stores.nodeTargets),
     statusWrittenAt: new Map(),
     drainedAt: new Map(),
+    blockedSince: new Map(),
     refusals: new Setbacks(),
     lookUps: new Setbacks(),
     pullSecrets: new PullSecrets({ client, namespaces, now }),

@@ -7,6 +7,7 @@ import type { Action } from '../../controller/rollout/actions.ts';
 import { maxUnavailableOf } from '../../controller/rollout/budget.ts';
 import { type Plan, plan } from '../../controller/rollout/plan.ts';
 import { silentAfterMs } from '../../controller/rollout/classify.ts';
+import { withBlockedSince } from '../../controller/rollout/drain.ts';
 import { image, type Machine, platformOf, type PoolName, type Seen, timeouts } from './machine.ts';
 import { Hosts } from './hosts.ts';
 import { checkPrecondition, Conflict, write } from './write.ts';
@@ -20,6 +21,15 @@ export class Fleet extends Hosts {
   deleting = false;
   /** Every write there was. */
   readonly writes: Action[] = [];
+
+  /** What a process remembers of drains. */
+  readonly #blockedSince = new Map<string, number>();
+
+  /** Another process begins, with what the API server has. */
+  forget(): void {
+    for (const m of this.machines) m.lag = 0;
+    this.#blockedSince.clear();
+  }
 
   /** What the controller's cache has of a machine; as with the controller, its own writes are in it at once. */
   seen(machine: Machine): Seen {
@@ -93,8 +103,7 @@ export class Fleet extends Hosts {
       const planned = plan(this.state(drains, refused, pool));
       for (const action of planned.actions) {
         if (pass.made === pass.killAfter) {
-          // The next process begins with what the API server has.
-          for (const m of this.machines) m.lag = 0;
+          this.forget();
           return undefined;
         }
         if (this.#find(action.node).refuses === action.type) {
@@ -128,11 +137,15 @@ export class Fleet extends Hosts {
   evict(name: string): DrainReport {
     const machine = this.#find(name);
     assert(this.seen(machine).node.unschedulable, 'pods are evicted only from a cordoned node');
-    if (machine.pods > 0 && machine.blocked)
-      return { drained: false, blocked: { reason: 'PodDisruptionBudget', message: 'web' } };
+    const { cordon } = this.seen(machine).node;
+    const times = { cordonedAt: cordon?.since, now: this.controllerNow };
+    if (machine.pods > 0 && machine.blocked) {
+      const blocked = { reason: 'PodDisruptionBudget', message: 'web' };
+      return withBlockedSince(this.#blockedSince, name, { drained: false, blocked }, times);
+    }
     const drained = machine.pods === 0;
     machine.pods = Math.max(0, machine.pods - 1);
-    return { drained };
+    return withBlockedSince(this.#blockedSince, name, { drained }, times);
   }
 
   /** Carries out one write, and checks what must hold right after it. Throws Conflict where the API server would. */

@@ -201,6 +201,29 @@ describe('plan', () => {
     assert.equal(fleet.updated(), 2);
   });
 
+  it('says nothing of a drain that nobody was at for a while and that is held up for a moment when somebody is again', () => {
+    const fleet = running({ nodes: 2 });
+    for (const m of fleet.machines) m.blocked = true;
+    run(fleet, f => cordoned(f).length > 0);
+    fleet.forget();
+    fleet.now += minute;
+    const made = fleet.writes.length;
+    fleet.pass();
+    fleet.now += 5_000;
+    fleet.pass();
+    assert.deepEqual(fleet.writes.slice(made), []);
+    fleet.now += 6_000;
+    fleet.pass();
+    assert.equal(reasonOf(fleet, 0)?.reason, 'PodDisruptionBudget');
+    // What was said is not taken back by the next process, which finds the same.
+    fleet.forget();
+    fleet.now += 5_000;
+    assert.equal(fleet.pass(), 0);
+    for (const m of fleet.machines) m.blocked = false;
+    fleet.pass();
+    assert.equal(reasonOf(fleet, 0), undefined);
+  });
+
   it('stops drains and gives the nodes back when the target changes, when suspended and when halted', () => {
     for (const change of ['target', 'suspend', 'zero'] as const) {
       const fleet = running({ nodes: 4, maxUnavailable: 2, canary: 0 });
