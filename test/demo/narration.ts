@@ -93,6 +93,11 @@ interface NodeRow {
   bootID: string;
 }
 
+/** What one node is at, in words. */
+export function nodeDoing(fleet: Fleet, name: string): string {
+  return nodeRows(fleet).find(row => row.name === name)?.doing ?? 'not there';
+}
+
 /** What each node is at, in words. */
 function nodeRows(fleet: Fleet | undefined): NodeRow[] {
   if (!fleet) return [];

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { readiness } from '../cluster/fleet.ts';
 import { describeWrites } from './api-writes.ts';
 import { checkImage, checkRollout, hasArrived, revisionOf } from './arrival.ts';
+import { nodeDoing } from './narration.ts';
 import { short, shortDigest, type StepReport } from './report.ts';
 import { brokenDefinition, firstFiles, greeting, paths } from './repository.ts';
 import { Step, stepTimeoutMs, type Stage } from './stage.ts';
@@ -126,7 +127,7 @@ export function checkWrites(step: Step, report: StepReport, disturbed: boolean):
   step.check('no event about any node', report.nodeEvents === 0, String(report.nodeEvents));
 }
 
-/** SIGKILL when the canary is through and another node is away; then nothing new may start; then the controller comes back. */
+/** SIGKILL when the canary is through and another node is cordoned or down; then nothing new may start; then the controller comes back. */
 async function killMidway(step: Step, commit: string): Promise<void> {
   const { fleet, environment, narration } = step.stage;
   const revision = revisionOf(commit);
@@ -148,7 +149,8 @@ async function killMidway(step: Step, commit: string): Promise<void> {
   // What was written just before may be seen just after.
   const killedAt = Date.now() + 500;
   const away = fleet.unavailable;
-  narration.tell(`the controller (${before}) was killed with SIGKILL, with ${away.join(' and ')} away`);
+  const standing = away.map(name => `${name}: ${nodeDoing(fleet, name)}`).join('; ');
+  narration.tell(`the controller (${before}) was killed with SIGKILL (${standing})`);
   await sleep(3_000);
   const since = fleet.changes.filter(c => !c.available && c.at > killedAt && !away.includes(c.node));
   step.check('without a controller no further node was taken away', since.length === 0, () => JSON.stringify(since));
