@@ -18,6 +18,7 @@ export const advice: Readonly<Record<string, string>> = {
   LimitExceeded: 'Raise the cap in spec.limits that the message names, or make the commit smaller.',
   SecretNotFound: "Create the Secret in the operator's namespace.",
   InvalidSecret: 'Give the Secret the keys that the message names.',
+  ConfigMapNotFound: "Create the ConfigMap, with the key that the message names, in the operator's namespace.",
   GitServerUnavailable: 'Look at the Git server and at the way there (proxy, network policy, certificates).',
   // Definitions
   RenderFailed: 'Correct the field that the message names.',
@@ -38,6 +39,8 @@ export const advice: Readonly<Record<string, string>> = {
   OOMKilled: 'Raise build.resources.limits.memory.',
   DeadlineExceeded: 'Raise build.timeout, or look at what takes so long with scantling logs.',
   ImagePullBackOff: "Look at the name and the pull secrets of the builder's image.",
+  InvalidImageName: "Correct the name of the builder's image (--builder-image).",
+  CreateContainerConfigError: "Give the build's pod what the message names.",
   JobRefused: "Change what the API server's words name.",
   // Pools and nodes
   PodDisruptionBudget: 'Make the workload healthy or scale it up, or loosen its PodDisruptionBudget.',
@@ -49,6 +52,8 @@ export const advice: Readonly<Record<string, string>> = {
   RolloutHalted: `Look at the failed nodes; another target, or ${again} on the SystemPool, goes on.`,
   NodesFailed: `Look at the failed nodes; ${again} on the SystemPool.`,
   NodesNotReady: 'Look at the nodes that the message names: kubectl describe node NAME.',
+  PullSecretConflict: "Rename or delete the Secret in the agents' namespace that the message names.",
+  InvalidRegistries: 'Correct registries.yaml in the ConfigMap of --registries-config.',
   NoBudget: 'Set rollout.maxUnavailable to 1 or more.',
   WaitingForBudget: 'Bring the nodes that the message names back, or raise rollout.maxUnavailable.',
   NodeConflict: 'Narrow a nodeSelector so that one SystemPool selects the node.',
@@ -80,8 +85,24 @@ export const advice: Readonly<Record<string, string>> = {
   Suspended: 'Unset spec.suspend when it is to go on.',
 };
 
+/** What waits with one of these, and would go on by itself, does so only when a person has done what is advised: no time mends it. */
+export const waitsForPerson: ReadonlySet<string> = new Set([
+  'SecretNotFound',
+  'InvalidSecret',
+  'ConfigMapNotFound',
+  'PullSecretConflict',
+  'InvalidRegistries',
+  'JobRefused',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'CreateContainerConfigError',
+  'NoBudget',
+  'NodesNotReady',
+]);
+
 /** Of what only this command says. */
 export const ownAdvice: Readonly<Record<string, string>> = {
+  Gone: 'Apply it, or correct the name where it is referred to.',
   NotSeen: 'Look at the controller: scantling version, kubectl -n scantling-system get pods.',
   AgentSilent: "Look at the agent's pod on the node: kubectl -n scantling-system get pods -o wide.",
   NoReport: "If it stays so, look at the agent's pod on the node.",

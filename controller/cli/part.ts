@@ -18,6 +18,7 @@ export function partOf(chain: Chain, { kind, name }: Subject): Chain {
     if (names.definitions.has(definition)) names.pools.add(p.metadata.name);
     else if (names.pools.has(p.metadata.name)) names.definitions.add(definition);
   }
+  addBases(chain, names.definitions);
   for (const d of chain.definitions)
     if (names.definitions.has(d.metadata.name) && d.spec.sourceRef) names.sources.add(d.spec.sourceRef.name);
   return {
@@ -28,6 +29,16 @@ export function partOf(chain: Chain, { kind, name }: Subject): Chain {
     pools: named(chain.pools, names.pools),
     targets: chain.targets.filter(t => (kind === 'Node' ? t === target : names.pools.has(t.spec.poolRef.name))),
   };
+}
+
+/** What they are based on, and what that is based on. */
+function addBases({ definitions }: Chain, names: Set<string>): void {
+  const bases = new Map(definitions.map(d => [d.metadata.name, d.spec.base.definitionRef?.name]));
+  // A set tells of what is added while it is walked through.
+  for (const name of names) {
+    const base = bases.get(name);
+    if (base !== undefined) names.add(base);
+  }
 }
 
 function named<T extends { metadata: { name: string } }>(objects: readonly T[], wanted: ReadonlySet<string>): T[] {

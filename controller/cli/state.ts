@@ -1,6 +1,7 @@
 /** What an object's conditions come to for a person: pure. */
 import { conditionOf } from '../api/conditions.ts';
 import type { Condition, ObjectMeta } from '../api/meta.ts';
+import { waitsForPerson } from './advice.ts';
 
 /**
  * Ready: nothing to do. Moving: goes on by itself. Retrying: failed, and is tried again. Stalled: a person has to do something. Ended: it is over
@@ -40,8 +41,18 @@ export function standingOf(object: Judged, now: number): Standing {
   if (stalled?.status === 'True') return { state: 'Stalled', ...said, since: stalled.lastTransitionTime };
   if (ready.status === 'True') return { state: 'Ready', ...said };
   if (reconciling?.status !== 'True') return { state: 'Ended', ...said };
-  const retrying = reconciling.reason === 'ProgressingWithRetry';
-  return { state: retrying ? 'Retrying' : 'Moving', ...said, since: reconciling.lastTransitionTime };
+  return { state: underWay(reason, reconciling.reason), ...said, since: reconciling.lastTransitionTime };
+}
+
+function underWay(reason: string, how: string): State {
+  if (how === 'ProgressingWithRetry') return 'Retrying';
+  return waitsForPerson.has(reason) ? 'Stalled' : 'Moving';
+}
+
+/** What an object comes to that refers to another, which is not there: not as it was meant, whatever it says itself. */
+export function referring(standing: Standing, kind: string, name: string | undefined, known: readonly Judged[]): Standing {
+  if (name === undefined || isTrouble(standing) || known.some(o => o.metadata.name === name)) return standing;
+  return { ...standing, state: 'Stalled', reason: 'Gone', message: `there is no ${kind} ${name}` };
 }
 
 /** Whether a person should look at it. */

@@ -2,10 +2,11 @@
 import type { Lease } from '../api/core.ts';
 import type { ImageBuild } from '../api/image-build.ts';
 import { uninstallHolder } from '../api/names.ts';
+import type { SystemDefinition } from '../api/system-definition.ts';
 import type { SystemPool } from '../api/system-pool.ts';
 import type { Chain } from './chain.ts';
 import { nodeStandings, type NodeStanding } from './node-standing.ts';
-import { isTrouble, standingOf, type Standing } from './state.ts';
+import { isTrouble, referring, standingOf, type Standing } from './state.ts';
 import { count, duration, list, systemName } from './words.ts';
 
 export interface SourceRow extends Standing {
@@ -90,19 +91,19 @@ export function statusOf(chain: Chain, now: number): StatusDocument {
       ...optional('revision', revision || undefined),
       ...optional('image', image),
       ...optional('build', latestBuild),
-      ...standingOf(definition, now),
+      ...definitionStanding(chain, definition, now),
     };
   });
   const latest = new Set(definitions.map(d => d.build));
   const builds = chain.builds
     .filter(b => latest.has(b.metadata.name) || b.status?.phase === 'Building')
     .map(b => buildRow(b, now));
-  const pools = chain.pools.map(pool => poolRow(pool, nodes, now));
+  const pools = chain.pools.map(pool => poolRow(chain, pool, nodes, now));
   const trouble = [
     ...leaderTrouble(chain.lease, now),
     ...troubled('SystemSource', sources),
     ...troubled('SystemDefinition', definitions),
-    // What a definition says of its build is said already.
+    ...troubled('ImageBuild', untold(builds, definitions)),
     ...troubled('SystemPool', pools),
     ...troubled('Node', nodes),
   ];
@@ -131,21 +132,34 @@ export function buildRow(build: ImageBuild, now: number): BuildRow {
   };
 }
 
-function poolRow(pool: SystemPool, nodes: readonly NodeStanding[], now: number): PoolRow {
+function poolRow({ definitions }: Chain, pool: SystemPool, nodes: readonly NodeStanding[], now: number): PoolRow {
   const { target, nodes: counts } = pool.status ?? {};
   const { total = 0, updated = 0, staged = 0, updating = 0, unavailable = 0, failed = 0 } = counts ?? {};
   const deadlines = nodes.flatMap(n =>
     n.pool === pool.metadata.name && n.until !== undefined && !isTrouble(n) ? [n.until] : [],
   );
+  const definition = pool.spec.system.definitionRef?.name;
   return {
     name: pool.metadata.name,
-    ...optional('definition', pool.spec.system.definitionRef?.name),
+    ...optional('definition', definition),
     ...optional('revision', target?.revision),
     ...optional('image', target?.image),
     nodes: { total, updated, staged, updating, unavailable, failed },
     ...optional('until', deadlines.toSorted()[0]),
-    ...standingOf(pool, now),
+    ...referring(standingOf(pool, now), 'SystemDefinition', definition, definitions),
   };
+}
+
+/** By its own conditions, and whether what it refers to is there. */
+export function definitionStanding({ definitions, sources }: Chain, definition: SystemDefinition, now: number): Standing {
+  const { base, sourceRef } = definition.spec;
+  const based = referring(standingOf(definition, now), 'SystemDefinition', base.definitionRef?.name, definitions);
+  return referring(based, 'SystemSource', sourceRef?.name, sources);
+}
+
+/** The latest builds, without those of definitions that say of their build what is to be said. */
+function untold(builds: readonly BuildRow[], definitions: readonly DefinitionRow[]): BuildRow[] {
+  return builds.filter(b => definitions.some(d => d.build === b.name && !isTrouble(d)));
 }
 
 function leaderTrouble(lease: Lease | null | undefined, now: number): Trouble[] {

@@ -8,8 +8,8 @@ import { matches } from '../rollout/select.ts';
 import { adviceFor } from './advice.ts';
 import type { Chain } from './chain.ts';
 import { digestsOf, nodeStandings, type NodeStanding } from './node-standing.ts';
-import { standingOf, type Standing, type State } from './state.ts';
-import { optional } from './status-document.ts';
+import { isTrouble, standingOf, type Standing, type State } from './state.ts';
+import { definitionStanding, optional } from './status-document.ts';
 import type { Subject, SubjectKind } from './subject.ts';
 import { count, list, systemName } from './words.ts';
 
@@ -59,7 +59,7 @@ export function whyOf(chain: Chain, subject: Subject, now: number): WhyDocument 
   return {
     kind: 'Why',
     subject,
-    ok: !waits.some(w => ['Stalled', 'Retrying', 'Unseen'].includes(w.state)),
+    ok: !waits.some(isTrouble),
     answer: first
       ? `${subject.kind === 'Node' ? '' : `${subject.kind} `}${subject.name} ${first.says}.${heldUp(waits, subject)}`
       : '',
@@ -200,7 +200,7 @@ function definitionLinks(chain: Chain, name: string, now: number, image?: string
   const builds = [...new Set([latest?.status?.phase === 'Succeeded' ? undefined : latest, made])].filter(b => b !== undefined);
   return [
     ...builds.map(b => buildLink(b, now)),
-    link('SystemDefinition', name, definitionSays(definition), standingOf(definition, now)),
+    link('SystemDefinition', name, definitionSays(definition), definitionStanding(chain, definition, now)),
     ...sourceOf(chain, definition, now),
   ];
 }
@@ -218,7 +218,7 @@ function buildLinks(chain: Chain, build: ImageBuild | undefined, now: number): F
   if (!definition) return [buildLink(build, now), gone('SystemDefinition', build.spec.definitionRef.name)];
   return [
     buildLink(build, now),
-    link('SystemDefinition', definition.metadata.name, definitionSays(definition), standingOf(definition, now)),
+    link('SystemDefinition', definition.metadata.name, definitionSays(definition), definitionStanding(chain, definition, now)),
     ...sourceOf(chain, definition, now),
   ];
 }

@@ -3,12 +3,13 @@ import { describe, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { agentReasons } from '../../controller/agent/reasons.ts';
 import { buildReasons } from '../../controller/build/reasons.ts';
-import { advice } from '../../controller/cli/advice.ts';
+import { advice, waitsForPerson } from '../../controller/cli/advice.ts';
 import { partOf } from '../../controller/cli/part.ts';
 import { statusOf } from '../../controller/cli/status-document.ts';
 import { statusText } from '../../controller/cli/status-view.ts';
-import { NoSuchObjectError, parseSubject } from '../../controller/cli/subject.ts';
+import { NoSuchObjectError, parseSubject, type Subject } from '../../controller/cli/subject.ts';
 import { terminalOf } from '../../controller/cli/terminal.ts';
+import { whyOf } from '../../controller/cli/why-document.ts';
 import type { Chain } from '../../controller/cli/chain.ts';
 import { UsageError } from '../../controller/command-line.ts';
 import { definitionReasons } from '../../controller/definition/reasons.ts';
@@ -132,6 +133,59 @@ describe('the first line answers', () => {
       assert.equal(document.ok, ok);
       const text = statusText(document, { terminal: { color: false }, now, wide: false });
       assert.equal(text.split('\n')[0], document.summary);
+    });
+});
+
+describe('what a person must do is trouble, to status and to why', () => {
+  const missing = conditions('Moving', 'SecretNotFound', 'output.pushSecretRef: Secret registry not found');
+  const table: [string, Partial<Chain>, Subject, RegExp][] = [
+    [
+      'a Secret that a definition waits for',
+      { definitions: [definition({ conditions: missing })] },
+      { kind: 'SystemDefinition', name: 'edge' },
+      /^In trouble: SystemDefinition edge;/,
+    ],
+    [
+      'a Secret that only a build waits for',
+      {
+        definitions: [definition({ conditions: conditions('Moving', 'BuildPending', 'edge-b waits') })],
+        builds: [build('edge-b', 'b', { phase: 'Pending', conditions: missing })],
+      },
+      { kind: 'SystemDefinition', name: 'edge' },
+      /^In trouble: ImageBuild edge-b;/,
+    ],
+    [
+      'a definition that does not exist',
+      { definitions: [], pools: [pool({ conditions: conditions('Moving', 'DefinitionNotReady', 'it does not exist') })] },
+      { kind: 'SystemPool', name: 'edge' },
+      /^In trouble: SystemPool edge;/,
+    ],
+    [
+      'a base that does not exist',
+      {
+        definitions: [
+          {
+            ...definition(),
+            spec: { ...definition().spec, base: { ...definition().spec.base, definitionRef: { name: 'base' } } },
+          },
+        ],
+      },
+      { kind: 'SystemDefinition', name: 'edge' },
+      /^In trouble: SystemDefinition edge;/,
+    ],
+    ['a source that does not exist', { sources: [] }, { kind: 'SystemSource', name: '' }, /^In trouble: SystemDefinition edge;/],
+    [
+      'a budget that lets nothing start',
+      { pools: [pool({ conditions: conditions('Moving', 'NoBudget', '1 of 2') })] },
+      { kind: 'SystemPool', name: 'edge' },
+      /^In trouble: SystemPool edge;/,
+    ],
+  ];
+  for (const [name, parts, subject, first] of table)
+    test(name, () => {
+      const all = chain(parts);
+      assert.match(statusOf(all, now).summary, first);
+      assert.equal(whyOf(all, subject, now).ok, false);
     });
 });
 
@@ -261,6 +315,10 @@ test('there is advice only for reasons that are given', () => {
   const given = { ...sourceReasons, ...definitionReasons, ...buildReasons, ...poolReasons, ...agentReasons, ...registryReasons };
   assert.deepEqual(
     Object.keys(advice).filter(reason => !(reason in given)),
+    [],
+  );
+  assert.deepEqual(
+    [...waitsForPerson].filter(reason => !(reason in advice)),
     [],
   );
 });

@@ -39,6 +39,8 @@ only, and not with \`NO_COLOR\` or \`TERM=dumb\`. Progress and errors go to stan
 | 3 | the cluster cannot be reached, or does not allow it; the message names the right that is missing |
 | 130 | interrupted |
 
+What waits for something that only a person can give, such as a Secret, needs a person, and so does what refers to an object that does not exist; both are \`Stalled\` here, although the controller goes on by itself when it is there.
+
 A drain that pods hold up is no trouble while its timeout runs (\`timeouts.drain\`; \`status\` and \`why\` say until when). After it the node has failed, which is.
 
 Who is bound to the ClusterRole \`scantling-view\` can run \`status\`, \`why\` and \`version\`; what they may not read besides (Nodes, the Lease, Deployments) is left out. \`logs\` needs pods and their logs in the operator's namespace, \`uninstall\` what the controller may do.
