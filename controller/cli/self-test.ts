@@ -7,8 +7,10 @@ import { nodetargets, type NodeTarget } from '../api/node-target.ts';
 import { systemdefinitions } from '../api/system-definition.ts';
 import { systempools } from '../api/system-pool.ts';
 import { systemsources } from '../api/system-source.ts';
+import type { KubeObject } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
 import { ApiError } from '../kube/errors.ts';
+import { listAll } from '../kube/list-all.ts';
 import { resourcePath } from '../kube/resource-path.ts';
 import type { Invocation } from '../running.ts';
 import { connect, type Cluster } from './cluster.ts';
@@ -87,6 +89,49 @@ async function refused(cluster: Cluster): Promise<string> {
   return refusal(dryRun(cluster, systemsources, source('http://git.example.com/a.git')), 422, 'a URL of plain http was taken');
 }
 
+const unprotected = 'who may write targets decides what nodes boot, since no policy refuses it (admission.enabled)';
+
+/** The verb that the policy lets through, which cluster administrators have. */
+async function mayOverride({ transport }: Cluster): Promise<boolean> {
+  const { group, plural: resource } = nodetargets;
+  const { status } = await transport.request<{ status: { allowed: boolean } }>({
+    method: 'POST',
+    path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    body: {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      spec: { resourceAttributes: { group, resource, verb: 'override' } },
+    },
+  });
+  return status.allowed;
+}
+
+interface Binding extends KubeObject {
+  spec?: { policyName?: string; validationActions?: string[] };
+}
+
+const admission = { group: 'admissionregistration.k8s.io', version: 'v1', namespaced: false } as const;
+const policies: Resource = { ...admission, plural: 'validatingadmissionpolicies', kind: 'ValidatingAdmissionPolicy' };
+const bindings: Resource<Binding> = {
+  ...admission,
+  plural: 'validatingadmissionpolicybindings',
+  kind: 'ValidatingAdmissionPolicyBinding',
+};
+
+/** For who may go round the policy, and so cannot try it. */
+async function policyInForce({ client }: Cluster): Promise<string> {
+  const known = new Set(await listAll(client, policies, p => p.metadata.name));
+  const bound = await listAll(client, bindings, b => b);
+  const found = bound.find(
+    ({ metadata, spec }) =>
+      metadata.name.endsWith('-controller-targets') &&
+      known.has(spec?.policyName ?? '') &&
+      spec?.validationActions?.includes('Deny'),
+  );
+  if (!found) throw new Error(unprotected);
+  return `the policy ${found.spec?.policyName} is there and bound; not tried, since you have the verb "override", which it lets through`;
+}
+
 /** The account of the test may create targets as far as roles go, so that it is the policy that must refuse. */
 async function protectedTargets(cluster: Cluster): Promise<string> {
   const target: NodeTarget = {
@@ -101,8 +146,8 @@ async function protectedTargets(cluster: Cluster): Promise<string> {
       since: '2026-01-01T00:00:00Z',
     },
   };
-  const taken = 'who may write targets decides what nodes boot, since no policy refuses it (admission.enabled)';
-  const said = await refusal(dryRun(cluster, nodetargets, target), 403, taken);
+  if (await mayOverride(cluster)) return policyInForce(cluster);
+  const said = await refusal(dryRun(cluster, nodetargets, target), 403, unprotected);
   if (!said.includes('is written by the controller')) throw new Error(`not the policy of Scantling refuses it: ${said}`);
   return said;
 }

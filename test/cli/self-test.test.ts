@@ -38,9 +38,9 @@ describe('scantling self-test', () => {
     await controlPlane?.stop();
   });
 
-  async function run(patienceMs: number): Promise<{ code: number; lines: string[] }> {
+  async function run(patienceMs: number, as = kubeconfig): Promise<{ code: number; lines: string[] }> {
     const out = sink();
-    const line = parseCommandLine('self-test', ['--kubeconfig', kubeconfig, `--namespace=${namespace}`]);
+    const line = parseCommandLine('self-test', ['--kubeconfig', as, `--namespace=${namespace}`]);
     const invocation = { ...line, stdout: out.stream, stderr: out.stream, signal: new AbortController().signal };
     const code = await selfTest(invocation, { patienceMs });
     return { code, lines: out.text().trim().split('\n') };
@@ -62,6 +62,9 @@ describe('scantling self-test', () => {
       assert.equal(lines.length, 9);
       assert.ok(lines.every(line => line.startsWith('ok ')));
       assert.match(lines.at(-1) ?? '', /a controller leads: the-leader/);
+      const admin = await run(30_000, controlPlane.adminKubeconfig);
+      assert.equal(admin.code, 0, admin.lines.join('\n'));
+      assert.match(admin.lines.join('\n'), /targets are protected: the policy scantling-controller-targets is there.*"override"/);
     } finally {
       await elector.release();
     }
@@ -80,6 +83,8 @@ describe('scantling self-test', () => {
     await until('the policy is gone', async () =>
       (await run(1)).lines.some(line => /^failed {2}targets are protected/.test(line)),
     );
+    const admin = await run(1, controlPlane.adminKubeconfig);
+    assert(admin.lines.some(line => /^failed {2}targets are protected: .*no policy refuses it/.test(line)));
     await client.delete(customResourceDefinitions, 'systempools.scantling.dev');
     await until('the kind is gone', async () => (await run(1)).lines.some(line => /^failed {2}SystemPool: .*404/.test(line)));
   });
