@@ -74,7 +74,7 @@ async function accessByFile(
   const document = path
     ? readKubeconfigs([path], { required: true })
     : readKubeconfigs(listed ? listedFiles(listed) : [homeFile(environment) ?? []].flat());
-  if (!document && !choices.server) throw noKubeconfig(choices);
+  if (!document && !choices.server) throw noKubeconfig(choices, listed);
   const named = withChoices(document ?? { clusters: [], users: [], contexts: [] }, choices);
   const chosen = proxyOf ? withProxy(named, proxyOf) : named;
   const { plainAccessOf } = await import('./plain-kubeconfig.ts');

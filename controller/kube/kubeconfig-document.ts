@@ -174,8 +174,13 @@ function contextOf(document: KubeconfigDocument, name: string, choices: Choices)
   throw new AccessError(`the kubeconfig names no current context: choose one with --context; ${known}`);
 }
 
-/** What to do where there is no file at all. */
-export function noKubeconfig({ context, cluster, user }: Choices): AccessError {
+/** What to do where there is no file at all. `listed`: what $KUBECONFIG names all the same. */
+export function noKubeconfig({ context, cluster, user }: Choices, listed: string | undefined): AccessError {
+  const files = listedFiles(listed ?? '');
+  if (files.length > 0)
+    return new AccessError(
+      `no kubeconfig: $KUBECONFIG names ${files.join(' and ')}, which ${files.length === 1 ? 'does' : 'do'} not exist`,
+    );
   const flag = context ? '--context' : cluster ? '--cluster' : user ? '--user' : undefined;
   if (flag) return new AccessError(`no kubeconfig for ${flag} to choose from: give one with --kubeconfig or $KUBECONFIG`);
   return new AccessError('no kubeconfig: give one with --kubeconfig or $KUBECONFIG, or run in a pod');

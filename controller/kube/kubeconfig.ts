@@ -24,7 +24,7 @@ export function loadKubeConfig(path?: string, environment: NodeJS.ProcessEnv = p
     path === undefined
       ? readKubeconfigs(variable ? listedFiles(variable) : [homeFile(environment) ?? []].flat())
       : readKubeconfigs([path], { required: true });
-  if (!document) throw noKubeconfig({});
+  if (!document) throw noKubeconfig({}, variable);
   return kubeConfigOf(withChoices(document, {}));
 }
 

@@ -130,7 +130,10 @@ test('what is wrong is said with what to do', async () => {
     [() => headersOf({}, {}, path), /names no current context: choose one with --context; the contexts are a$/],
     [() => headersOf({}, { context: 'c' }, path), /context "c" is not there; the contexts are a$/],
     [() => headersOf({ KUBECONFIG: file('bad', 'a: [') }), /bad is no YAML/],
-    [() => headersOf({ KUBECONFIG: join(home, 'absent') }), /no kubeconfig/],
+    [
+      () => headersOf({ KUBECONFIG: join(home, 'absent') }),
+      /no kubeconfig: \$KUBECONFIG names \S+\/absent, which does not exist/,
+    ],
     [
       () => headersOf({}, {}, file('loose', { ...one, clusters: [], 'current-context': 'a' })),
       /current context "a" names no cluster/,
