@@ -46,6 +46,11 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                 message:
                   'must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>',
               },
+              {
+                pattern: '(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$',
+                message:
+                  'needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1',
+              },
             ],
           },
           definitionRef: {
@@ -489,6 +494,11 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                         message:
                           'must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>',
                       },
+                      {
+                        pattern: '(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$',
+                        message:
+                          'needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1',
+                      },
                     ],
                   },
                   command: {
@@ -820,6 +830,11 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                   '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
                 message:
                   'must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>',
+              },
+              {
+                pattern: '(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$',
+                message:
+                  'needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1',
               },
             ],
           },

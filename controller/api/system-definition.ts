@@ -81,6 +81,7 @@ export interface SystemDefinitionSpecBase {
   /**
    * Bootable base image with its registry host, by tag or digest.
    * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
+   * Rule: needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1.
    */
   image?: string;
   definitionRef?: SystemDefinitionSpecBaseDefinitionRef;
@@ -366,6 +367,7 @@ export interface SystemDefinitionSpecWorkloadContainer {
   /**
    * Image with its registry host, by tag or digest. A tag is followed as that of the base.
    * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
+   * Rule: needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1.
    */
   image: string;
   /**

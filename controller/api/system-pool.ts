@@ -77,6 +77,7 @@ export interface SystemPoolSpecSystem {
   /**
    * Image by digest, or by tag, which is resolved when the pool changes, or on request.
    * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
+   * Rule: needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1.
    */
   image?: string;
 }

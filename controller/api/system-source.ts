@@ -28,7 +28,7 @@ export interface SystemSource {
 export interface SystemSourceSpec {
   /**
    * Repository URL, https:// (or http:// with allowInsecure). Credentials belong into secretRef and are refused here.
-   * Rule: must be a URL that begins with https:// or http://, without spaces and without credentials, which belong into secretRef, as https://git.example.com/systems.git.
+   * Rule: must be a URL that begins with https:// or http:// (Git over SSH is not supported), without spaces and without credentials, which belong into secretRef, as https://git.example.com/systems.git.
    */
   url: string;
   /**

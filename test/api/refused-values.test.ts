@@ -43,14 +43,23 @@ const bad: Record<string, object> = {
   },
   SystemPool: {
     nodeSelector: { matchLabels: { a: 'b' } },
-    system: { image: 'worker' },
+    system: { image: 'worker:1' },
     rollout: { timeouts: { stage: '30', drain: '1d', reboot: 'never' } },
   },
 };
 
+/** Other bad values of fields that can be refused for two reasons. */
+const otherwiseBad: Record<string, object> = {
+  SystemDefinition: {
+    base: { image: 'registry.example.com:5000/base' },
+    output: { repository: 'registry.example.com/systems/edge' },
+  },
+  SystemPool: { nodeSelector: { matchLabels: { a: 'b' } }, system: { image: 'registry.example.com/team/worker' } },
+};
+
 /** What the check of documents from Git says, by field, without the value. Field by field of spec: of a document only the first 20 are told. */
-function saidOfGit(kind: string): Map<string, string> {
-  const failures = Object.entries(bad[kind] ?? {}).flatMap(([field, value]) => {
+function saidOfGit(kind: string, spec: object): Map<string, string> {
+  const failures = Object.entries(spec).flatMap(([field, value]) => {
     const document = { apiVersion: 'scantling.dev/v1alpha1', kind, metadata: { name: 'bad' }, spec: { [field]: value } };
     return decodeFile('bad.yaml', Buffer.from(JSON.stringify(document)), false).failures;
   });
@@ -81,12 +90,14 @@ describe('a refused value', () => {
 
   for (const [kind, schema] of Object.entries(specSchemas)) {
     test(`of a ${kind} is explained in the same words by the API server and in Git`, async () => {
-      const applied = await explained(server, kind, bad[kind] ?? {});
-      assert.deepEqual(Object.fromEntries(applied), Object.fromEntries(saidOfGit(kind)));
+      for (const spec of [bad, otherwiseBad].flatMap(specs => specs[kind] ?? [])) {
+        const applied = await explained(server, kind, spec);
+        assert.deepEqual(Object.fromEntries(applied), Object.fromEntries(saidOfGit(kind, spec)));
+      }
     });
 
     test(`of a ${kind} is here for every sentence there is`, () => {
-      const said = new Set(saidOfGit(kind).values());
+      const said = new Set([bad, otherwiseBad].flatMap(specs => [...saidOfGit(kind, specs[kind] ?? {}).values()]));
       assert.deepEqual(
         sentencesOf(schema).filter(sentence => !said.has(sentence)),
         [],

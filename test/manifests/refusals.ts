@@ -52,6 +52,12 @@ export const refusals: readonly { plural: Plural; what: string; changes: object;
   },
   {
     plural: 'systemsources',
+    what: 'a URL of SSH',
+    changes: { url: 'git@github.com:acme/fleet.git' },
+    says: /^(?!.*allowInsecure).*spec\.url: .*: must be a URL that begins with https:\/\/ or http:\/\/ \(Git over SSH is not supported\)/,
+  },
+  {
+    plural: 'systemsources',
     what: 'two refs',
     changes: { ref: { branch: 'main', tag: 'v1' } },
     says: /exactly one of branch, tag, commit is required/,
@@ -152,6 +158,12 @@ export const refusals: readonly { plural: Plural; what: string; changes: object;
     what: 'a base without a registry',
     changes: { base: { image: 'fedora-bootc:43' } },
     says: /spec\.base\.image: .*: must be an image with its registry host, as registry\.example\.com/,
+  },
+  {
+    plural: 'systemdefinitions',
+    what: 'a base without tag and digest',
+    changes: { base: { image: 'registry.example.com:5000/team/base' } },
+    says: /spec\.base\.image: .*: needs a tag or a digest, .* as registry\.example\.com\/team\/base:1$/,
   },
   {
     plural: 'systemdefinitions',
