@@ -23,9 +23,14 @@ function ofAnswer({ status, message }: ApiError): { code: FailureCode; message: 
       code: 3,
       message: `the API server does not know who you are (401): ${message}; log in again, or look at the kubeconfig's user`,
     };
-  // The API server's words name the verb, the resource and its group.
-  if (status === 403)
-    return { code: 3, message: `${message}; the ClusterRole scantling-view lets one look, scantling-admin change` };
+  if (status === 403) return { code: 3, message: `${message}; ${rolesFor(message)}` };
   if (status >= 500) return { code: 3, message };
   return { code: 1, message };
+}
+
+/** The API server's words name the verb, the resource and its group; the roles for people are about our own. */
+function rolesFor(message: string): string {
+  return /"scantling\.dev"/.test(message)
+    ? 'the ClusterRole scantling-view lets one look, scantling-admin change'
+    : 'none of the ClusterRoles scantling-view and scantling-admin lets one do that: ask an administrator of the cluster';
 }

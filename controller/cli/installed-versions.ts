@@ -14,7 +14,7 @@ interface Deployment extends KubeObject {
 }
 
 interface Crd extends KubeObject {
-  spec?: { names?: { kind?: string } };
+  spec?: { versions?: { name: string; served: boolean }[] };
 }
 
 const deployments: Resource<Deployment> = {
@@ -42,13 +42,13 @@ export async function inCluster(
 ): Promise<Omit<VersionDocument, 'kind' | 'client'>> {
   const unreadable: string[] = [];
   const { gitVersion } = await transport.request<{ gitVersion: string }>({ method: 'GET', path: '/version' });
-  const optional = async <T>(what: string, reading: Promise<T[]>): Promise<T[]> => {
+  const optional = async <T>(what: string, reading: Promise<T[]>): Promise<T[] | undefined> => {
     try {
       return await reading;
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 403) throw error;
       unreadable.push(`${what}: ${error.message}`);
-      return [];
+      return undefined;
     }
   };
   const labelSelector = 'app.kubernetes.io/name=scantling,app.kubernetes.io/component=controller';
@@ -65,16 +65,24 @@ export async function inCluster(
   ]);
   return {
     kubernetes: gitVersion,
-    controllers,
-    agents: [...new Set(agents)].toSorted().map(v => ({ version: v, nodes: agents.filter(a => a === v).length })),
-    crds: definitions
-      .filter(c => c.metadata.name.endsWith('.scantling.dev'))
-      .map(({ metadata: { name, generation = 0, creationTimestamp = '' } }) => ({
-        name,
-        generation,
-        created: creationTimestamp,
-      })),
+    ...(controllers ? { controllers } : {}),
+    ...(agents
+      ? { agents: [...new Set(agents)].toSorted().map(v => ({ version: v, nodes: agents.filter(a => a === v).length })) }
+      : {}),
+    ...(definitions ? { crds: definitions.filter(c => c.metadata.name.endsWith('.scantling.dev')).map(crdOf) } : {}),
     ...(unreadable.length > 0 ? { unreadable } : {}),
+  };
+}
+
+function crdOf({ metadata, spec }: Crd): NonNullable<VersionDocument['crds']>[number] {
+  const { name, labels, generation = 0, creationTimestamp = '' } = metadata;
+  const version = labels?.[versionLabel];
+  return {
+    name,
+    ...(version === undefined ? {} : { version }),
+    served: (spec?.versions ?? []).filter(v => v.served).map(v => v.name),
+    generation,
+    created: creationTimestamp,
   };
 }
 

@@ -111,10 +111,14 @@ describe('the program', () => {
     assert.equal(code, 0, said);
     assert.match(out, /^controller +.* \(0 of 0 ready, scantling/m);
     assert.match(out, /^agents +0\.1\.0 on 1 node$/m);
-    assert.match(out, /^CRDs +imagebuilds \(generation \d+\), nodetargets/m);
+    assert.match(out, /^CRDs +v1alpha1 \(imagebuilds, nodetargets, /m);
     assert.match(out, /^Kubernetes +v1\./m);
     const document = JSON.parse((await run(['version', '-o', 'json'])).out);
     assert.deepEqual(Object.keys(document), ['kind', 'client', 'kubernetes', 'controllers', 'agents', 'crds']);
+    const nobody = await run(['version', '--as', 'nobody']);
+    assert.match(nobody.out, /^controller +may not be read\nagents +may not be read\nCRDs +may not be read\n/m);
+    assert.match(nobody.out, /^not readable: controllers: .*cannot list/m);
+    assert.equal(nobody.code, 3);
   });
 
   test('shows the chain, as words, JSON and YAML', async () => {
@@ -160,7 +164,9 @@ describe('the program', () => {
         3,
         /cannot list resource "(systemsources|systemdefinitions|imagebuilds|systempools)".*scantling-view/,
       ],
-      [['status', '--as', 'nobody'], {}, 3, /User "nobody" cannot list/],
+      [['status', '--as', 'nobody'], {}, 3, /User "nobody" cannot list .*; the ClusterRole scantling-view/],
+      [['uninstall', '--as', 'nobody'], {}, 3, /cannot get resource "leases".*; none of the ClusterRoles/],
+      [['status'], { KUBECONFIG: '/nowhere' }, 3, /\$KUBECONFIG names \/nowhere, which does not exist/],
       [['uninstall'], { KUBECONFIG: viewer }, 3, /cannot get resource "leases"/],
     ];
     await Promise.all(
