@@ -175,14 +175,17 @@ function leaderTrouble(lease: Lease | null | undefined, now: number): Trouble[] 
     },
   ];
   if (!holder) return say('NoLeader', 'no controller works: nobody holds the Lease; look at the Deployment');
-  if (holder.startsWith(uninstallHolder))
-    return say(
-      'Uninstalled',
-      `no controller works: scantling uninstall holds the Lease (${holder}) for five minutes after its run`,
-    );
+  if (holder.startsWith(uninstallHolder)) return say('Uninstalled', `no controller works: ${uninstalled(lease, now)}`);
   const silent = now - Date.parse(lease?.spec?.renewTime ?? '');
   if (!(silent > leaderSilentMs)) return [];
   return say('LeaderSilent', `no controller works: ${holder} renewed the Lease ${duration(silent)} ago; look at the Deployment`);
+}
+
+function uninstalled({ spec }: Lease, now: number): string {
+  const { holderIdentity: holder, renewTime, leaseDurationSeconds = 0 } = spec ?? {};
+  const end = Date.parse(renewTime ?? '') + leaseDurationSeconds * 1000;
+  if (end > now) return `scantling uninstall (${holder}) holds the Lease for another ${duration(end - now)}`;
+  return `the last to hold the Lease was scantling uninstall (${holder}), and none has come since; look at the Deployment if there is to be one`;
 }
 
 function troubled(kind: string, rows: readonly (Standing & { name: string })[]): Trouble[] {

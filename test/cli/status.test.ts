@@ -189,6 +189,16 @@ describe('what a person must do is trouble, to status and to why', () => {
     });
 });
 
+test('a Lease that was taken away is held no longer than it says', () => {
+  const said = [3, 6].map(renewed => {
+    const taken = lease('uninstall-x', minutesAgo(renewed));
+    const held = { ...taken, spec: { ...taken.spec, leaseDurationSeconds: 300 } };
+    return statusOf(chain({ lease: held }), now).trouble[0]?.message;
+  });
+  assert.match(said[0] ?? '', /holds the Lease for another 2m$/);
+  assert.match(said[1] ?? '', /the last to hold the Lease was scantling uninstall .*none has come since/);
+});
+
 test('who may read neither Nodes nor Leases sees the rest', () => {
   const { nodes: _, lease: __, ...rest } = chain();
   assert.match(statusOf(rest, now).summary, /^All is well/);
