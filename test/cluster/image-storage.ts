@@ -70,10 +70,11 @@ export async function storageEnvironment(directory: string): Promise<NodeJS.Proc
 /** Does something with the storage, alone: of several test files that run at once one builds and the others wait for it. */
 export async function withImageStorage<T>(work: (buildah: Buildah) => Promise<T>): Promise<T> {
   mkdirSync(imageDirectory, { recursive: true });
-  return withLock(join(imageDirectory, 'lock'), async () => {
+  const run = async (): Promise<T> => {
     driver ??= storageDriver();
     return work(buildahWith(await driver));
-  });
+  };
+  return withLock(join(imageDirectory, 'lock'), run, { waitsFor: 'another run that makes images' });
 }
 
 /**

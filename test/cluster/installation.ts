@@ -21,8 +21,10 @@ export interface InstallationOptions {
   nodes?: number;
   /** How long a simulated node is down while it reboots (default 1 s). */
   rebootMs?: number;
-  /** Told what is being started. */
+  /** Told what is being started, and what is waited for before that. */
   progress?: (line: string) => void;
+  /** Called once nothing else on this machine is waited for. */
+  onTurn?: () => void;
 }
 
 export interface Installation extends RealCluster {
@@ -68,7 +70,8 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
 
 async function start(options: InstallationOptions, stops: Stops): Promise<Omit<Installation, 'stop'>> {
   const progress = options.progress ?? (() => {});
-  stops.push(await takeTurn());
+  stops.push(await takeTurn(options.progress));
+  options.onTurn?.();
   const directory = temporaryDirectory('installation');
   stops.push(() => removeDirectory(directory));
   const log = createLog('warn', line => appendFileSync(join(directory, 'simulation.log'), line));
@@ -101,11 +104,16 @@ async function start(options: InstallationOptions, stops: Stops): Promise<Omit<I
 }
 
 /** The agent of a real node listens on a port of this machine's loopback address: one installation at a time. Returns what ends the turn. */
-export async function takeTurn(): Promise<() => Promise<void>> {
+export async function takeTurn(tell?: (line: string) => void): Promise<() => Promise<void>> {
   const [taken, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const turn = withLock(join(cacheDirectory(), 'installation.lock'), () => {
+  const play = (): Promise<void> => {
     taken.resolve();
     return over.promise;
+  };
+  const turn = withLock(join(cacheDirectory(), 'installation.lock'), play, {
+    waitsFor:
+      'another run with a real node, a test or a demo: its agent has a port of this machine, so there can be one at a time',
+    ...(tell ? { tell } : {}),
   });
   await Promise.race([taken.promise, turn]);
   return () => {

@@ -14,7 +14,7 @@ const drawEveryMs = 100;
 export class Narration {
   readonly #out: Output;
   readonly #live: boolean;
-  readonly #start = performance.now();
+  #start = performance.now();
   #fleet: Fleet | undefined;
   #endOfChanges: (() => void) | undefined;
   #drawn = 0;
@@ -55,7 +55,17 @@ export class Narration {
 
   /** A line with the time since the beginning. */
   tell(line: string): void {
-    this.say(`${((performance.now() - this.#start) / 1000).toFixed(1).padStart(6)} s  ${line}`);
+    this.say(`${this.seconds.toFixed(1).padStart(6)} s  ${line}`);
+  }
+
+  /** Since the beginning. */
+  get seconds(): number {
+    return (performance.now() - this.#start) / 1000;
+  }
+
+  /** It begins only now: what came before was a wait for others. */
+  restart(): void {
+    this.#start = performance.now();
   }
 
   #redraw(): void {

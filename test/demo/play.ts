@@ -79,7 +79,11 @@ async function beside(
 
 /** Controller and agents as Helm installs them, on a real node beside the simulated ones. */
 async function installed(nodes: number, narration: Narration): Promise<Started> {
-  const installation = await startInstallation({ nodes, progress: line => narration.tell(line) });
+  const installation = await startInstallation({
+    nodes,
+    progress: line => narration.tell(line),
+    onTurn: () => narration.restart(),
+  });
   try {
     narration.tell('helm install scantling charts/scantling --wait');
     await installation.helm.install(installation.release);

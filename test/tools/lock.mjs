@@ -1,7 +1,9 @@
 /** One set-up at a time: a file that names the process that works. */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { say } from './progress.mjs';
+import { say, seconds } from './progress.mjs';
+
+const sayEveryMs = 60_000;
 
 /** @param {unknown} error */
 const codeOf = error => (error instanceof Error && 'code' in error ? error.code : undefined);
@@ -46,18 +48,21 @@ function tryLock(path) {
 }
 
 /**
- * Does some work while no other process does work under the same lock.
+ * Does some work while no other process does work under the same lock. A wait is told at once, and then once a minute.
  * @template T
  * @param {string} path of the lock file
  * @param {() => Promise<T>} work
+ * @param {{ waitsFor?: string, tell?: (line: string) => void }} [options] what the holder of this lock does
  * @returns {Promise<T>}
  */
-export async function withLock(path, work) {
+export async function withLock(path, work, { waitsFor = 'another set-up', tell = say } = {}) {
   mkdirSync(dirname(path), { recursive: true });
+  const start = Date.now();
   let told = 0;
   for (let attempt = tryLock(path); !attempt.taken; attempt = tryLock(path)) {
-    if (alive(attempt.holder) && Date.now() - told > 15_000) {
-      say(`waiting for another set-up (process ${attempt.holder})`);
+    if (alive(attempt.holder) && Date.now() - told > sayEveryMs) {
+      const holder = `(process ${attempt.holder})`;
+      tell(told === 0 ? `waiting for ${waitsFor} ${holder}` : `still waiting ${holder}, for ${seconds(Date.now() - start)} now`);
       told = Date.now();
     }
     await new Promise(resolve => setTimeout(resolve, 200));

@@ -5,8 +5,11 @@ export function say(line) {
   process.stderr.write(`set-up: ${line}\n`);
 }
 
-/** @param {number} ms */
-function seconds(ms) {
+/**
+ * A length of time, for people.
+ * @param {number} ms
+ */
+export function seconds(ms) {
   const s = Math.round(ms / 1_000);
   return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
 }

@@ -151,6 +151,22 @@ describe('the set-up', () => {
     assert.equal(existsSync(lock), false);
   });
 
+  it('says once whom it waits for, and why', async () => {
+    const lock = join(work, 'turn');
+    const told: string[] = [];
+    const order: string[] = [];
+    const tell = (line: string): void => void told.push(line);
+    let second: Promise<void> | undefined;
+    await withLock(lock, async () => {
+      second = withLock(lock, async () => void order.push('second'), { waitsFor: 'another demo', tell });
+      while (told.length === 0) await new Promise(resolve => setTimeout(resolve, 20));
+      await new Promise(resolve => setTimeout(resolve, 500));
+      order.push('first');
+    });
+    await second;
+    assert.deepEqual([told, order], [[`waiting for another demo (process ${process.pid})`], ['first', 'second']]);
+  });
+
   it('runs the program on Node 24 with its arguments and exit code, and leaves standard output to it', () => {
     writeFileSync(
       program,
