@@ -7,6 +7,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setTools, withoutPackages, type Tools } from '../demo/build-steps.ts';
 import { toolsDefinition } from '../demo/repository.ts';
+import { refuseFlagsOfNpm } from '../tools/npm-flags.ts';
 import { createEdge, poolLabel } from './edge.ts';
 import { startEnvironment, type Environment } from './environment.ts';
 import { programFor } from './program.ts';
@@ -24,6 +25,7 @@ const example = 'examples/tools.yaml';
 
 function readArguments(): { nodes: number; source: boolean } {
   try {
+    refuseFlagsOfNpm(['nodes', 'source']);
     const { values } = parseArgs({
       options: {
         nodes: { type: 'string', default: '5' },
@@ -71,7 +73,7 @@ function placesOf(environment: Environment, gitUrl: string, tools: Tools | undef
   };
 }
 
-function whatToTry(places: Places): string {
+function whatToTry(places: Places, program: readonly string[]): string {
   return `
 Everything is running, until Ctrl-C. ${places.nodes.length} nodes carry the label pool=edge, and the first rollout to them has begun.
 
@@ -87,6 +89,7 @@ Everything is running, until Ctrl-C. ${places.nodes.length} nodes carry the labe
 In another terminal:
 
 export KUBECONFIG=${places.kubeconfig}
+alias scantling='${program.join(' ')}'
 git clone ${places.gitUrl} && cd systems
 kubectl get ssrc,sysdef,ib,spool,nt
 
@@ -113,10 +116,11 @@ async function main(): Promise<void> {
     process.once('SIGINT', () => resolve());
     process.once('SIGTERM', () => resolve());
   });
+  const program = await programFor({ source });
   const environment = await startEnvironment({
     nodes,
     labels: { 'node-role.kubernetes.io/worker': '', ...poolLabel },
-    program: await programFor({ source }),
+    program,
     progress: line => process.stderr.write(`${line}\n`),
   });
   let tools: Tools | undefined;
@@ -128,7 +132,7 @@ async function main(): Promise<void> {
     const places = placesOf(environment, repository.url, tools);
     mkdirSync(directory, { recursive: true });
     writeFileSync(file, `${JSON.stringify(places, null, 2)}\n`);
-    process.stdout.write(whatToTry(places));
+    process.stdout.write(whatToTry(places, program));
     await interrupted;
     process.stderr.write('stopping\n');
   } finally {

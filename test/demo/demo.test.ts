@@ -60,6 +60,13 @@ test('a wrong flag is refused with the usage', async () => {
   assert.match(err, /--nodes is a number from 2 to 50, not many[\s\S]*Usage: npm run demo/);
 });
 
+test('a flag that npm took for itself is refused, with how it is written', async () => {
+  const { code, out, err } = await run([], { npm_lifecycle_event: 'demo', npm_config_helm: 'true', npm_config_json: 'true' });
+  assert.equal(code, 2);
+  assert.equal(out, '');
+  assert.match(err, /^npm has taken --helm --json for itself; write npm run demo -- --helm --json\nUsage/);
+});
+
 test('with CI set no step is left out: what is missing is said, and nothing is played', async () => {
   const bin = temporaryDirectory('no-apt');
   after(() => removeDirectory(bin));

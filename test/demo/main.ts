@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { programFor } from '../cluster/program.ts';
 import { podImageNeeds } from '../cluster/real-node/pod-image.ts';
 import { withoutRealNode } from '../cluster/real-node/requirements.ts';
+import { refuseFlagsOfNpm } from '../tools/npm-flags.ts';
 import { withoutPackages } from './build-steps.ts';
 import { Narration } from './narration.ts';
 import { play, setStage, type PlayOptions } from './play.ts';
@@ -38,6 +39,7 @@ interface Arguments {
 
 function readArguments(): Arguments {
   try {
+    refuseFlagsOfNpm(['nodes', 'helm', 'json', 'keep', 'source']);
     const { values } = parseArgs({
       options: {
         nodes: { type: 'string', default: '5' },
@@ -88,7 +90,6 @@ function untilInterrupted(): Promise<void> {
 async function main(): Promise<number> {
   const { nodes, helm, json, keep, source, statementsExpected } = readArguments();
   const narration = new Narration(json ? process.stderr : process.stdout);
-  const started = performance.now();
   const steps: StepReport[] = [];
   let error: string | undefined;
   let end: (() => Promise<void>) | undefined;
@@ -123,7 +124,7 @@ async function main(): Promise<number> {
   }
   const broken = failures(steps, statementsExpected);
   const ok = error === undefined && broken.length === 0;
-  const seconds = Math.round((performance.now() - started) / 100) / 10;
+  const seconds = Math.round(narration.seconds * 10) / 10;
   if (error !== undefined) narration.say(`The demo ended early: ${error}`);
   else for (const line of broken) narration.say(`Does not hold: ${line}`);
   const checked = steps.reduce((sum, step) => sum + step.statements.length, 0);
