@@ -24,7 +24,7 @@ export const commands = {
     optional: ['KIND/NAME'],
     examples: [
       ['scantling status', 'the whole chain in one screen'],
-      ['scantling status pool/edge', 'one pool with its nodes'],
+      ['scantling status pool/edge', 'one pool with its nodes, and what it comes from'],
       ['scantling status -o json | jq .ok', 'for programs; exit code 1 when something is in trouble'],
     ],
   },

@@ -3,13 +3,16 @@ import { conditionOf } from '../api/conditions.ts';
 import type { NodeTarget } from '../api/node-target.ts';
 import type { Chain, ChainNode } from './chain.ts';
 import type { Standing } from './state.ts';
-import { duration, systemName } from './words.ts';
+import { duration, shortName, systemName } from './words.ts';
 
 export interface NodeStanding extends Standing {
   name: string;
   pool: string;
   runs: string;
   wants: string;
+  /** What `runs` and `wants` are short for. */
+  booted: { revision?: string; digest?: string };
+  target: { revision?: string; image: string };
   /** Runs the target, and is Ready where that may be seen. */
   done: boolean;
   /** RFC 3339. */
@@ -35,8 +38,13 @@ function nodeStanding(target: NodeTarget, node: ChainNode | undefined, now: numb
   return {
     name: metadata.name,
     pool: spec.poolRef.name,
-    runs: systemName({ revision: booted?.revision, digest: booted?.digest, image: booted?.image }),
+    runs: shortName({ revision: booted?.revision, digest: booted?.digest, image: booted?.image }),
     wants: systemName(spec),
+    booted: {
+      ...(booted?.revision ? { revision: booted.revision } : {}),
+      ...(booted?.digest ? { digest: booted.digest } : {}),
+    },
+    target: { ...(spec.revision ? { revision: spec.revision } : {}), image: spec.image },
     done: runs && standing.state === 'Ready',
     ...standing,
   };

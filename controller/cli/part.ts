@@ -1,44 +1,58 @@
-/** The part of the chain that belongs to one object, in both directions: pure. */
+/** The part of the chain that belongs to one object: what comes of it, and what that comes from. Pure. */
 import type { Chain } from './chain.ts';
 import type { Subject } from './subject.ts';
 
-export function partOf(chain: Chain, { kind, name }: Subject): Chain {
-  const names = { sources: new Set<string>(), definitions: new Set<string>(), pools: new Set<string>() };
-  const target = chain.targets.find(t => t.metadata.name === name);
-  if (kind === 'SystemSource') names.sources.add(name);
-  if (kind === 'SystemDefinition') names.definitions.add(name);
-  if (kind === 'SystemPool') names.pools.add(name);
-  if (kind === 'Node' && target) names.pools.add(target.spec.poolRef.name);
-  const build = kind === 'ImageBuild' ? chain.builds.find(b => b.metadata.name === name) : undefined;
-  if (build) names.definitions.add(build.spec.definitionRef.name);
-  for (const d of chain.definitions) if (names.sources.has(d.spec.sourceRef?.name ?? '')) names.definitions.add(d.metadata.name);
-  for (const p of chain.pools) {
-    const definition = p.spec.system.definitionRef?.name;
-    if (definition === undefined) continue;
-    if (names.definitions.has(definition)) names.pools.add(p.metadata.name);
-    else if (names.pools.has(p.metadata.name)) names.definitions.add(definition);
-  }
-  addBases(chain, names.definitions);
-  for (const d of chain.definitions)
-    if (names.definitions.has(d.metadata.name) && d.spec.sourceRef) names.sources.add(d.spec.sourceRef.name);
+interface Names {
+  sources: Set<string>;
+  definitions: Set<string>;
+  pools: Set<string>;
+}
+
+export function partOf(chain: Chain, subject: Subject): Chain {
+  const names = startOf(chain, subject);
+  addForward(chain, names);
+  // After that: other pools of the same definition are not meant.
+  addBackward(chain, names);
+  const { kind, name } = subject;
   return {
     ...chain,
     sources: named(chain.sources, names.sources),
     definitions: named(chain.definitions, names.definitions),
-    builds: chain.builds.filter(b => (build ? b === build : names.definitions.has(b.spec.definitionRef.name))),
+    builds: chain.builds.filter(b =>
+      kind === 'ImageBuild' ? b.metadata.name === name : names.definitions.has(b.spec.definitionRef.name),
+    ),
     pools: named(chain.pools, names.pools),
-    targets: chain.targets.filter(t => (kind === 'Node' ? t === target : names.pools.has(t.spec.poolRef.name))),
+    targets: chain.targets.filter(t => (kind === 'Node' ? t.metadata.name === name : names.pools.has(t.spec.poolRef.name))),
   };
 }
 
-/** What they are based on, and what that is based on. */
-function addBases({ definitions }: Chain, names: Set<string>): void {
-  const bases = new Map(definitions.map(d => [d.metadata.name, d.spec.base.definitionRef?.name]));
-  // A set tells of what is added while it is walked through.
-  for (const name of names) {
-    const base = bases.get(name);
-    if (base !== undefined) names.add(base);
-  }
+function startOf({ targets, builds }: Chain, { kind, name }: Subject): Names {
+  const of = (wanted: Subject['kind']): string[] => (kind === wanted ? [name] : []);
+  const target = kind === 'Node' ? targets.find(t => t.metadata.name === name) : undefined;
+  const build = kind === 'ImageBuild' ? builds.find(b => b.metadata.name === name) : undefined;
+  return {
+    sources: new Set(of('SystemSource')),
+    definitions: new Set([...of('SystemDefinition'), ...(build ? [build.spec.definitionRef.name] : [])]),
+    pools: new Set([...of('SystemPool'), ...(target ? [target.spec.poolRef.name] : [])]),
+  };
+}
+
+function addForward(chain: Chain, { sources, definitions, pools }: Names): void {
+  for (const { metadata, spec } of chain.definitions) if (sources.has(spec.sourceRef?.name ?? '')) definitions.add(metadata.name);
+  for (const { metadata, spec } of chain.pools)
+    if (definitions.has(spec.system.definitionRef?.name ?? '')) pools.add(metadata.name);
+}
+
+function addBackward(chain: Chain, { sources, definitions, pools }: Names): void {
+  for (const { spec } of named(chain.pools, pools)) add(definitions, spec.system.definitionRef?.name);
+  const bases = new Map(chain.definitions.map(d => [d.metadata.name, d.spec.base.definitionRef?.name]));
+  // A set tells of what is added while it is walked through: what a base is based on as well.
+  for (const name of definitions) add(definitions, bases.get(name));
+  for (const { spec } of named(chain.definitions, definitions)) add(sources, spec.sourceRef?.name);
+}
+
+function add(names: Set<string>, name: string | undefined): void {
+  if (name !== undefined) names.add(name);
 }
 
 function named<T extends { metadata: { name: string } }>(objects: readonly T[], wanted: ReadonlySet<string>): T[] {

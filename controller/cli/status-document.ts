@@ -4,10 +4,11 @@ import type { ImageBuild } from '../api/image-build.ts';
 import { uninstallHolder } from '../api/names.ts';
 import type { SystemDefinition } from '../api/system-definition.ts';
 import type { SystemPool } from '../api/system-pool.ts';
+import { matches } from '../rollout/select.ts';
 import type { Chain } from './chain.ts';
 import { nodeStandings, type NodeStanding } from './node-standing.ts';
 import { isTrouble, referring, standingOf, type Standing } from './state.ts';
-import { count, duration, list, systemName } from './words.ts';
+import { count, duration, list, shortName } from './words.ts';
 
 export interface SourceRow extends Standing {
   name: string;
@@ -110,7 +111,7 @@ export function statusOf(chain: Chain, now: number): StatusDocument {
   return {
     kind: 'Status',
     ok: trouble.length === 0,
-    summary: summaryOf(trouble, pools, definitions, sources),
+    summary: summaryOf({ trouble, pools, definitions, sources, twice: selectedTwice(chain) }),
     trouble,
     sources,
     definitions,
@@ -194,14 +195,24 @@ function troubled(kind: string, rows: readonly (Standing & { name: string })[]):
     .map(({ name, reason, message, since }) => ({ kind, name, reason, message, ...optional('since', since) }));
 }
 
-function summaryOf(
-  trouble: readonly Trouble[],
-  pools: readonly PoolRow[],
-  definitions: readonly DefinitionRow[],
-  sources: readonly SourceRow[],
-): string {
-  const total = pools.reduce((n, p) => n + p.nodes.total, 0);
-  const updated = pools.reduce((n, p) => n + p.nodes.updated, 0);
+/** How many nodes too many the pools count together. Not known to who may not read Nodes. */
+function selectedTwice({ pools, nodes = [] }: Chain): number {
+  const selectors = pools.map(p => p.spec.nodeSelector);
+  return nodes.reduce((n, node) => n + Math.max(0, selectors.filter(s => matches(s, node.labels)).length - 1), 0);
+}
+
+function summaryOf({
+  trouble,
+  pools,
+  definitions,
+  sources,
+  twice,
+}: Pick<StatusDocument, 'trouble' | 'pools' | 'definitions' | 'sources'> & { twice: number }): string {
+  const total = Math.max(0, pools.reduce((n, p) => n + p.nodes.total, 0) - twice);
+  const updated = Math.min(
+    total,
+    pools.reduce((n, p) => n + p.nodes.updated, 0),
+  );
   const nodes =
     total === 0
       ? ''
@@ -215,7 +226,9 @@ function summaryOf(
   const held = suspended.length > 0 ? `; suspended: ${list(suspended.map(row => row.name))}` : '';
   if (moving.length > 0) {
     const first = pools.find(p => p.state === 'Moving');
-    const what = first ? `pool ${first.name} goes to ${systemName(first)}` : list(moving.map(row => row.name));
+    const what = first
+      ? `pool ${first.name} ${shortName(first) ? `goes to ${shortName(first)}` : 'has no target yet'}`
+      : list(moving.map(row => row.name));
     return `Moving: ${what}${nodes === '' ? '' : `; ${nodes}`}${held}.`;
   }
   if (total > 0) return `All is well: ${nodes}${held}.`;

@@ -3,13 +3,15 @@ import type { StatusDocument } from './status-document.ts';
 import { isTrouble, type Standing, type State } from './state.ts';
 import { table, type Column } from './table.ts';
 import { painter, type Paint, type Terminal } from './terminal.ts';
-import { age, count, systemName, until } from './words.ts';
+import { age, count, fullName, shortName, until } from './words.ts';
 
 export interface View {
   terminal: Terminal;
   now: number;
   /** Nothing is cut or left out. */
   wide: boolean;
+  /** Nodes that are well are shown too. */
+  everyNode?: boolean;
 }
 
 const styles: Readonly<Record<State, Parameters<Paint>[0]>> = {
@@ -31,11 +33,12 @@ export function statusText(status: StatusDocument, view: View): string {
   };
   const width = view.wide || view.terminal.width === undefined ? undefined : view.terminal.width - 2;
   const standing = columnsOf(view, paint);
+  const system = view.wide ? fullName : shortName;
   const name = { title: 'NAME', of: (row: { name: string }) => row.name };
   const revision = { title: 'REVISION', of: (row: { revision?: string }) => (view.wide ? (row.revision ?? '') : shortOf(row)) };
   const image = {
     title: 'IMAGE',
-    of: (row: { image?: string }) => (view.wide ? (row.image ?? '') : systemName({ image: row.image })),
+    of: (row: { image?: string }) => (view.wide ? (row.image ?? '') : shortName({ image: row.image })),
   };
   section('Sources', table(status.sources, [name, revision, ...standing], width));
   section(
@@ -55,7 +58,7 @@ export function statusText(status: StatusDocument, view: View): string {
   );
   const builds = view.wide ? status.builds : status.builds.filter(b => b.state !== 'Ready');
   section(
-    'Builds that are not done',
+    view.wide ? 'Builds' : 'Builds that are not done',
     table(
       builds,
       [name, { title: 'PHASE', of: b => b.phase }, { title: 'STARTED', of: b => age(b.started, view.now) }, ...standing],
@@ -68,7 +71,7 @@ export function statusText(status: StatusDocument, view: View): string {
       status.pools,
       [
         name,
-        { title: 'TARGET', of: p => systemName(p) },
+        { title: 'TARGET', of: p => system(p) },
         { title: 'NODES', of: p => `${p.nodes.updated}/${p.nodes.total}` },
         { title: 'UNAVAILABLE', of: p => (p.nodes.unavailable > 0 ? String(p.nodes.unavailable) : '') },
         { title: 'UNTIL', of: p => (p.state === 'Ready' ? '' : (until(p.until, view.now)?.replace(/ \(.*\)/, '') ?? '')) },
@@ -77,16 +80,17 @@ export function statusText(status: StatusDocument, view: View): string {
       width,
     ),
   );
-  const behind = view.wide ? status.nodes : status.nodes.filter(n => !n.done);
+  const every = view.wide || view.everyNode === true;
+  const shown = every ? status.nodes : status.nodes.filter(n => !n.done);
   section(
-    view.wide ? 'Nodes' : 'Nodes that are behind or in trouble',
+    every ? 'Nodes' : 'Nodes that are behind or in trouble',
     table(
-      behind,
+      shown,
       [
         name,
         { title: 'POOL', of: n => n.pool },
-        { title: 'RUNS', of: n => n.runs },
-        { title: 'WANTS', of: n => n.wants },
+        { title: 'RUNS', of: n => system(n.booted) },
+        { title: 'WANTS', of: n => system(n.target) },
         ...standing,
       ],
       width,
@@ -124,5 +128,5 @@ function columnsOf({ now }: View, paint: Paint): Column<Standing>[] {
 }
 
 function shortOf({ revision }: { revision?: string }): string {
-  return revision === undefined ? '' : systemName({ revision });
+  return revision === undefined ? '' : shortName({ revision });
 }

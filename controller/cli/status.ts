@@ -17,10 +17,16 @@ export async function status(invocation: Invocation): Promise<number> {
   const cluster = await connect(invocation, 'status');
   try {
     const chain = await readChain(cluster.client, { namespace: config.namespace, name: config['lease-name'] });
-    const part = asked === undefined ? chain : partOf(chain, parseSubject(asked, chain));
+    const subject = asked === undefined ? undefined : parseSubject(asked, chain);
+    const part = subject === undefined ? chain : partOf(chain, subject);
     const now = Date.now();
     const document = statusOf(part, now);
-    const view = { terminal: terminalOf(stdout, process.env), now, wide: format === 'wide' };
+    const view = {
+      terminal: terminalOf(stdout, process.env),
+      now,
+      wide: format === 'wide',
+      everyNode: subject?.kind === 'SystemPool' || subject?.kind === 'Node',
+    };
     await print(stdout, format, document, d => statusText(d, view));
     return document.ok ? 0 : 1;
   } finally {

@@ -143,7 +143,7 @@ function nodeSays({ pools }: Chain, target: NodeTarget, standing: NodeStanding):
   const what = booted?.revision ? `${standing.runs} (${digest})` : standing.runs;
   const pool = pools.find(p => p.metadata.name === standing.pool)?.status?.target;
   const wanted = pool?.image ?? target.spec.image;
-  if (booted?.digest === undefined) return `has not said what it runs; it is to run ${standing.wants}`;
+  if (!booted?.digest) return `has not said what it runs; it is to run ${standing.wants}`;
   const isCurrent = [...(pool?.digests ?? []), ...(pool?.image === target.spec.image ? digestsOf(target) : [])].includes(
     booted.digest,
   );

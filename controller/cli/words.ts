@@ -30,19 +30,26 @@ export function until(time: string | undefined, now: number): string | undefined
   return at > now ? `${duration(at - now)} from now (${time})` : `${duration(now - at)} ago (${time}), overdue`;
 }
 
-/** What a system is called: its commit where there is one, else the beginning of its digest. */
-export function systemName({
-  revision,
-  image,
-  digest,
-}: {
+interface System {
   revision?: string | undefined;
   image?: string | undefined;
   digest?: string | undefined;
-}): string {
+}
+
+/** What a system is called in a sentence: its commit where there is one, else the beginning of its digest. */
+export function systemName(system: System): string {
+  return shortName(system) || 'an unknown image';
+}
+
+/** As systemName, in a column: '' for what is not known. */
+export function shortName({ revision, image, digest }: System): string {
   if (revision) return shortRevision(revision);
-  const found = /sha256:[0-9a-f]{12}/.exec(image ?? digest ?? '');
-  return found?.[0] ?? 'nothing known';
+  return /sha256:[0-9a-f]{12}/.exec(image ?? digest ?? '')?.[0] ?? '';
+}
+
+/** The whole of it: its commit, and which image that is. */
+export function fullName({ revision, image, digest }: System): string {
+  return [revision, image ?? digest].filter(Boolean).join(' ');
 }
 
 /** One thing, or several: `1 node`, `3 nodes`. */

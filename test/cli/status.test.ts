@@ -25,6 +25,7 @@ import {
   minutesAgo,
   now,
   pool,
+  reference,
   revision,
   source,
   target,
@@ -199,6 +200,24 @@ test('a Lease that was taken away is held no longer than it says', () => {
   assert.match(said[1] ?? '', /the last to hold the Lease was scantling uninstall .*none has come since/);
 });
 
+test('a node that two pools select is counted once', () => {
+  const pools = [pool(), { ...pool({ nodes: { total: 2, updated: 0 } }), metadata: { name: 'second' } }];
+  assert.match(statusOf(chain({ pools }), now).summary, /2 of 2 nodes run what their pools want/);
+});
+
+test('what is not known is left blank, and is no sentence', () => {
+  const none = statusOf(
+    chain({
+      pools: [{ ...pool(), status: { conditions: conditions('Moving', 'DefinitionNotReady', 'no image yet') } }],
+      definitions: [{ ...definition(), status: { conditions: conditions('Moving', 'Building', 'at work') } }],
+      targets: [target('node-1', 'a', 'b', { conditions: [] })],
+    }),
+    now,
+  );
+  assert.match(none.summary, /^Moving: pool edge has no target yet/);
+  assert.doesNotMatch(statusText(none, { terminal: { color: false }, now, wide: false }), /unknown|nothing known/);
+});
+
 test('who may read neither Nodes nor Leases sees the rest', () => {
   const { nodes: _, lease: __, ...rest } = chain();
   assert.match(statusOf(rest, now).summary, /^All is well/);
@@ -233,6 +252,8 @@ test('a document has always the same fields', () => {
     pool: 'edge',
     runs: 'main@sha1:bbbbbbbbbbbb',
     wants: 'main@sha1:bbbbbbbbbbbb',
+    booted: { revision: revision('b'), digest: digest('b') },
+    target: { revision: revision('b'), image: reference('b') },
     done: true,
     state: 'Ready',
     reason: 'Booted',
@@ -262,12 +283,18 @@ describe('the screen', () => {
     for (const line of rows(textOf(120))) assert(line.length <= 120, line);
     assert(rows(textOf(120)).some(l => l.endsWith('…')));
     assert(rows(textOf(undefined)).every(l => !l.includes('…')));
-    assert(rows(textOf(80, { wide: true })).every(l => !l.includes('…')));
+    const wide = textOf(80, { wide: true });
+    assert(rows(wide).every(l => !l.includes('…')));
+    const whole = `${revision('a')} ${digest('a')} +${revision('b')} ${reference('b')}`;
+    assert.match(wide, new RegExp(`^  node-1 +edge +${whole}`, 'm'));
+    assert.match(wide, /^Builds$/m);
   });
 
   test('only nodes that are behind are shown, and all with wide', () => {
     assert.doesNotMatch(textOf(undefined), /node-2/);
     assert.match(textOf(undefined, { wide: true }), /node-2/);
+    const one = statusText(statusOf(troubled, now), { terminal: { color: false }, now, wide: false, everyNode: true });
+    assert.match(one, /^Nodes$[^]*node-2/m);
     assert.match(textOf(undefined), /scantling why definition\/edge says what to do/);
   });
 
@@ -312,6 +339,10 @@ test('a part of the chain goes both ways', () => {
     'node-1,node-2',
   ]);
   assert.deepEqual(namesIn(partOf(all, { kind: 'SystemPool', name: 'office' })), ['', '', '', 'office', '']);
+  const sibling = chain({ pools: [pool(), { ...other, metadata: { name: 'second' } }] });
+  for (const name of ['edge', 'second'])
+    assert.equal(namesIn(partOf(sibling, { kind: 'SystemPool', name }))[3], name, 'not another pool of its definition');
+  assert.equal(namesIn(partOf(sibling, { kind: 'SystemDefinition', name: 'edge' }))[3], 'edge,second');
   assert.deepEqual(namesIn(partOf(all, { kind: 'ImageBuild', name: 'edge-b' })), [
     'systems',
     'edge',

@@ -47,7 +47,7 @@ Who is bound to the ClusterRole \`scantling-view\` can run \`status\`, \`why\` a
 
 ## Documents
 
-- \`status\`: \`kind: Status\`, \`ok\`, \`summary\`, \`trouble[]\` (\`kind, name, reason, message, since\`), and \`sources[]\`, \`definitions[]\`, \`builds[]\`, \`pools[]\`, \`nodes[]\`, each with \`name\`, \`state\` (Ready, Moving, Retrying, Stalled, Ended, Suspended or Unseen), \`reason\`, \`message\`, \`since\`.
+- \`status\`: \`kind: Status\`, \`ok\`, \`summary\`, \`trouble[]\` (\`kind, name, reason, message, since\`), and \`sources[]\`, \`definitions[]\`, \`builds[]\`, \`pools[]\`, \`nodes[]\`, each with \`name\`, \`state\` (Ready, Moving, Retrying, Stalled, Ended, Suspended or Unseen), \`reason\`, \`message\`, \`since\`. Of nodes, \`booted\` and \`target\` are what \`runs\` and \`wants\` are short for.
 - \`why\`: \`kind: Why\`, \`subject\`, \`ok\`, \`answer\`, \`waits[]\` (\`kind, name, state, reason, message, since, until, todo\`), \`chain[]\` (\`kind, name, state, says\`), from the object back to the commit.
 - \`version\`: \`kind: Version\`, \`client\`, \`kubernetes\`, \`controllers[]\`, \`agents[]\`, \`crds[]\`, \`unreadable[]\`. What may not be read is absent, and named in \`unreadable\`; when that is everything of Scantling, the exit code is 3.
 - \`uninstall\`: \`kind: Uninstall\` or \`UninstallCheck\`, \`clean\`, \`left[]\` (\`kind, name, what\`), \`kept\` (number of objects by plural), \`refused[]\` (\`what, message\`), and after a run \`late[]\`, \`lease\`.
