@@ -96,7 +96,22 @@ function sayFailures(checksFailed: readonly string[], filesFailed: readonly stri
   console.error(`npm test -- ${filesFailed.join(' ')}`);
 }
 
+const usage = `Usage: npm test [-- PATTERN…]
+  Without a pattern: types, lint, format, unused code, generated files, and every test.
+  PATTERN…              only the test files whose path contains one of the patterns, as npm test -- test/rollout
+  --kubernetes VERSION  the servers of Kubernetes are of this supported version
+`;
+
 const patterns = process.argv.slice(2);
+const flag = patterns.find(pattern => pattern.startsWith('-'));
+if (flag === '--help' || flag === '-h') {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+if (flag !== undefined) {
+  process.stderr.write(`there is no flag ${flag}\n${usage}`);
+  process.exit(2);
+}
 const files = inOrder(
   globSync('test/**/*.test.ts', { cwd: root }).filter(
     file => patterns.length === 0 || patterns.some(pattern => file.includes(pattern)),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,14 @@ import { test, type TestContext } from 'node:test';
 import { inOrder, longestFirst } from './test-order.ts';
 
 const root = join(import.meta.dirname, '../..');
+
+test('npm test says how it is used, and that a flag is none', () => {
+  const run = (flag: string) => spawnSync(process.execPath, [join(root, 'test/main.ts'), flag], { encoding: 'utf8' });
+  const help = run('--help');
+  assert.deepEqual([help.status, help.stderr, help.stdout.split('\n')[0]], [0, '', 'Usage: npm test [-- PATTERN…]']);
+  const wrong = run('--watch');
+  assert.deepEqual([wrong.status, wrong.stdout, wrong.stderr.split('\n')[0]], [2, '', 'there is no flag --watch']);
+});
 
 /** Test files by name, run by a process that is no test itself. */
 function runAll(

@@ -1,6 +1,7 @@
 /**
  * Makes a machine ready for the tests and the demo, then runs a program on the project's own Node:
- * `node test/tools/setup.mjs [--kubernetes VERSION] [--then FILE ARGUMENT…]`. Runs on any Node from 18 on, with nothing installed.
+ * `node test/tools/setup.mjs [--packages-only] [--kubernetes VERSION] [--then FILE ARGUMENT…]`. Runs on any Node from 18 on, with nothing
+ * installed. With `--packages-only` npm's packages are all that is made ready, for programs that start no servers.
  *
  * `--kubernetes` may stand among the program's arguments too, which do not contain it then, and says which supported version all servers of
  * Kubernetes are of, in this run only.
@@ -119,13 +120,17 @@ function become(node, args) {
 
 try {
   const { rest, asked } = takeKubernetes(process.argv.slice(2));
-  const [flag, file, ...args] = rest;
+  const isLight = rest[0] === '--packages-only';
+  const [flag, file, ...args] = isLight ? rest.slice(1) : rest;
   if (flag !== undefined && (flag !== '--then' || file === undefined))
-    throw new SetupError('usage: setup.mjs [--kubernetes VERSION] [--then FILE ARGUMENT…]');
+    throw new SetupError('usage: setup.mjs [--packages-only] [--kubernetes VERSION] [--then FILE ARGUMENT…]');
   chooseKubernetes(asked);
   await withLock(join(root, '.scantling', 'set-up.lock'), () => installDependencies(root));
-  await installSystemPackages();
-  await getServers(neededModules(file, args));
+  // A usage is printed without any server.
+  if (!isLight && !args.includes('--help')) {
+    await installSystemPackages();
+    await getServers(neededModules(file, args));
+  }
   if (file === undefined) say('ready');
   else become(developmentNode(), [resolve(root, file), ...args]);
 } catch (error) {

@@ -176,6 +176,22 @@ describe('the set-up', () => {
     assert.deepEqual([status, stdout], [7, '["24","--json","x y"]\n']);
   });
 
+  it('gets packages alone where that is enough, and stands before every script that an old Node could not read', () => {
+    writeFileSync(program, 'console.log(process.argv.slice(2).join(" "));');
+    // Where there is no command and no cache, neither system packages nor servers can be made ready.
+    const env = { PATH: work, SCANTLING_CACHE: join(work, 'none'), SCANTLING_SERVERS: 'neither' };
+    const args = [setup, '--packages-only', '--then', program, '--push', 'x'];
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
+    assert.deepEqual([status, stdout], [0, '--push x\n']);
+    const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    assert.deepEqual(
+      Object.entries(scripts).filter(([, script]) => /\bnode (?!test\/tools\/setup\.mjs )/.test(script)),
+      [],
+    );
+  });
+
   it('passes signals on and waits for the program to end', async () => {
     writeFileSync(
       program,
@@ -193,6 +209,9 @@ describe('the set-up', () => {
 
   it('says how it is used', () => {
     const { status, stderr } = spawnSync(process.execPath, [setup, '--now'], { encoding: 'utf8' });
-    assert.deepEqual([status, stderr], [1, 'set-up: usage: setup.mjs [--kubernetes VERSION] [--then FILE ARGUMENT…]\n']);
+    assert.deepEqual(
+      [status, stderr],
+      [1, 'set-up: usage: setup.mjs [--packages-only] [--kubernetes VERSION] [--then FILE ARGUMENT…]\n'],
+    );
   });
 });
