@@ -3,7 +3,7 @@ import { allowRemovals, allowRewind, approveBase, requestedAt } from '../api/nam
 
 const again = `the annotation ${requestedAt} with a new value asks for another try`;
 
-/** By reason; what passes by itself has none. */
+/** By reason; what passes by itself has none. For {name} and {follows} see adviceFor. */
 export const advice: Readonly<Record<string, string>> = {
   // Sources
   AuthenticationFailed: 'Correct the credentials in the Secret that spec.secretRef names.',
@@ -24,20 +24,20 @@ export const advice: Readonly<Record<string, string>> = {
   RenderFailed: 'Correct the field that the message names.',
   LintFailed: 'Correct the findings, or set spec.build.lint to Warn.',
   InputNotFound: 'Commit the file that the message names, or correct the "from".',
-  SourceNotReady: 'Look at the SystemSource: scantling why source/NAME.',
+  SourceNotReady: 'Look at the SystemSource: scantling why source/{follows}.',
   OutputConflict: 'Give one of the definitions another output.repository.',
   BaseNotFound: 'Correct spec.base, or push the base image.',
   BaseNotReady: 'Look at the definition that the base comes from.',
   BaseCycle: 'Break the circle that the message shows.',
   BaseNotBootable: 'Use a bootable base (bootc) or wait for its next update.',
   WaitingForApproval: `Annotate the SystemDefinition with ${approveBase}=DIGEST when the new base is wanted.`,
-  BuildFailed: `Read the output with scantling logs, correct the step, and push; ${again}.`,
+  BuildFailed: `Read the output with scantling logs {name} and correct the step; ${again}.`,
   BuildCanceled: 'Take the annotation scantling.dev/cancel off the ImageBuild to let it run again.',
-  DefinitionNotReady: 'Look at the definition: scantling why definition/NAME.',
+  DefinitionNotReady: 'Look at the definition: scantling why definition/{follows}.',
   // Builds
   Unschedulable: 'Give the cluster a node that fits, or change build.resources, nodeSelector or tolerations.',
   OOMKilled: 'Raise build.resources.limits.memory.',
-  DeadlineExceeded: 'Raise build.timeout, or look at what takes so long with scantling logs.',
+  DeadlineExceeded: 'Raise build.timeout, or look at what takes so long with scantling logs {name}.',
   ImagePullBackOff: "Look at the name and the pull secrets of the builder's image.",
   InvalidImageName: "Correct the name of the builder's image (--builder-image).",
   CreateContainerConfigError: "Give the build's pod what the message names.",
@@ -60,7 +60,7 @@ export const advice: Readonly<Record<string, string>> = {
   NoNodes: 'Label nodes so that nodeSelector selects them, or correct nodeSelector.',
   StageTimeout: "Look at the agent's pod on the node, and at the node's way to the registry.",
   RebootTimeout: 'Look at the console of the machine; when it runs again, the SystemPool goes on.',
-  NotReady: 'Look at the kubelet on the node: kubectl describe node NAME.',
+  NotReady: 'Look at the kubelet on the node: kubectl describe node {name}.',
   WrongImage: 'Find out who changed what the node boots (bootc status on it).',
   Unmanaged: 'Install the host from a bootable image (bootc install), or take it out of the pool.',
   HostReadOnly: 'Install the host to its disk; a live system cannot be updated.',
@@ -107,10 +107,11 @@ export const ownAdvice: Readonly<Record<string, string>> = {
   AgentSilent: "Look at the agent's pod on the node: kubectl -n scantling-system get pods -o wide.",
   NoReport: "If it stays so, look at the agent's pod on the node.",
   NodeGone: 'Nothing, if the machine is gone for good: its NodeTarget goes with its pool.',
-  NodeNotReady: 'Look at the kubelet on the node: kubectl describe node NAME.',
+  NodeNotReady: 'Look at the kubelet on the node: kubectl describe node {name}.',
   NoPool: 'Label the node so that a SystemPool selects it, or widen a nodeSelector.',
 };
 
-export function adviceFor(reason: string): string | undefined {
-  return advice[reason] ?? ownAdvice[reason];
+/** `name`: of what has the reason. `follows`: of what that is made from. */
+export function adviceFor(reason: string, { name, follows = 'NAME' }: { name: string; follows?: string }): string | undefined {
+  return (advice[reason] ?? ownAdvice[reason])?.replaceAll('{name}', name).replaceAll('{follows}', follows);
 }

@@ -48,8 +48,12 @@ export interface WhyDocument {
   chain: Link[];
 }
 
+const mostOfStep = 60;
+
 interface Found extends Link {
   standing: Standing & { until?: string };
+  /** The name of what it is made from. */
+  follows?: string;
 }
 
 export function whyOf(chain: Chain, subject: Subject, now: number): WhyDocument {
@@ -95,7 +99,7 @@ function heldUp(waits: readonly Wait[], subject: Subject): string {
   }
 }
 
-function waitOf({ kind, name, state, standing }: Found): Wait {
+function waitOf({ kind, name, state, standing, follows }: Found): Wait {
   const { reason, message, since, until } = standing;
   return {
     kind,
@@ -105,7 +109,7 @@ function waitOf({ kind, name, state, standing }: Found): Wait {
     message,
     ...optional('since', since),
     ...optional('until', until),
-    ...optional('todo', adviceFor(reason)),
+    ...optional('todo', adviceFor(reason, { name, ...optional('follows', follows) })),
   };
 }
 
@@ -173,7 +177,7 @@ function poolLinks(chain: Chain, name: string, now: number): Found[] {
   const standing = { ...standingOf(pool, now), ...optional('until', earliest(chain, pool, now)) };
   const { definitionRef } = pool.spec.system;
   const before = definitionRef ? definitionLinks(chain, definitionRef.name, now, pool.status?.target?.image) : [];
-  return [link('SystemPool', name, poolSays(pool), standing), ...before];
+  return [{ ...link('SystemPool', name, poolSays(pool), standing), ...optional('follows', definitionRef?.name) }, ...before];
 }
 
 function poolSays({ spec, status }: SystemPool): string {
@@ -198,11 +202,14 @@ function definitionLinks(chain: Chain, name: string, now: number, image?: string
   const made = chain.builds.find(b => wanted !== undefined && b.status?.image?.reference === wanted);
   const latest = chain.builds.find(b => b.metadata.name === latestBuild);
   const builds = [...new Set([latest?.status?.phase === 'Succeeded' ? undefined : latest, made])].filter(b => b !== undefined);
-  return [
-    ...builds.map(b => buildLink(b, now)),
-    link('SystemDefinition', name, definitionSays(definition), definitionStanding(chain, definition, now)),
-    ...sourceOf(chain, definition, now),
-  ];
+  return [...builds.map(b => buildLink(b, now)), definitionLink(chain, definition, now), ...sourceOf(chain, definition, now)];
+}
+
+function definitionLink(chain: Chain, definition: SystemDefinition, now: number): Found {
+  const { metadata, spec } = definition;
+  const standing = definitionStanding(chain, definition, now);
+  const says = definitionSays(definition);
+  return { ...link('SystemDefinition', metadata.name, says, standing), ...optional('follows', spec.sourceRef?.name) };
 }
 
 function definitionSays({ status, spec }: SystemDefinition): string {
@@ -216,11 +223,7 @@ function buildLinks(chain: Chain, build: ImageBuild | undefined, now: number): F
   if (!build) return [];
   const definition = chain.definitions.find(d => d.metadata.name === build.spec.definitionRef.name);
   if (!definition) return [buildLink(build, now), gone('SystemDefinition', build.spec.definitionRef.name)];
-  return [
-    buildLink(build, now),
-    link('SystemDefinition', definition.metadata.name, definitionSays(definition), definitionStanding(chain, definition, now)),
-    ...sourceOf(chain, definition, now),
-  ];
+  return [buildLink(build, now), definitionLink(chain, definition, now), ...sourceOf(chain, definition, now)];
 }
 
 function buildLink(build: ImageBuild, now: number): Found {
@@ -242,7 +245,7 @@ function buildSays({ spec, status }: ImageBuild): string {
       return `made ${systemName({ digest: image?.digest })}${of}${status?.completionTime ? ` at ${status.completionTime}` : ''}`;
     case 'Failed': {
       const code = failure?.exitCode === undefined ? '' : ` with exit code ${failure.exitCode}`;
-      return `failed${of} in "${failure?.step ?? 'a step'}"${code} after ${count(attempts ?? 1, 'attempt')}`;
+      return `failed${of} in "${stepOf(failure?.step)}"${code} after ${count(attempts ?? 1, 'attempt')}`;
     }
     case 'Building':
       return `is at work${of}${attempts ? `, attempt ${attempts}${attemptsLeft === undefined ? '' : `, ${attemptsLeft} left`}` : ''}`;
@@ -251,6 +254,12 @@ function buildSays({ spec, status }: ImageBuild): string {
     case 'Pending':
       return `waits for its turn${of}`;
   }
+}
+
+/** A step can be a script of many lines; where it failed, the wait's message says it whole. */
+function stepOf(step = 'a step'): string {
+  const line = step.replaceAll(/\s+/g, ' ').trim();
+  return line.length <= mostOfStep ? line : `${line.slice(0, mostOfStep - 1).toWellFormed()}…`;
 }
 
 function sourceOf(chain: Chain, definition: SystemDefinition, now: number): Found[] {

@@ -92,7 +92,7 @@ const cases: Case[] = [
         build('edge-c', 'c', {
           phase: 'Failed',
           attempts: 3,
-          failure: { step: 'RUN false', exitCode: 1, message: 'no' },
+          failure: { step: `RUN false${' && true'.repeat(50)}`, exitCode: 1, message: 'no' },
           conditions: conditions('Stalled', 'BuildFailed', 'RUN false'),
         }),
       ],
@@ -100,7 +100,7 @@ const cases: Case[] = [
     subject: node,
     answer: /SystemDefinition edge waits for a person: BuildFailed\.$/,
     ok: false,
-    text: /edge-c +failed from main@sha1:c{12} in "RUN false" with exit code 1 after 3 attempts\n +ImageBuild +edge-b +made sha256:b{12}/,
+    text: /to do: Read the output with scantling logs edge-c and correct[^]*edge-c +failed from main@sha1:c{12} in "RUN false[^"]{1,60}…" with exit code 1 after 3 attempts\n +ImageBuild +edge-b +made sha256:b{12}/,
   },
   {
     name: 'a node that no pool selects',
