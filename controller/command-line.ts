@@ -2,6 +2,8 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { parseDuration, parseTimeout } from './api/duration.ts';
 import { shardLabel } from './api/names.ts';
+import { messageOf } from './api/errors.ts';
+import { meant } from './nearest-word.ts';
 import { requiresLabel } from './kube/label-selector.ts';
 import { resourcesOf } from './build/default-resources.ts';
 import { flags, type Config, type Flag } from './config.ts';
@@ -148,13 +150,28 @@ function parse(command: Command, args: readonly string[]): { values: Record<stri
       options: Object.fromEntries(flagsOf(command).map(({ name, flag }) => [name, optionOf(flag)])),
     });
   } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : String(error)} ${hint}`, { cause: error });
+    throw new UsageError(`${whatIsWrong(command, error)} ${hint}`, { cause: error });
   }
   const { positionals } = parsed;
   if (positionals.length < wanted.length) throw new UsageError(`${wanted[positionals.length]} is missing ${hint}`);
   const most = wanted.length + optional.length;
   if (positionals.length > most) throw new UsageError(`"${positionals[most]}" is one too many ${hint}`);
   return parsed;
+}
+
+/** The first sentence of Node: what follows is about positionals, which no command of ours takes with a dash. */
+function whatIsWrong(command: Command, error: unknown): string {
+  const said = messageOf(error).split('\n')[0] ?? '';
+  const unknown = /^Unknown option '([^']*)'/.exec(said);
+  if (!unknown) return said;
+  const [start, flag = ''] = unknown;
+  return (
+    start +
+    meant(
+      flag,
+      flagsOf(command).map(({ name }) => `--${name}`),
+    )
+  );
 }
 
 function optionOf({ kind, short }: Flag): NonNullable<ParseArgsConfig['options']>[string] {

@@ -1,7 +1,17 @@
 #!/usr/bin/env node
 /** The command line: which command, and how it ends. What each is made of is loaded only when asked for. */
-import { UsageError, helpFor, isCommand, parseCommandLine, usage, type Command, type CommandLine } from './command-line.ts';
+import {
+  UsageError,
+  commands,
+  helpFor,
+  isCommand,
+  parseCommandLine,
+  usage,
+  type Command,
+  type CommandLine,
+} from './command-line.ts';
 import { saveMemory } from './engine.ts';
+import { meant } from './nearest-word.ts';
 import { basename } from 'node:path';
 import type { OneShot } from './running.ts';
 import type { Log } from './telemetry/log.ts';
@@ -32,7 +42,7 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
     process.stdout.write(usage());
     if (command === undefined) process.exitCode = 2;
   } else if (!isCommand(command)) {
-    throw new UsageError(`"${command}" is no command (see scantling --help)`);
+    throw new UsageError(`"${command}" is no command${meant(command, Object.keys(commands))} (see scantling --help)`);
   } else if (args.some(a => a === '--help' || a === '-h')) {
     process.stdout.write(helpFor(command));
   } else {

@@ -46,7 +46,7 @@ export function parseSubject(text: string, chain: Chain): Subject {
   const plain = (word ?? '').toLowerCase().replace(/\.scantling\.dev$/, '');
   const kind = kinds.find(k => words[k].includes(plain));
   if (!kind || name === '' || more.length > 0)
-    throw new UsageError(`"${text}" is not KIND/NAME, where KIND is ${kinds.map(k => words[k][0]).join(', ')}`);
+    throw new UsageError(`"${text}" is not KIND/NAME, where KIND is ${kinds.map(kindWords).join(', ')}`);
   const names = namesOf(chain, kind);
   if (names.includes(name)) return { kind, name };
   throw new NoSuchObjectError(`there is no ${kind} ${name}${names.length > 0 ? `; there are ${shorten(names)}` : ''}`);
@@ -56,8 +56,22 @@ function byName(name: string, kinds: readonly SubjectKind[], chain: Chain): Subj
   const found = kinds.filter(kind => namesOf(chain, kind).includes(name));
   const [kind] = found;
   if (kind && found.length === 1) return { kind, name };
-  if (!kind) throw new NoSuchObjectError(`nothing is called "${name}"; give KIND/NAME, such as pool/${name}`);
+  if (!kind) {
+    const asKind = kinds.find(k => words[k].includes(name.toLowerCase()));
+    if (asKind) throw new UsageError(`"${name}" is a kind without a name; ${thereAre(namesOf(chain, asKind), words[asKind][0])}`);
+    throw new NoSuchObjectError(`nothing is called "${name}"; give KIND/NAME, where KIND is ${kinds.map(kindWords).join(', ')}`);
+  }
   throw new UsageError(`several are called "${name}": ${found.map(k => `${words[k][0]}/${name}`).join(', ')}`);
+}
+
+/** As it is written, and in short as kubectl has it. */
+function kindWords(kind: SubjectKind): string {
+  const [word = kind, short] = words[kind];
+  return `${word} (${short})`;
+}
+
+function thereAre(names: readonly string[], word = 'KIND'): string {
+  return names.length === 0 ? `there is no ${word}` : `give ${word}/NAME, where NAME is one of ${shorten(names)}`;
 }
 
 function shorten(names: readonly string[]): string {

@@ -147,7 +147,9 @@ describe('the program', () => {
     const nowhere = join(plane.directory, 'nowhere');
     writeFileSync(nowhere, stringify(unreachable));
     const table: [string[], NodeJS.ProcessEnv, number, RegExp][] = [
-      [['status', '--nonsense'], {}, 2, /Unknown option '--nonsense'/],
+      [['status', '--nonsense'], {}, 2, /^scantling: Unknown option '--nonsense' \(see scantling status --help\)\n$/],
+      [['status', '--namespce', 'x'], {}, 2, /Unknown option '--namespce'; did you mean --namespace\? \(see/],
+      [['stauts'], {}, 2, /"stauts" is no command; did you mean status\? \(see scantling --help\)/],
       [['nonsense'], {}, 2, /"nonsense" is no command/],
       [['why'], {}, 2, /KIND\/NAME is missing/],
       [['why', 'pod/x'], {}, 2, /"pod\/x" is not KIND\/NAME/],

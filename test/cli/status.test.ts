@@ -321,6 +321,11 @@ test('what KIND/NAME means', () => {
   assert.deepEqual(parseSubject('nt/node-1', all), { kind: 'Node', name: 'node-1' });
   assert.throws(() => parseSubject('edge', all), /several are called "edge": definition\/edge, pool\/edge/);
   assert.throws(() => parseSubject('pod/x', all), UsageError);
+  assert.throws(
+    () => parseSubject('def/edge', all),
+    /KIND is source \(ssrc\), definition \(sysdef\), build \(ib\), pool \(spool\)/,
+  );
+  assert.throws(() => parseSubject('pool', all), /"pool" is a kind without a name; give pool\/NAME, where NAME is one of edge$/);
   assert.throws(() => parseSubject('pool/none', all), NoSuchObjectError);
   assert.throws(() => parseSubject('none', all), /nothing is called "none"/);
 });
