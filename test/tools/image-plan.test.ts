@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeWithDocker, releaseOf } from './image-build.ts';
 import {
+  adviceFor,
   baseOf,
   buildahArguments,
   buildxArguments,
   labelsFor,
   publishedBase,
+  pushedTo,
   snapshotAt,
   type ImageBuild,
 } from './image-plan.ts';
@@ -66,6 +68,23 @@ test('both builders are told the same', () => {
     assert.ok(words.includes('--no-cache'));
   }
   assert.ok(docker.includes('linux/amd64,linux/arm64'));
+});
+
+test('what cannot be pushed to is refused with what is wrong with it', () => {
+  for (const fine of ['registry.example.com/scantling', 'localhost:5000/a/b_c', 'ghcr.io/o/s--x', 'me/scantling'])
+    assert.equal(pushedTo(fine), fine);
+  assert.throws(() => pushedTo('/scantling'), /"\/scantling" names no registry; is the variable before the \/ set\?/);
+  assert.throws(() => pushedTo('https://registry.example.com/scantling'), /needs no scheme/);
+  assert.throws(() => pushedTo('registry.example.com/scantling:1.0'), /has a tag, which --tag says/);
+  assert.throws(() => pushedTo('registry.example.com/Scantling'), /in lower case, as registry\.example\.com\/scantling$/);
+});
+
+test("a base that Docker's registry does not give is said to be made otherwise", () => {
+  const failure = `initializing source docker://node@${digest}: pinging container registry registry-1.docker.io: no such host`;
+  assert.match(adviceFor(failure, { tool: 'buildah' }), /^\nWhere docker\.io cannot be reached, --base debian-packages makes/);
+  assert.match(adviceFor(failure, { tool: 'docker' }), /--tool buildah --base debian-packages/);
+  assert.equal(adviceFor(failure, { tool: 'buildah', base: base.image }), '');
+  assert.equal(adviceFor('no space left on device', { tool: 'buildah' }), '');
 });
 
 test('docker is not asked for what only buildah can', async () => {

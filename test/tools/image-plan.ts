@@ -78,6 +78,33 @@ export function snapshotAt(epoch: number): string {
   return new Date(epoch * 1000).toISOString().replaceAll(/[-:]|\.\d+/g, '');
 }
 
+/**
+ * A repository that can be pushed to, as it was given.
+ * @throws Error that says what is wrong with it
+ */
+export function pushedTo(repository: string): string {
+  const part = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+  if (new RegExp(`^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?(/${part})+$`).test(repository)) return repository;
+  const [, why] =
+    [
+      [/^\//, 'names no registry; is the variable before the / set?'],
+      [/^[a-z]+:\/\//, 'needs no scheme; --plain-http is for registries without TLS'],
+      [/@/, 'has a digest, which is known only afterwards'],
+      [/:[^/]*$/, 'has a tag, which --tag says'],
+    ].find(([pattern]) => pattern instanceof RegExp && pattern.test(repository)) ?? [];
+  throw new Error(
+    `--push "${repository}" ${String(why ?? 'is no repository')}; give a registry and a path in lower case, as registry.example.com/scantling`,
+  );
+}
+
+/** What else helps when an image cannot be made; nothing where it was no matter of the base's registry. */
+export function adviceFor(failure: string, o: { base?: string | undefined; tool: 'buildah' | 'docker' }): string {
+  const isOfHub = /(pinging container registry|initializing source|failed to (do request|resolve)).*docker\.io/s.test(failure);
+  if (o.base !== undefined || !isOfHub) return '';
+  const how = o.tool === 'buildah' ? '--base debian-packages' : '--tool buildah --base debian-packages';
+  return `\nWhere docker.io cannot be reached, ${how} makes the base of Debian's packages, and --base IMAGE@sha256:… takes it from a mirror.`;
+}
+
 /** The names of the two images, from that of the first. */
 export function repositoryOf(target: Target, repository: string): string {
   return target === 'controller' ? repository : `${repository}-${target}`;

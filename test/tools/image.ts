@@ -1,8 +1,19 @@
 /** `npm run image`: the two images, for one platform or several, kept here or pushed. */
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../controller/api/errors.ts';
 import { programFor } from '../cluster/program.ts';
-import { debianPackages, makeWithBuildah, makeWithDocker, releaseOf, type ImageRequest } from './image-build.ts';
-import { architectures, baseOf, hostArchitecture, repositoryOf, targets } from './image-plan.ts';
+import { debianPackages, makeWithBuildah, makeWithDocker, releaseOf, type ImageRequest, type MadeImage } from './image-build.ts';
+import {
+  adviceFor,
+  architectures,
+  baseOf,
+  hostArchitecture,
+  pushedTo,
+  repositoryOf,
+  targets,
+  type Release,
+} from './image-plan.ts';
+import { refuseFlagsOfNpm } from './npm-flags.ts';
 import { has } from './run-command.mjs';
 
 const usage = `Usage: npm run image -- [options]
@@ -33,14 +44,18 @@ function oneOf<const T extends string>(flag: string, known: readonly T[], given:
   return found;
 }
 
+const flagsOfNpm = ['target', 'push', 'platform', 'base', 'snapshot', 'source', 'tool', 'plain-http'];
+
 function options() {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
   const names = { target: text, tag: text, push: text, platform: text, base: text, snapshot: text, source: text, tool: text };
   try {
+    // --tag and --json are settings of npm's own as well, which a user may have for good reason.
+    refuseFlagsOfNpm(flagsOfNpm);
     return parseArgs({ options: { ...names, 'plain-http': flag, json: flag, help: flag } }).values;
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
 }
 
@@ -48,7 +63,26 @@ async function toolOf(given: string | undefined): Promise<'buildah' | 'docker'> 
   if (given !== undefined) return oneOf('tool', ['buildah', 'docker'], given);
   if (await has('buildah')) return 'buildah';
   if (await has('docker')) return 'docker';
-  throw new UsageError('an image needs buildah, or docker with buildx');
+  throw new UsageError('an image needs buildah, or docker with buildx: install one of them (on Debian: apt install buildah)');
+}
+
+/** Reads an argument. @throws UsageError with the words of what reads it */
+function checked<T>(read: (text: string) => T, text: string): T {
+  try {
+    return read(text);
+  } catch (error) {
+    throw new UsageError(messageOf(error), { cause: error });
+  }
+}
+
+/** Makes one image. @throws Error with what can be done, where that is known */
+async function make(tool: 'buildah' | 'docker', request: ImageRequest, release: Release): Promise<MadeImage> {
+  try {
+    return tool === 'buildah' ? await makeWithBuildah(request, release) : await makeWithDocker(request, release);
+  } catch (error) {
+    const words = messageOf(error);
+    throw new Error(words + adviceFor(words, { base: request.base, tool }), { cause: error });
+  }
 }
 
 async function main(): Promise<void> {
@@ -57,14 +91,15 @@ async function main(): Promise<void> {
   const chosen = (o.target ?? targets.join(',')).split(',').map(each => oneOf('target', targets, each));
   const platforms = architectures.map(each => `linux/${each}` as const);
   const wanted = (o.platform ?? `linux/${hostArchitecture}`).split(',').map(each => oneOf('platform', platforms, each));
-  if (o.base !== undefined && o.base !== debianPackages) baseOf(o.base);
+  if (o.base !== undefined && o.base !== debianPackages) checked(baseOf, o.base);
   if (o.snapshot !== undefined && !/^(commit|\d{8}T\d{6}Z)$/.test(o.snapshot))
     throw new UsageError(`--snapshot can be commit or YYYYMMDDTHHMMSSZ, not "${o.snapshot}"`);
+  const push = o.push === undefined ? undefined : checked(pushedTo, o.push);
   const tool = await toolOf(o.tool);
   await programFor({ source: false });
   const release = await releaseOf(o.source);
   // A name without a registry is Docker Hub's to buildah, unless it says that it is of here.
-  const repository = o.push ?? (tool === 'buildah' ? 'localhost/scantling' : 'scantling');
+  const repository = push ?? (tool === 'buildah' ? 'localhost/scantling' : 'scantling');
   const made = [];
   for (const target of chosen) {
     const request: ImageRequest = {
@@ -76,7 +111,7 @@ async function main(): Promise<void> {
       ...(o.base === undefined ? {} : { base: o.base }),
       ...(o.snapshot === undefined ? {} : { snapshot: o.snapshot }),
     };
-    const image = tool === 'buildah' ? await makeWithBuildah(request, release) : await makeWithDocker(request, release);
+    const image = await make(tool, request, release);
     made.push(image);
     if (!o.json) process.stdout.write(`${image.name}@${image.digest}\n`);
   }
@@ -86,6 +121,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -1,5 +1,11 @@
 import { spawn } from 'node:child_process';
 
+/** @param {readonly string[]} words */
+function shortened(words) {
+  const line = words.join(' ');
+  return line.length <= 120 ? line : `${line.slice(0, 119)}…`;
+}
+
 /**
  * Runs a command and returns its standard output. `line` hears every line of its standard error.
  * @param {string} command
@@ -31,7 +37,7 @@ export function runCommand(command, args, { cwd, env, line } = {}) {
       else
         reject(
           new Error(
-            `\`${[command, ...args].join(' ')}\` ended with ${signal ?? `exit code ${code}`}:\n${[...last, rest].join('\n').trim() || out.trim()}`,
+            `\`${shortened([command, ...args])}\` ended with ${signal ?? `exit code ${code}`}:\n${[...last, rest].join('\n').trim() || out.trim()}`,
           ),
         );
     });

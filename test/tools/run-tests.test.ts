@@ -8,11 +8,12 @@ import { inOrder, longestFirst } from './test-order.ts';
 
 const root = join(import.meta.dirname, '../..');
 
+const npmTest = (flag: string) => spawnSync(process.execPath, [join(root, 'test/main.ts'), flag], { encoding: 'utf8' });
+
 test('npm test says how it is used, and that a flag is none', () => {
-  const run = (flag: string) => spawnSync(process.execPath, [join(root, 'test/main.ts'), flag], { encoding: 'utf8' });
-  const help = run('--help');
+  const help = npmTest('--help');
   assert.deepEqual([help.status, help.stderr, help.stdout.split('\n')[0]], [0, '', 'Usage: npm test [-- PATTERN…]']);
-  const wrong = run('--watch');
+  const wrong = npmTest('--watch');
   assert.deepEqual([wrong.status, wrong.stdout, wrong.stderr.split('\n')[0]], [2, '', 'there is no flag --watch']);
 });
 
