@@ -43,12 +43,16 @@ describe('the notes of the chart', () => {
       'webhook.enabled=true,webhook.ingress.enabled=true,webhook.ingress.host=hooks.example.com',
       'crds.keep=false,uninstall.enabled=false,admission.enabled=false,rbac.secretNames={git}',
     );
-    assert.doesNotMatch(set, /names no registry/);
+    assert.doesNotMatch(set, /! image.repository is/);
+    assert.match(set, /builder.image.repository is "scantling-builder", which names no registry, though/);
+    assert.match(set, /--set builder.image.repository=registry.example.com\/scantling-builder$/m);
+    const both = ['image.repository=registry.example.com/scantling', 'builder.image.repository=registry.example.com/made'];
+    assert.doesNotMatch(await notes('both', {}, ...both), /names no registry/);
     assert.match(
       await notes('hub', {}, 'image.repository=fleet/scantling'),
       /image.repository is "fleet\/scantling", which names no/,
     );
-    assert.doesNotMatch(await notes('local', {}, 'image.repository=localhost:5000/scantling'), /names no registry/);
+    assert.doesNotMatch(await notes('local', {}, 'image.repository=localhost:5000/scantling'), /! image.repository is/);
     assert.match(set, /http:\/\/hooks.example.com, path \/hooks\//);
     assert.match(set, /every definition, pool and target with them/);
     assert.match(set, /uninstall.enabled is false/);

@@ -98,6 +98,11 @@ describe("the chart's values", () => {
     await refused({ wbhook: {} }, /'wbhook' not allowed/);
     await refused({ webhook: { ingress: { hots: 'x' } } }, /'\/webhook\/ingress'.*'hots' not allowed/);
     await refused({ image: { digest: 'abc' } }, /'\/image\/digest'/);
+    for (const repository of ['registry.example.com/scantling:0.2.0', 'https://registry.example.com/scantling', '/scantling', ''])
+      for (const set of [{ image: { repository } }, { builder: { image: { repository } } }])
+        await refused(set, /\/image\/repository': .*does not match pattern/);
+    for (const repository of ['scantling', 'localhost:5000/scantling', 'registry.example.com:443/a/b-c/d_e.f'])
+      await render({ image: { repository }, builder: { image: { repository } } });
     await refused({ agent: { tolerations: 'all' } }, /'\/agent\/tolerations': got string, want array/);
     await refused({ logLevel: 'loud' }, /'\/logLevel'/);
     await refused({ admission: { controllers: ['west'] } }, /'\/admission\/controllers\/0'/);
