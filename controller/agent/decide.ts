@@ -125,7 +125,7 @@ function staged(facts: Facts, entry: BootEntry): Step {
   const approval = approvalOf(spec);
   if (approval === undefined) {
     const how = entry.locked ? 'staged' : 'staged without a lock';
-    const mismatch = spec.state === 'Booted' ? ', but the approval is for another image' : ', waits for its turn';
+    const mismatch = spec.state === 'Booted' ? ', but the approval is for another image' : ', waits for the go-ahead';
     const condition = { kind: 'Progressing', reason: 'Staged', message: `${how} ${name}${mismatch}` } as const;
     return lockFirst(facts, { do: 'Rest', situation: { phase: 'Staged', condition } });
   }

@@ -90,6 +90,9 @@ describe('staging', () => {
   test('staged and locked rests until there is an approval', () => {
     const step = decide(facts({ staged: entry(2, { locked: true }) }));
     assert.deepEqual(rests(step), { phase: 'Staged', condition: 'Progressing', reason: 'Staged' });
+    // Its turn may have come: it is drained first.
+    const condition = step.do === 'Rest' ? step.situation.condition : undefined;
+    assert.match(condition && 'message' in condition ? condition.message : '', /^staged .*, waits for the go-ahead$/);
   });
   test("the platform's digest counts, also where the image names the index", () => {
     const spec = specOf(2, { digests: [digest(2), digest('aa')] });
