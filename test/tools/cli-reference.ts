@@ -28,7 +28,7 @@ kubeconfig's user is sent. Exec plugins, client certificates and token files wor
 
 ## What it writes
 
-The first line answers. \`-o json\` and \`-o yaml\` write one document whose fields stay (fields may be added); \`-o wide\` cuts and leaves out nothing. Columns are cut to the width of a terminal, and are whole in a pipe. Colours are for terminals
+The first line answers. \`-o json\` and \`-o yaml\` write one document whose fields stay (fields may be added); \`-o wide\` shows all that the document has, uncut. Columns are cut to the width of a terminal, and are whole in a pipe. Colours are for terminals
 only, and not with \`NO_COLOR\` or \`TERM=dumb\`. Progress and errors go to standard error.
 
 | Exit code | Meaning |
