@@ -238,8 +238,8 @@ describe('Jobs that do not come to run', () => {
     let stopped = false;
     // The Job is gone and the next is never made: what a process that ends there leaves.
     const wrap: Wrap = (client, registry) => {
-      const create: Client['create'] = (resource, object) => {
-        if (resource.plural !== jobs.plural || later === 0) return client.create(resource, object);
+      const create: Client['create'] = (resource, object, options) => {
+        if (resource.plural !== jobs.plural || later === 0) return client.create(resource, object, options);
         stopped = true;
         return new Promise(() => undefined);
       };
