@@ -146,6 +146,11 @@ export class Kubelets {
     for (const pod of this.pods.byIndex('node', name)) this.#controller.enqueue(`${pod.namespace}/${pod.name}`);
   }
 
+  /** Says of every node that is up what it is, as kubelets do when they find something else in the API server: after it was restored, say. */
+  async report(): Promise<void> {
+    for (const [name, { up }] of this.#nodes) if (up) await this.#postStatus(name);
+  }
+
   #node(name: string): Simulated {
     const node = this.#nodes.get(name);
     if (!node) throw new Error(`no simulated node ${name}`);

@@ -116,7 +116,7 @@ test('the registry is gone: what is staged boots; what is lost is made anew once
 });
 
 test('etcd is restored from a moment when a node had its go-ahead: no host follows it twice, and sources bring the rest', async () => {
-  const { controlPlane, controller, nodes } = environment;
+  const { controlPlane, controller, kubelets, nodes } = environment;
   const first = (await definition()).status?.image;
   await commit();
   await until('a go-ahead that is followed', goneAhead);
@@ -128,6 +128,7 @@ test('etcd is restored from a moment when a node had its go-ahead: no host follo
 
   await controller.stop();
   await controlPlane.restoreEtcd();
+  await kubelets.report();
   assert.notEqual((await definition()).status?.image, third);
   // For so long a node is waited for, as if it rebooted under the go-ahead that is restored.
   await patchPool({ suspend: true, rollout: { timeouts: { reboot: '30s' } } });
