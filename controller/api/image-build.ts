@@ -22,7 +22,7 @@ export interface ImageBuild {
 }
 /**
  * All inputs of the image, written by the controller, and how it is built.
- * Rule: what is built is immutable, only execution may change; change the definition instead.
+ * Rule: what is built is immutable, only execution and signing may change; change the definition instead.
  */
 export interface ImageBuildSpec {
   definitionRef: ImageBuildSpecDefinitionRef;
@@ -47,6 +47,7 @@ export interface ImageBuildSpec {
    * Items: Rule: must be a platform, as linux/amd64 or linux/arm/v7.
    */
   platforms?: string[];
+  signing?: ImageBuildSpecSigning;
   execution: ImageBuildSpecExecution;
   /**
    * Version of the rules that turn a context into an image.
@@ -61,6 +62,10 @@ export interface ImageBuildSpecDefinitionRef {
    * Name of the SystemDefinition.
    */
   name: string;
+  /**
+   * Its metadata.generation then.
+   */
+  generation?: number;
 }
 /**
  * Where the context is and the image goes.
@@ -76,6 +81,39 @@ export interface ImageBuildSpecOutput {
  * Secret of type kubernetes.io/dockerconfigjson in the operator's namespace, for the repository.
  */
 export interface ImageBuildSpecOutputPushSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
+ * Signs the image, and what is said of it, after the push.
+ */
+export interface ImageBuildSpecSigning {
+  keySecretRef: ImageBuildSpecSigningKeySecretRef;
+  previousKeySecretRef?: ImageBuildSpecSigningPreviousKeySecretRef;
+  /**
+   * Attests how the image was made (SLSA provenance v1). Default: true.
+   */
+  provenance: boolean;
+  /**
+   * Attests what is in the image. Default: SPDX.
+   */
+  sbom: 'SPDX' | 'CycloneDX' | 'None';
+}
+/**
+ * Secret in the operator's namespace: cosign.key (encrypted, of cosign, with cosign.password; or plain PKCS#8). P-256, so that hosts can check it. Its annotation scantling.dev/signs says which repositories it signs in.
+ */
+export interface ImageBuildSpecSigningKeySecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
+ * The key before it, as keySecretRef: signs as well, while there are hosts that do not know the new one.
+ */
+export interface ImageBuildSpecSigningPreviousKeySecretRef {
   /**
    * Name of the Secret, in the operator's namespace.
    */
@@ -277,6 +315,15 @@ export interface ImageBuildStatus {
    */
   completionTime?: string;
   image?: ImageBuildStatusImage;
+  trust?: ImageBuildStatusTrust;
+  /**
+   * Signatures of ours that were pushed and read back.
+   */
+  signatures?: ImageBuildStatusSignature[];
+  /**
+   * Signed statements of ours that were pushed and read back.
+   */
+  attestations?: ImageBuildStatusAttestation[];
   failure?: ImageBuildStatusFailure;
   /**
    * What the controller says of the object; Ready is always there, Reconciling and Stalled only while True.
@@ -328,6 +375,10 @@ export interface ImageBuildStatusFoundation {
    * Built by this build or one that it was copied from, so that builds of other repositories may take it; otherwise it was found under its tag.
    */
   built?: boolean;
+  /**
+   * Digest of the proxy, the authorities and the Secrets that its steps had. Builds of other repositories take it only where theirs is equal.
+   */
+  environment?: string;
 }
 /**
  * The image that was pushed.
@@ -359,6 +410,119 @@ export interface ImageBuildStatusImagePlatform {
    * Digest of the platform's manifest.
    */
   digest: string;
+}
+/**
+ * What the trust policies say of it.
+ */
+export interface ImageBuildStatusTrust {
+  /**
+   * Trusted: signed as the policy wants. Warned and Skipped: let through by the mode of the policy. NotConfigured: no policy for such things exists.
+   */
+  decision: 'Trusted' | 'Warned' | 'Skipped' | 'Refused' | 'NotConfigured';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * Who signed, or what is missing.
+   */
+  message: string;
+  /**
+   * Of the index.
+   */
+  digest: string;
+  /**
+   * Commit that it is known to be built from.
+   */
+  commit?: string;
+  /**
+   * TrustPolicy that governs the name.
+   */
+  policy?: string;
+  /**
+   * Its metadata.generation.
+   */
+  generation?: number;
+  /**
+   * Digest of all that this depends on: policies, keys, trusted roots, revocations. While it is the same nothing is looked up again.
+   */
+  basis: string;
+  /**
+   * From then on it is judged again, because something that it rests on expires or begins to count.
+   */
+  until?: string;
+  /**
+   * Who signed, of those who count.
+   */
+  signers?: ImageBuildStatusTrustSigner[];
+}
+export interface ImageBuildStatusTrustSigner {
+  /**
+   * As policy/authority.
+   */
+  authority: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key?: string;
+  identity?: ImageBuildStatusTrustSignerIdentity;
+  /**
+   * Signature, Bundle, Attestation, OpenPGP or SSH.
+   */
+  form: string;
+  /**
+   * Of an attestation.
+   */
+  predicateType?: string;
+  /**
+   * Entry of the transparency log.
+   */
+  logIndex?: string;
+  /**
+   * When it was signed, by a log or a timestamp service.
+   */
+  time?: string;
+}
+/**
+ * Of a certificate, in place of a key.
+ */
+export interface ImageBuildStatusTrustSignerIdentity {
+  /**
+   * Who vouches for the subject.
+   */
+  issuer: string;
+  /**
+   * URI or e-mail address.
+   */
+  subject: string;
+}
+export interface ImageBuildStatusSignature {
+  /**
+   * What is signed: the index or a manifest of a platform.
+   */
+  digest: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key: string;
+  /**
+   * Signature (tag .sig, which hosts read) or Bundle (referrer).
+   */
+  form: string;
+}
+export interface ImageBuildStatusAttestation {
+  /**
+   * What it is about: the index or a manifest of a platform.
+   */
+  digest: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key: string;
+  /**
+   * As https://slsa.dev/provenance/v1.
+   */
+  predicateType: string;
 }
 /**
  * Why the last attempt failed; absent after a success.

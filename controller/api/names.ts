@@ -27,6 +27,8 @@ export const interruptionsAnnotation = 'scantling.dev/interruptions';
 export const cancelAnnotation = 'scantling.dev/cancel';
 /** On a SystemDefinition with base.update Manual: the base digest that may be built on. */
 export const approveBase = 'scantling.dev/approve-base';
+/** On a Secret that spec.signing names: the repositories that its key signs in, as prefixes with commas or line breaks between them. */
+export const signsAnnotation = 'scantling.dev/signs';
 /** On a NodeTarget: its pool's name (label). */
 export const poolLabel = 'scantling.dev/pool';
 
@@ -38,6 +40,9 @@ export const retriedAnnotation = 'scantling.dev/retried';
 
 /** On a NodeTarget: the uid of the Node that it is for; another Node of that name is another machine. */
 export const nodeUIDAnnotation = 'scantling.dev/node-uid';
+
+/** On a NodeTarget: digest (of hostRuleText) of what its host is to require of images of its repository, by the trust policies as they are now. Absent without policies. */
+export const hostRuleAnnotation = 'scantling.dev/host-rule';
 
 /** On a NodeTarget, from its go-ahead on: whoever deletes it, its node ends its reboot first. */
 export const nodeTargetFinalizer = 'scantling.dev/reboot';
@@ -68,9 +73,12 @@ export const fieldManagers = {
   build: 'scantling-build',
   retention: 'scantling-retention',
   rollout: 'scantling-rollout',
+  trust: 'scantling-trust',
+  discovery: 'scantling-discovery',
   agent: 'scantling-agent',
   webhook: 'scantling-webhook',
   uninstall: 'scantling-uninstall',
+  cli: 'scantling-cli',
   shard: 'scantling-shard',
   lease: 'scantling-lease',
   events: 'scantling-events',

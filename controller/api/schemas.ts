@@ -644,6 +644,24 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           },
         },
       },
+      signing: {
+        type: 'object',
+        required: ['keySecretRef'],
+        properties: {
+          keySecretRef: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+          },
+          previousKeySecretRef: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+          },
+          provenance: { type: 'boolean', default: true },
+          sbom: { type: 'string', enum: ['SPDX', 'CycloneDX', 'None'], default: 'SPDX' },
+        },
+      },
       history: {
         type: 'object',
         default: {},

@@ -70,6 +70,7 @@ export interface SystemDefinitionSpec {
     [k: string]: string;
   };
   output: SystemDefinitionSpecOutput;
+  signing?: SystemDefinitionSpecSigning;
   history: SystemDefinitionSpecHistory;
   build: SystemDefinitionSpecBuild;
 }
@@ -527,6 +528,39 @@ export interface SystemDefinitionSpecOutputPushSecretRef {
   name: string;
 }
 /**
+ * Signs the image, and what is said of it, after the push.
+ */
+export interface SystemDefinitionSpecSigning {
+  keySecretRef: SystemDefinitionSpecSigningKeySecretRef;
+  previousKeySecretRef?: SystemDefinitionSpecSigningPreviousKeySecretRef;
+  /**
+   * Attests how the image was made (SLSA provenance v1). Default: true.
+   */
+  provenance: boolean;
+  /**
+   * Attests what is in the image. Default: SPDX.
+   */
+  sbom: 'SPDX' | 'CycloneDX' | 'None';
+}
+/**
+ * Secret in the operator's namespace: cosign.key (encrypted, of cosign, with cosign.password; or plain PKCS#8). P-256, so that hosts can check it. Its annotation scantling.dev/signs says which repositories it signs in.
+ */
+export interface SystemDefinitionSpecSigningKeySecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
+ * The key before it, as keySecretRef: signs as well, while there are hosts that do not know the new one.
+ */
+export interface SystemDefinitionSpecSigningPreviousKeySecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
  * Which finished builds are kept. What a node has booted, staged or as rollback, or what a pool targets, is always kept.
  */
 export interface SystemDefinitionSpecHistory {
@@ -707,6 +741,10 @@ export interface SystemDefinitionStatus {
    * Digest of the rendered context.
    */
   contextDigest?: string;
+  /**
+   * Digest of what the image tells its host of the trust policies; absent where there is no policy for images.
+   */
+  hostTrust?: string;
   base?: SystemDefinitionStatusBase;
   /**
    * Digests of the images of workloads that are used.
@@ -728,6 +766,7 @@ export interface SystemDefinitionStatus {
    * Last good image, as repository@digest.
    */
   image?: string;
+  trust?: SystemDefinitionStatusTrust;
   /**
    * Index and platform digests of the last good image; a node that booted any of them runs it.
    */
@@ -761,6 +800,92 @@ export interface SystemDefinitionStatusBase {
    * Newer digest that waits for approval, or cannot be built on.
    */
   available?: string;
+  trust?: SystemDefinitionStatusBaseTrust;
+}
+/**
+ * What the trust policies say of it.
+ */
+export interface SystemDefinitionStatusBaseTrust {
+  /**
+   * Trusted: signed as the policy wants. Warned and Skipped: let through by the mode of the policy. NotConfigured: no policy for such things exists.
+   */
+  decision: 'Trusted' | 'Warned' | 'Skipped' | 'Refused' | 'NotConfigured';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * Who signed, or what is missing.
+   */
+  message: string;
+  /**
+   * Of the base.
+   */
+  digest: string;
+  /**
+   * Commit that it is known to be built from.
+   */
+  commit?: string;
+  /**
+   * TrustPolicy that governs the name.
+   */
+  policy?: string;
+  /**
+   * Its metadata.generation.
+   */
+  generation?: number;
+  /**
+   * Digest of all that this depends on: policies, keys, trusted roots, revocations. While it is the same nothing is looked up again.
+   */
+  basis: string;
+  /**
+   * From then on it is judged again, because something that it rests on expires or begins to count.
+   */
+  until?: string;
+  /**
+   * Who signed, of those who count.
+   */
+  signers?: SystemDefinitionStatusBaseTrustSigner[];
+}
+export interface SystemDefinitionStatusBaseTrustSigner {
+  /**
+   * As policy/authority.
+   */
+  authority: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key?: string;
+  identity?: SystemDefinitionStatusBaseTrustSignerIdentity;
+  /**
+   * Signature, Bundle, Attestation, OpenPGP or SSH.
+   */
+  form: string;
+  /**
+   * Of an attestation.
+   */
+  predicateType?: string;
+  /**
+   * Entry of the transparency log.
+   */
+  logIndex?: string;
+  /**
+   * When it was signed, by a log or a timestamp service.
+   */
+  time?: string;
+}
+/**
+ * Of a certificate, in place of a key.
+ */
+export interface SystemDefinitionStatusBaseTrustSignerIdentity {
+  /**
+   * Who vouches for the subject.
+   */
+  issuer: string;
+  /**
+   * URI or e-mail address.
+   */
+  subject: string;
 }
 export interface SystemDefinitionStatusWorkloadImage {
   /**
@@ -771,6 +896,92 @@ export interface SystemDefinitionStatusWorkloadImage {
    * The digest that is used, as sha256:<64 hex>.
    */
   digest: string;
+  trust?: SystemDefinitionStatusWorkloadImageTrust;
+}
+/**
+ * What the trust policies say of it.
+ */
+export interface SystemDefinitionStatusWorkloadImageTrust {
+  /**
+   * Trusted: signed as the policy wants. Warned and Skipped: let through by the mode of the policy. NotConfigured: no policy for such things exists.
+   */
+  decision: 'Trusted' | 'Warned' | 'Skipped' | 'Refused' | 'NotConfigured';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * Who signed, or what is missing.
+   */
+  message: string;
+  /**
+   * Of the image.
+   */
+  digest: string;
+  /**
+   * Commit that it is known to be built from.
+   */
+  commit?: string;
+  /**
+   * TrustPolicy that governs the name.
+   */
+  policy?: string;
+  /**
+   * Its metadata.generation.
+   */
+  generation?: number;
+  /**
+   * Digest of all that this depends on: policies, keys, trusted roots, revocations. While it is the same nothing is looked up again.
+   */
+  basis: string;
+  /**
+   * From then on it is judged again, because something that it rests on expires or begins to count.
+   */
+  until?: string;
+  /**
+   * Who signed, of those who count.
+   */
+  signers?: SystemDefinitionStatusWorkloadImageTrustSigner[];
+}
+export interface SystemDefinitionStatusWorkloadImageTrustSigner {
+  /**
+   * As policy/authority.
+   */
+  authority: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key?: string;
+  identity?: SystemDefinitionStatusWorkloadImageTrustSignerIdentity;
+  /**
+   * Signature, Bundle, Attestation, OpenPGP or SSH.
+   */
+  form: string;
+  /**
+   * Of an attestation.
+   */
+  predicateType?: string;
+  /**
+   * Entry of the transparency log.
+   */
+  logIndex?: string;
+  /**
+   * When it was signed, by a log or a timestamp service.
+   */
+  time?: string;
+}
+/**
+ * Of a certificate, in place of a key.
+ */
+export interface SystemDefinitionStatusWorkloadImageTrustSignerIdentity {
+  /**
+   * Who vouches for the subject.
+   */
+  issuer: string;
+  /**
+   * URI or e-mail address.
+   */
+  subject: string;
 }
 export interface SystemDefinitionStatusHistory {
   /**
@@ -789,4 +1000,89 @@ export interface SystemDefinitionStatusHistory {
    * Such as "newest good", "booted by node-3", "younger than 24h".
    */
   kept: string;
+}
+/**
+ * What the trust policies say of it.
+ */
+export interface SystemDefinitionStatusTrust {
+  /**
+   * Trusted: signed as the policy wants. Warned and Skipped: let through by the mode of the policy. NotConfigured: no policy for such things exists.
+   */
+  decision: 'Trusted' | 'Warned' | 'Skipped' | 'Refused' | 'NotConfigured';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * Who signed, or what is missing.
+   */
+  message: string;
+  /**
+   * Of the last good image.
+   */
+  digest: string;
+  /**
+   * Commit that it is known to be built from.
+   */
+  commit?: string;
+  /**
+   * TrustPolicy that governs the name.
+   */
+  policy?: string;
+  /**
+   * Its metadata.generation.
+   */
+  generation?: number;
+  /**
+   * Digest of all that this depends on: policies, keys, trusted roots, revocations. While it is the same nothing is looked up again.
+   */
+  basis: string;
+  /**
+   * From then on it is judged again, because something that it rests on expires or begins to count.
+   */
+  until?: string;
+  /**
+   * Who signed, of those who count.
+   */
+  signers?: SystemDefinitionStatusTrustSigner[];
+}
+export interface SystemDefinitionStatusTrustSigner {
+  /**
+   * As policy/authority.
+   */
+  authority: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key?: string;
+  identity?: SystemDefinitionStatusTrustSignerIdentity;
+  /**
+   * Signature, Bundle, Attestation, OpenPGP or SSH.
+   */
+  form: string;
+  /**
+   * Of an attestation.
+   */
+  predicateType?: string;
+  /**
+   * Entry of the transparency log.
+   */
+  logIndex?: string;
+  /**
+   * When it was signed, by a log or a timestamp service.
+   */
+  time?: string;
+}
+/**
+ * Of a certificate, in place of a key.
+ */
+export interface SystemDefinitionStatusTrustSignerIdentity {
+  /**
+   * Who vouches for the subject.
+   */
+  issuer: string;
+  /**
+   * URI or e-mail address.
+   */
+  subject: string;
 }

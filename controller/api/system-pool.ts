@@ -212,6 +212,92 @@ export interface SystemPoolStatusTarget {
    * The spec.system.image this was resolved from.
    */
   requested?: string;
+  trust?: SystemPoolStatusTargetTrust;
+}
+/**
+ * What the trust policies say of it.
+ */
+export interface SystemPoolStatusTargetTrust {
+  /**
+   * Trusted: signed as the policy wants. Warned and Skipped: let through by the mode of the policy. NotConfigured: no policy for such things exists.
+   */
+  decision: 'Trusted' | 'Warned' | 'Skipped' | 'Refused' | 'NotConfigured';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * Who signed, or what is missing.
+   */
+  message: string;
+  /**
+   * Of the image.
+   */
+  digest: string;
+  /**
+   * Commit that it is known to be built from.
+   */
+  commit?: string;
+  /**
+   * TrustPolicy that governs the name.
+   */
+  policy?: string;
+  /**
+   * Its metadata.generation.
+   */
+  generation?: number;
+  /**
+   * Digest of all that this depends on: policies, keys, trusted roots, revocations. While it is the same nothing is looked up again.
+   */
+  basis: string;
+  /**
+   * From then on it is judged again, because something that it rests on expires or begins to count.
+   */
+  until?: string;
+  /**
+   * Who signed, of those who count.
+   */
+  signers?: SystemPoolStatusTargetTrustSigner[];
+}
+export interface SystemPoolStatusTargetTrustSigner {
+  /**
+   * As policy/authority.
+   */
+  authority: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key?: string;
+  identity?: SystemPoolStatusTargetTrustSignerIdentity;
+  /**
+   * Signature, Bundle, Attestation, OpenPGP or SSH.
+   */
+  form: string;
+  /**
+   * Of an attestation.
+   */
+  predicateType?: string;
+  /**
+   * Entry of the transparency log.
+   */
+  logIndex?: string;
+  /**
+   * When it was signed, by a log or a timestamp service.
+   */
+  time?: string;
+}
+/**
+ * Of a certificate, in place of a key.
+ */
+export interface SystemPoolStatusTargetTrustSignerIdentity {
+  /**
+   * Who vouches for the subject.
+   */
+  issuer: string;
+  /**
+   * URI or e-mail address.
+   */
+  subject: string;
 }
 /**
  * What the nodes were moved to before.
@@ -233,6 +319,92 @@ export interface SystemPoolStatusPrevious {
    * The spec.system.image this was resolved from.
    */
   requested?: string;
+  trust?: SystemPoolStatusPreviousTrust;
+}
+/**
+ * What the trust policies say of it.
+ */
+export interface SystemPoolStatusPreviousTrust {
+  /**
+   * Trusted: signed as the policy wants. Warned and Skipped: let through by the mode of the policy. NotConfigured: no policy for such things exists.
+   */
+  decision: 'Trusted' | 'Warned' | 'Skipped' | 'Refused' | 'NotConfigured';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * Who signed, or what is missing.
+   */
+  message: string;
+  /**
+   * Of the image.
+   */
+  digest: string;
+  /**
+   * Commit that it is known to be built from.
+   */
+  commit?: string;
+  /**
+   * TrustPolicy that governs the name.
+   */
+  policy?: string;
+  /**
+   * Its metadata.generation.
+   */
+  generation?: number;
+  /**
+   * Digest of all that this depends on: policies, keys, trusted roots, revocations. While it is the same nothing is looked up again.
+   */
+  basis: string;
+  /**
+   * From then on it is judged again, because something that it rests on expires or begins to count.
+   */
+  until?: string;
+  /**
+   * Who signed, of those who count.
+   */
+  signers?: SystemPoolStatusPreviousTrustSigner[];
+}
+export interface SystemPoolStatusPreviousTrustSigner {
+  /**
+   * As policy/authority.
+   */
+  authority: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key?: string;
+  identity?: SystemPoolStatusPreviousTrustSignerIdentity;
+  /**
+   * Signature, Bundle, Attestation, OpenPGP or SSH.
+   */
+  form: string;
+  /**
+   * Of an attestation.
+   */
+  predicateType?: string;
+  /**
+   * Entry of the transparency log.
+   */
+  logIndex?: string;
+  /**
+   * When it was signed, by a log or a timestamp service.
+   */
+  time?: string;
+}
+/**
+ * Of a certificate, in place of a key.
+ */
+export interface SystemPoolStatusPreviousTrustSignerIdentity {
+  /**
+   * Who vouches for the subject.
+   */
+  issuer: string;
+  /**
+   * URI or e-mail address.
+   */
+  subject: string;
 }
 /**
  * The copy of spec.pullSecretRef that the nodes pull with, in the agents' namespace.

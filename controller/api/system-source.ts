@@ -24,6 +24,7 @@ export interface SystemSource {
 /**
  * Which repository is followed, and how.
  * Rule: an http:// URL needs allowInsecure, because what it carries decides what nodes boot.
+ * Rule: verify.mode Tag verifies the tag that ref.tag names, and ref names none.
  */
 export interface SystemSourceSpec {
   /**
@@ -52,6 +53,7 @@ export interface SystemSourceSpec {
    */
   timeout: string;
   secretRef?: SystemSourceSpecSecretRef;
+  verify?: SystemSourceSpecVerify;
   webhook?: SystemSourceSpecWebhook;
   /**
    * Stops polling, applying and pruning; the last state stays. Default: false.
@@ -93,6 +95,31 @@ export interface SystemSourceSpecRef {
  * Secret in the operator's namespace: username and password, or bearerToken; ca.crt for the server's authority.
  */
 export interface SystemSourceSpecSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
+ * Whose signatures commits need, besides those that TrustPolicies with subject Git ask for.
+ * Rule: from is where Ancestry begins; set mode Ancestry, or leave from out.
+ */
+export interface SystemSourceSpecVerify {
+  /**
+   * Head: the commit that is applied. Tag: the annotated tag that spec.ref names. Ancestry: every commit since the last one that was verified, over all parents. Default: Head.
+   */
+  mode: 'Head' | 'Tag' | 'Ancestry';
+  /**
+   * Of Ancestry: the commit, by its whole id, that is trusted without a signature together with all before it. Without it the first commit that is verified begins.
+   * Rule: must be a whole commit id, 40 or 64 hex digits in lower case.
+   */
+  from?: string;
+  secretRef?: SystemSourceSpecVerifySecretRef;
+}
+/**
+ * Secret in the operator's namespace: keys that end in .asc hold OpenPGP public keys, allowed_signers those of SSH. Without it TrustPolicies say who may sign.
+ */
+export interface SystemSourceSpecVerifySecretRef {
   /**
    * Name of the Secret, in the operator's namespace.
    */
@@ -147,6 +174,10 @@ export interface SystemSourceStatus {
    */
   lastHandledReconcileAt?: string;
   /**
+   * The last value of scantling.dev/allow-rewind that was gone to: it allows that once. Taking the annotation away and setting it again allows it again.
+   */
+  lastHandledRewind?: string;
+  /**
    * Last revision that was fetched, as main@sha1:<40 hex>.
    */
   lastAttemptedRevision?: string;
@@ -155,6 +186,10 @@ export interface SystemSourceStatus {
    */
   lastAppliedRevision?: string;
   /**
+   * Last revision that was found signed as it has to be (decision Trusted); Ancestry goes on from it.
+   */
+  lastVerifiedRevision?: string;
+  /**
    * How the repository is read: v2-filter (partial clone) or v1-shallow (whole shallow pack).
    */
   transport?: string;
@@ -162,6 +197,7 @@ export interface SystemSourceStatus {
    * Why a lesser transport is used.
    */
   transportReason?: string;
+  verification?: SystemSourceStatusVerification;
   /**
    * Path that spec.webhook is to be sent to, below the address at which the receiver is published.
    */
@@ -179,6 +215,91 @@ export interface SystemSourceStatus {
    */
   conditions?: Condition[];
 }
+/**
+ * What the trust policies say of it.
+ */
+export interface SystemSourceStatusVerification {
+  /**
+   * What was verified, as main@sha1:<40 hex>.
+   */
+  revision?: string;
+  /**
+   * Trusted: signed as the policy wants. Warned and Skipped: let through by the mode of the policy. NotConfigured: no policy for such things exists.
+   */
+  decision: 'Trusted' | 'Warned' | 'Skipped' | 'Refused' | 'NotConfigured';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * Who signed, or what is missing.
+   */
+  message: string;
+  /**
+   * Id of the commit.
+   */
+  digest: string;
+  /**
+   * TrustPolicy that governs the name.
+   */
+  policy?: string;
+  /**
+   * Its metadata.generation.
+   */
+  generation?: number;
+  /**
+   * Digest of all that this depends on: policies, keys, trusted roots, revocations. While it is the same nothing is looked up again.
+   */
+  basis: string;
+  /**
+   * From then on it is judged again, because something that it rests on expires or begins to count.
+   */
+  until?: string;
+  /**
+   * Who signed, of those who count.
+   */
+  signers?: SystemSourceStatusVerificationSigner[];
+}
+export interface SystemSourceStatusVerificationSigner {
+  /**
+   * As policy/authority.
+   */
+  authority: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key?: string;
+  identity?: SystemSourceStatusVerificationSignerIdentity;
+  /**
+   * Signature, Bundle, Attestation, OpenPGP or SSH.
+   */
+  form: string;
+  /**
+   * Of an attestation.
+   */
+  predicateType?: string;
+  /**
+   * Entry of the transparency log.
+   */
+  logIndex?: string;
+  /**
+   * When it was signed, by a log or a timestamp service.
+   */
+  time?: string;
+}
+/**
+ * Of a certificate, in place of a key.
+ */
+export interface SystemSourceStatusVerificationSignerIdentity {
+  /**
+   * Who vouches for the subject.
+   */
+  issuer: string;
+  /**
+   * URI or e-mail address.
+   */
+  subject: string;
+}
 export interface SystemSourceStatusInventory {
   /**
    * SystemDefinition or SystemPool.
@@ -192,6 +313,10 @@ export interface SystemSourceStatusInventory {
    * Document the object came from, relative to the repository.
    */
   path: string;
+  /**
+   * Of a SystemDefinition that is just what its document says at its revision: the first digits of its uid, and its generation.
+   */
+  applied?: string;
 }
 export interface SystemSourceStatusFailure {
   /**
