@@ -1,10 +1,11 @@
-import { TransientError, messageOf } from '../api/errors.ts';
+import { messageOf } from '../api/errors.ts';
+import { TooLargeError } from './errors.ts';
 import { TryAgain } from './retry.ts';
 import type { Answer } from './transport.ts';
 
 /**
  * Reads a body of at most `limitBytes`, and of exactly `size` bytes where that is known.
- * @throws TryAgain when it is cut or of another size, TransientError `RegistryRefused` when it is larger than the limit.
+ * @throws TryAgain when it is cut or of another size, TooLargeError when it is larger than the limit.
  */
 export async function readBody(
   answer: Answer,
@@ -25,7 +26,7 @@ export async function readBody(
     throw new TryAgain('RegistryUnavailable', `${what}: ${messageOf(error)}`, { cause: error });
   }
   // Leaving the loop early has destroyed the body.
-  if (read > limitBytes) throw new TransientError('RegistryRefused', `${what} is larger than ${limitBytes} bytes`);
+  if (read > limitBytes) throw new TooLargeError(`${what} is larger than ${limitBytes} bytes`);
   if (size !== undefined && read !== size) {
     const found = read > size ? 'more' : `only ${read}`;
     throw new TryAgain('DigestMismatch', `${what} is declared with ${size} bytes, and the registry sent ${found}`);

@@ -1,21 +1,22 @@
 import { StallingError } from '../api/errors.ts';
+import { Amendments } from './amendments.ts';
 import { BlobSource, contentOf } from './blob-source.ts';
 import { Blobs } from './blobs.ts';
 import type { RegistriesConfiguration } from './configuration.ts';
 import type { Credentials, DockerConfig } from './credentials.ts';
 import { isDigest, sha256 } from './digest.ts';
-import { NotFoundError } from './errors.ts';
-import { Manifests, parseManifest } from './manifests.ts';
+import { Deletions } from './deletions.ts';
+import { Manifests } from './manifests.ts';
 import { Mirrors } from './mirrors.ts';
 import type { Sleep } from './pace.ts';
 import { Places } from './places.ts';
 import type { Place } from './places.ts';
 import type { ProxySettings } from './proxy.ts';
 import { formatReference, parseReference, repositoryOf } from './reference.ts';
-import { referrerOf } from './referrers-index.ts';
 import { Referrers, settleMs } from './referrers.ts';
-import type { CopiedBlob, Registry } from './registry.ts';
-import { TryAgain, retryPolicy, uploadRetryPolicy, withRetries } from './retry.ts';
+import { Pushes } from './pushes.ts';
+import type { Amendment, CopiedBlob, PushedManifest, Registry, Written } from './registry.ts';
+import { TryAgain, lasting, retryPolicy, uploadRetryPolicy, withRetries } from './retry.ts';
 import type { Persistence, RetryPolicy, Retrying } from './retry.ts';
 import { RegistryTransport } from './transport.ts';
 import { Uploads, pieceBytes } from './uploads.ts';
@@ -42,6 +43,8 @@ export interface RegistryOptions {
 }
 
 const defaultBlobBytes = 8 * 1024 * 1024;
+/** Of a blob that is read as it comes. */
+const readBytes = 1024 * 1024;
 const defaultTimeouts = { idleMs: 30_000, callMs: 60_000 };
 
 /** The client of all registries of this process; connections, tokens, the pace of each host and ways to authorise are shared. */
@@ -52,11 +55,14 @@ export function createRegistry(options: RegistryOptions): Registry {
     resolve: (...of) => client.resolve(...of),
     manifest: (...of) => client.manifest(...of),
     blob: (...of) => client.blob(...of),
+    readBlob: (...of) => client.readBlob(...of),
     hasBlob: (...of) => client.hasBlob(...of),
     checkPush: (...of) => client.checkPush(...of),
     pushBlob: (...of) => client.pushBlob(...of),
     copyBlob: (...of) => client.copyBlob(...of),
     pushManifest: (...of) => client.pushManifest(...of),
+    pushManifests: (...of) => client.pushManifests(...of),
+    amendTag: (...of) => client.amendTag(...of),
     referrers: (...of) => client.referrers(...of),
     deleteManifest: (...of) => client.deleteManifest(...of),
     close: () => client.close(),
@@ -72,6 +78,9 @@ class Client implements Registry {
   readonly #manifests: Manifests;
   readonly #uploads: Uploads;
   readonly #referrers: Referrers;
+  readonly #pushes: Pushes;
+  readonly #deletions: Deletions;
+  readonly #amendments: Amendments;
   readonly #retrying: Retrying;
   readonly #persistence: Persistence;
 
@@ -100,7 +109,12 @@ class Client implements Registry {
       now,
     });
     const manifests = this.#manifests;
-    this.#referrers = new Referrers({ transport, manifests, retrying: this.#retrying, deadlineMs, settleMs, now });
+    const retrying = this.#retrying;
+    const referrers = new Referrers({ transport, manifests, retrying, deadlineMs, settleMs, now });
+    this.#referrers = referrers;
+    this.#pushes = new Pushes({ manifests, referrers, retrying });
+    this.#deletions = new Deletions({ manifests, referrers, retrying });
+    this.#amendments = new Amendments({ manifests, retrying, settleMs, now });
   }
 
   async resolve(image: string, auth?: DockerConfig): Promise<{ reference: string; digest: string; mediaType: string }> {
@@ -109,9 +123,9 @@ class Client implements Registry {
     return { reference: `${repository}@${found.digest}`, ...found };
   }
 
-  async manifest(image: string, auth?: DockerConfig, size?: number): ReturnType<Registry['manifest']> {
+  async manifest(image: string, auth?: DockerConfig, size?: number, limitBytes?: number): ReturnType<Registry['manifest']> {
     const { repository, name } = imageOf(image);
-    return this.#read(repository, auth, isDigest(name), place => this.#manifests.read(place, name, size));
+    return this.#read(repository, auth, isDigest(name), place => this.#manifests.read(place, name, size, limitBytes));
   }
 
   async blob(
@@ -125,6 +139,31 @@ class Client implements Registry {
     return this.#read(repository, auth, true, place => this.#blobs.read(place, digest, { limitBytes, size }));
   }
 
+  async *readBlob(
+    repository: string,
+    blob: { digest: string; size: number },
+    auth?: DockerConfig,
+  ): AsyncGenerator<Uint8Array, undefined> {
+    wellFormed(blob.digest);
+    const open = (offset: number): ReturnType<Blobs['open']> =>
+      this.#mirrors.read({ repository, auth, byDigest: true }, place => this.#blobs.open(place, blob.digest, offset));
+    const source = new BlobSource({ ...blob, from: repository }, open, this.#persistence);
+    try {
+      for (let left = blob.size; left > 0;) {
+        const piece = await source.next(readBytes);
+        left -= piece.length;
+        if (left === 0) source.verify();
+        // The source uses its memory again for the next piece.
+        yield Uint8Array.from(piece);
+      }
+      return undefined;
+    } catch (error) {
+      throw error instanceof TryAgain ? lasting(error) : error;
+    } finally {
+      source.close();
+    }
+  }
+
   async hasBlob(repository: string, digest: string, auth?: DockerConfig): Promise<number | undefined> {
     wellFormed(digest);
     const place = await this.#place(repository, auth);
@@ -136,9 +175,9 @@ class Client implements Registry {
     await this.#uploads.abandon(place, await this.#retried(() => this.#uploads.open(place)));
   }
 
-  async pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig): Promise<string> {
+  async pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig, o?: { isNew?: boolean }): Promise<string> {
     const digest = sha256(bytes);
-    if ((await this.hasBlob(repository, digest, auth)) === bytes.length) return digest;
+    if (o?.isNew !== true && (await this.hasBlob(repository, digest, auth)) === bytes.length) return digest;
     await this.#retried(async () => {
       const place = await this.#place(repository, auth);
       await this.#uploads.send(place, await this.#uploads.open(place), contentOf(bytes, digest));
@@ -152,20 +191,23 @@ class Client implements Registry {
     return this.#retried(attempt => this.#transfer(repository, blob, { auth, attempt }));
   }
 
-  async pushManifest(
+  async pushManifest(repository: string, manifest: PushedManifest, auth?: DockerConfig): Promise<string> {
+    await this.#pushes.push(await this.#place(repository, auth), [manifest]);
+    return sha256(manifest.bytes);
+  }
+
+  async pushManifests(
     repository: string,
-    manifest: { mediaType: string; bytes: Uint8Array; tag?: string },
+    manifests: readonly PushedManifest[],
     auth?: DockerConfig,
-  ): Promise<string> {
-    const digest = sha256(manifest.bytes);
-    const place = await this.#place(repository, auth);
-    await this.#retried(() => this.#manifests.write(place, digest, manifest));
-    const { tag, bytes, mediaType } = manifest;
-    if (tag !== undefined) await this.#retried(() => this.#manifests.write(place, tag, manifest));
-    const json = parseManifest(bytes, `${repository}@${digest}`, true);
-    const referrer = referrerOf(json, { mediaType, digest, size: bytes.length });
-    if (referrer) await this.#referrers.ensure(place, referrer.subject, referrer.entry);
-    return digest;
+    o?: Written,
+  ): Promise<string[]> {
+    await this.#pushes.push(await this.#place(repository, auth), manifests, o);
+    return manifests.map(({ bytes }) => sha256(bytes));
+  }
+
+  async amendTag(repository: string, tag: string, change: Amendment, auth?: DockerConfig, o?: Written): Promise<void> {
+    await this.#amendments.amend(await this.#place(repository, auth), { tag, change, ...o });
   }
 
   async referrers(
@@ -178,19 +220,7 @@ class Client implements Registry {
   }
 
   async deleteManifest(repository: string, digest: string, auth?: DockerConfig): Promise<void> {
-    wellFormed(digest);
-    const place = await this.#place(repository, auth);
-    const { json, mediaType, bytes } = await this.#retried(() => this.#manifests.read(place, digest));
-    const referrer = referrerOf(json, { mediaType, digest, size: bytes.length });
-    // The list first: what is listed exists, and who deletes again after a crash still finds the subject in the manifest.
-    if (referrer) await this.#referrers.drop(place, referrer.subject, digest);
-    try {
-      await this.#retried(attempt => this.#remove(place, digest, attempt));
-    } catch (error) {
-      if (referrer && error instanceof StallingError) await this.#referrers.ensure(place, referrer.subject, referrer.entry);
-      throw error;
-    }
-    await this.#referrers.forget(place, digest);
+    await this.#deletions.delete(await this.#place(repository, auth), wellFormed(digest));
   }
 
   async close(): Promise<void> {
@@ -234,22 +264,6 @@ class Client implements Registry {
     } finally {
       source.close();
     }
-  }
-
-  /** One try of a deletion, which counts only when the manifest is gone. */
-  async #remove(place: Place, digest: string, attempt: number): Promise<void> {
-    try {
-      await this.#manifests.remove(place, digest);
-    } catch (error) {
-      // The try before may have done it without its answer arriving.
-      if (error instanceof NotFoundError && attempt > 1) return;
-      throw error;
-    }
-    const there = await this.#manifests.resolve(place, digest).catch((error: unknown) => {
-      if (error instanceof NotFoundError) return undefined;
-      throw error;
-    });
-    if (there) throw new TryAgain('RegistryUnavailable', `${place.name}@${digest} is still there after its deletion`);
   }
 
   async #place(repository: string, auth: DockerConfig | undefined): Promise<Place> {

@@ -2,7 +2,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { parseDocument } from 'yaml';
 import { StallingError } from '../api/errors.ts';
-import { isPlace } from './reference.ts';
+import { canonicalPlace, isPlace } from './reference.ts';
 
 /** PEM texts of a Secret: `ca.crt`, `tls.crt` and `tls.key`. */
 export interface Certificates {
@@ -71,19 +71,14 @@ export function certificateSecrets(text: string): string[] {
 
 /** The entry whose prefix is the longest path prefix of `host[/repository]`. */
 export function entryFor(configuration: RegistriesConfiguration, name: string): RegistryEntry | undefined {
-  const wanted = canonical(name);
+  const wanted = canonicalPlace(name);
   const fits = configuration.registries.filter(({ prefix }) => wanted === prefix || wanted.startsWith(`${prefix}/`));
   return fits.toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
 }
 
 /** Where a mirror keeps what `host/repository` names. */
 export function mirrored(entry: RegistryEntry, mirror: Mirror, name: string): string {
-  return `${mirror.location}${canonical(name).slice(entry.prefix.length)}`;
-}
-
-/** Docker Hub has three names; all others have one. */
-function canonical(name: string): string {
-  return name.replace(/^(index\.docker\.io|registry-1\.docker\.io)(?=\/|$)/, 'docker.io');
+  return `${mirror.location}${canonicalPlace(name).slice(entry.prefix.length)}`;
 }
 
 function decode(text: string): unknown {
@@ -98,7 +93,7 @@ function decode(text: string): unknown {
 
 function entryOf(fields: Fields, certificates: CertificatesOf): RegistryEntry {
   fields.only('prefix', 'plainHTTP', 'ca', 'certSecretRef', 'mirrors');
-  const prefix = canonical(fields.place('prefix'));
+  const prefix = canonicalPlace(fields.place('prefix'));
   const mirrors = fields.list('mirrors').map(mirror => {
     mirror.only('location', 'plainHTTP', 'ca', 'certSecretRef', 'tags');
     const location = mirror.place('location');

@@ -1,3 +1,5 @@
+import { canonicalPlace } from './reference.ts';
+
 export interface Credentials {
   username: string;
   password: string;
@@ -11,7 +13,7 @@ export interface DockerConfig {
 }
 
 /**
- * Parses the content of `.dockerconfigjson`. Keys are normalised: no scheme, no trailing slash, no /v1 or /v2, Docker Hub's old names as docker.io.
+ * Parses the content of `.dockerconfigjson`. Keys are normalised: no scheme, no trailing slash, no /v1 or /v2, the host as registryHost has it.
  * @throws SyntaxError, without any of the text, which is secret.
  */
 export function parseDockerConfig(json: string): DockerConfig {
@@ -73,7 +75,7 @@ function normalise(key: string): string {
     .replace(/^https?:\/\//, '')
     .replace(/\/+$/, '')
     .replace(/\/v[12]$/, '');
-  return bare.replace(/^(index\.docker\.io|registry-1\.docker\.io)(?=\/|$)/, 'docker.io');
+  return canonicalPlace(bare);
 }
 
 function credentialsOf(entry: Record<string, unknown>): Credentials | undefined {

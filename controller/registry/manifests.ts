@@ -2,7 +2,7 @@ import { StallingError } from '../api/errors.ts';
 import { checkDigest, isAbsent, path } from './blobs.ts';
 import { readBody } from './body.ts';
 import { isDigest, sha256 } from './digest.ts';
-import { NotFoundError } from './errors.ts';
+import { NotFoundError, TooLargeError } from './errors.ts';
 import { mediaTypes } from './media-types.ts';
 import type { Place } from './places.ts';
 import type { Manifest, Resolved } from './registry.ts';
@@ -19,6 +19,8 @@ const manifestTypes: readonly string[] = [
 const accept = manifestTypes.join(', ');
 /** What the distribution specification asks registries to accept at least, and most accept at most. */
 export const maxManifestBytes = 4 * 1024 * 1024;
+/** Of what is read at most, a value takes up as many bytes: a list of short descriptors has one for each forty. */
+const bytesPerValue = 40;
 
 /** One try of each manifest operation at one place. `name` is a tag or a digest. */
 export class Manifests {
@@ -48,18 +50,18 @@ export class Manifests {
   }
 
   /** `size`: as the descriptor that led here declares it. */
-  async read(place: Place, name: string, size?: number): Promise<Manifest> {
+  async read(place: Place, name: string, size?: number, limitBytes: number = maxManifestBytes): Promise<Manifest> {
     const image = imageName(place, name);
     const answer = await this.#get('GET', place, name, []);
     if (isAbsent(answer)) throw new NotFoundError(`image ${image}`);
-    const bytes = await readBody(answer, image, { limitBytes: maxManifestBytes, size });
+    const bytes = await readBody(answer, image, { limitBytes, size });
     const digest = sha256(bytes);
     const pinned = isDigest(name);
     if (pinned && digest !== name) {
       throw new TryAgain('DigestMismatch', `${image}: the registry sent other bytes than those of its digest`);
     }
     checkDigest(answer, digest, image);
-    const json = parseManifest(bytes, image, pinned);
+    const json = parseManifest(bytes, image, { pinned, limitBytes });
     return { digest, mediaType: typeOf(json, contentType(answer), image), bytes, json };
   }
 
@@ -144,8 +146,20 @@ export function contentType(answer: Answer): string {
   return (answer.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
-/** A JSON object of an answer; what is none came from somewhere else on the way, unless its digest says that it is what it should be. */
-export function parseManifest(bytes: Uint8Array, image: string, pinned: boolean): Record<string, unknown> {
+/**
+ * A JSON object of an answer; what is none came from somewhere else on the way, unless its digest says that it is what it should be. What has more values
+ * than any manifest of that size is not parsed: megabytes of brackets would hold up everything else for most of a second.
+ */
+export function parseManifest(
+  bytes: Uint8Array,
+  image: string,
+  { pinned, limitBytes = maxManifestBytes }: { pinned: boolean; limitBytes?: number },
+): Record<string, unknown> {
+  const most = Math.floor(limitBytes / bytesPerValue);
+  if (hasMoreValues(bytes, most)) {
+    const message = `${image} has more than ${most} values`;
+    throw pinned ? new StallingError('InvalidImage', message) : new TooLargeError(message);
+  }
   try {
     const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
@@ -156,6 +170,21 @@ export function parseManifest(bytes: Uint8Array, image: string, pinned: boolean)
   if (pinned) throw new StallingError('InvalidImage', `${image} is no manifest`);
   throw new TryAgain('RegistryUnavailable', `${image}: the registry did not answer with a manifest`);
 }
+
+/** Of JSON, without parsing it: every value but the first is behind a comma or an opening bracket. What is in a string is none. */
+function hasMoreValues(bytes: Uint8Array, most: number): boolean {
+  let values = 1;
+  let inString = false;
+  for (let i = 0; i < bytes.length && values <= most; i++) {
+    const byte = bytes[i];
+    if (byte === quote) inString = !inString;
+    else if (inString) i += byte === backslash ? 1 : 0;
+    else if (byte === comma || byte === bracket || byte === brace) values++;
+  }
+  return values > most;
+}
+
+const [quote, backslash, comma, bracket, brace] = Buffer.from('"\\,[{');
 
 /** The document's own mediaType must agree with the header where both are known: the digest covers only the document. */
 function typeOf(json: { mediaType?: unknown }, header: string, image: string): string {

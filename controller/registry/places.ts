@@ -2,7 +2,7 @@ import { emptyConfiguration, entryFor, mirrored } from './configuration.ts';
 import type { Access, Certificates, RegistriesConfiguration } from './configuration.ts';
 import { credentialsFor } from './credentials.ts';
 import type { Credentials, DockerConfig } from './credentials.ts';
-import { parseReference, repositoryOf } from './reference.ts';
+import { parseReference, registryHost, repositoryOf } from './reference.ts';
 
 /** Where a call goes, and with what: a repository on a registry, or its copy on a mirror. */
 export interface Place {
@@ -24,7 +24,7 @@ export class Reach {
 
   constructor(configuration: RegistriesConfiguration, insecureHosts: ReadonlySet<string>) {
     this.#configuration = configuration;
-    this.#insecureHosts = insecureHosts;
+    this.#insecureHosts = new Set([...insecureHosts].map(registryHost));
     const plain = configuration.registries.flatMap(entry => [
       ...(entry.plainHTTP ? [entry.prefix] : []),
       ...entry.mirrors.flatMap(mirror => (mirror.plainHTTP ? [mirror.location] : [])),
@@ -68,7 +68,7 @@ export class Reach {
     const { host, repository } = reference;
     const plain = access.plainHTTP || this.#insecureHosts.has(host);
     // Docker Hub's images are named docker.io and served elsewhere.
-    const server = host === 'docker.io' || host === 'index.docker.io' ? 'registry-1.docker.io' : host;
+    const server = host === 'docker.io' ? 'registry-1.docker.io' : host;
     const { origin } = new URL(`${plain ? 'http' : 'https'}://${server}`);
     const credentials = credentialsFor(auth, `${host}/${repository}`);
     return { name: repositoryOf(reference), host, repository, origin, access, credentials, reach: this };

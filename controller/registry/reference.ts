@@ -3,7 +3,7 @@ import { isDigest } from './digest.ts';
 
 /** An image name taken apart. With both tag and digest the digest decides. */
 export interface Reference {
-  /** Registry host with its port, as written. */
+  /** Registry host with its port, as registryHost has it. */
   host: string;
   /** Repository below the host, as `team/image`. */
   repository: string;
@@ -37,13 +37,34 @@ export function parseReference(text: string): Reference {
   if (digest !== undefined && !isDigest(digest)) {
     throw new StallingError('InvalidImage', `${JSON.stringify(text.slice(0, 256))}: only sha256 digests are supported`);
   }
+  if (/:0[0-9]*$/.test(host)) {
+    throw new StallingError('InvalidImage', `${JSON.stringify(text.slice(0, 256))}: a port is written without zeros before it`);
+  }
+  const known = registryHost(host);
   return {
-    host,
-    repository:
-      (host === 'docker.io' || host === 'index.docker.io') && !repository.includes('/') ? `library/${repository}` : repository,
+    host: known,
+    repository: known === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository,
     ...(tag === undefined ? {} : { tag }),
     ...(digest === undefined ? {} : { digest }),
   };
+}
+
+/**
+ * The one way to write a registry's host and port: as URLs have it (in lower case, addresses in their shortest form, without https's own port), and all names of
+ * Docker Hub as docker.io. What is decided by a name (who signs it, with which credentials it is pulled) is decided alike however it was written, here and on hosts, whose
+ * containers/image compares letters.
+ */
+export function registryHost(host: string): string {
+  // Of what is no name of a host a URL may make another one.
+  const url = /^[a-zA-Z0-9.:[\]-]+$/.test(host) ? URL.parse(`https://${host}`) : null;
+  const bare = url?.host ?? host.toLowerCase().replace(/:443$/, '');
+  return bare === 'index.docker.io' || bare === 'registry-1.docker.io' ? 'docker.io' : bare;
+}
+
+/** `host[:port][/path]` with its host as registryHost has it. */
+export function canonicalPlace(place: string): string {
+  const slash = place.indexOf('/');
+  return slash < 0 ? registryHost(place) : `${registryHost(place.slice(0, slash))}${place.slice(slash)}`;
 }
 
 /** `host/repository` without tag and digest. */

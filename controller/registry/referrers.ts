@@ -13,6 +13,7 @@ import { TryAgain, withRetries } from './retry.ts';
 import type { Retrying } from './retry.ts';
 import { dump } from './transport.ts';
 import type { RegistryTransport } from './transport.ts';
+import { Turns } from './turns.ts';
 
 /** A registry that gives more is given up: the list would not fit what it is for. */
 const maxPages = 100;
@@ -39,11 +40,18 @@ interface Tagged {
   digest: string;
 }
 
+/** What is to be added to a list, and who is told when it has been written. */
+interface Batch {
+  entries: Descriptor[];
+  written: (() => void)[];
+}
+
 /** What refers to a manifest: read from the referrers API and the referrers tag, and kept in the tag where the API is missing. */
 export class Referrers {
   readonly #o: ReferrersOptions;
-  /** Writers of this process do not race with one another: the last one for each tag. */
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #turns = new Turns();
+  /** What is added to a list next, all in one write. */
+  readonly #batches = new Map<string, Batch & { kept: Promise<void> }>();
 
   constructor(options: ReferrersOptions) {
     this.#o = options;
@@ -63,18 +71,37 @@ export class Referrers {
   }
 
   /**
-   * Makes sure that a manifest which has just been pushed is found from its subject. Whether the registry serves it is asked, not taken from
+   * Makes sure that manifests which have just been pushed are found from their subject. Whether the registry serves it is asked, not taken from
    * the OCI-Subject header: registries have been seen to send the header without the API, and to have the API without the header.
+   * @param written called once they are in the list, before it is known that they stay
    */
-  async ensure(place: Place, subject: string, entry: Descriptor): Promise<void> {
-    const served = await this.#served(place, subject, undefined);
-    if (served?.some(({ digest }) => digest === entry.digest)) return;
-    await this.#inTurn(`${place.name} ${subject}`, () => this.#keep(place, subject, entry));
+  async ensure(place: Place, subject: string, entries: readonly Descriptor[], written?: () => void): Promise<void> {
+    const served = new Set((await this.#served(place, subject, undefined))?.map(({ digest }) => digest));
+    const unserved = entries.filter(({ digest }) => !served.has(digest));
+    if (unserved.length === 0) {
+      written?.();
+      return;
+    }
+    const key = `${place.name} ${subject}`;
+    const told = written ? [written] : [];
+    const waiting = this.#batches.get(key);
+    if (waiting) {
+      waiting.entries.push(...unserved);
+      waiting.written.push(...told);
+      return waiting.kept;
+    }
+    const batch: Batch = { entries: unserved, written: told };
+    const kept = this.#turns.take(key, () => {
+      this.#batches.delete(key);
+      return this.#keep(place, subject, batch);
+    });
+    this.#batches.set(key, { ...batch, kept });
+    return kept;
   }
 
   /** Takes an entry out of the referrers tag, where there is one. */
   async drop(place: Place, subject: string, digest: string): Promise<void> {
-    await this.#inTurn(`${place.name} ${subject}`, async () => {
+    await this.#turns.take(`${place.name} ${subject}`, async () => {
       for (let round = 1; round <= maxRounds; round++) {
         const begun = this.#o.now();
         const tagged = await this.#tagged(place, subject);
@@ -88,7 +115,7 @@ export class Referrers {
 
   /** Removes the referrers tag of a manifest that is gone, unless something is still in it. */
   async forget(place: Place, subject: string): Promise<void> {
-    await this.#inTurn(`${place.name} ${subject}`, async () => {
+    await this.#turns.take(`${place.name} ${subject}`, async () => {
       const tagged = await this.#tagged(place, subject);
       if (tagged?.entries.length !== 0) return;
       try {
@@ -101,28 +128,32 @@ export class Referrers {
   }
 
   /**
-   * Reads the index, adds the entry, writes it, and looks again, until the entry has been there twice with a pause between. The specification
-   * has no conditional write, so whoever read before this write and writes after it takes the entry away; that is why it is looked for again, and
+   * Reads the index, adds the entries, writes it, and looks again, until they have been there twice with a pause between. The specification
+   * has no conditional write, so whoever read before this write and writes after it takes them away; that is why they are looked for again, and
    * why writers that meet wait for different times.
    *
    * What remains possible: a writer that is held up between its read and its write for longer than the others look (two pauses, of three of
    * their own rounds each) takes away what was added in between, and nobody notices until that manifest is pushed again, which adds it
    * again. Only a registry with the API is free of that.
    */
-  async #keep(place: Place, subject: string, entry: Descriptor): Promise<void> {
+  async #keep(place: Place, subject: string, { entries, written }: Batch): Promise<void> {
     let seen = 0;
+    let missing: readonly Descriptor[] = entries;
     for (let round = 1; round <= maxRounds; round++) {
       const begun = this.#o.now();
       const tagged = await this.#tagged(place, subject);
-      const present = tagged?.entries.some(({ digest }) => digest === entry.digest) ?? false;
-      seen = present ? seen + 1 : 0;
+      const present = new Set(tagged?.entries.map(({ digest }) => digest));
+      missing = entries.filter(({ digest }) => !present.has(digest));
+      seen = missing.length === 0 ? seen + 1 : 0;
       if (seen === 2) return;
-      if (!present) await this.#write(place, subject, withEntry(tagged?.index, entry));
+      const index = missing.reduce<IndexDocument | undefined>(withEntry, tagged?.index);
+      if (missing.length > 0 && index) await this.#write(place, subject, index);
+      for (const tell of written.splice(0)) tell();
       await this.#settle(this.#o.now() - begun);
     }
     throw new TransientError(
       'RegistryUnavailable',
-      `${tagName(place, subject)}: ${entry.digest} does not stay in the index, others write it too fast`,
+      `${tagName(place, subject)}: ${missing[0]?.digest ?? entries[0]?.digest} does not stay in the index, others write it too fast`,
     );
   }
 
@@ -208,7 +239,8 @@ export class Referrers {
       return undefined;
     }
     const bytes = await readBody(answer, what, { limitBytes: maxManifestBytes });
-    const entries = contentType(answer) === mediaTypes.index ? entriesOf(parseManifest(bytes, what, false)) : undefined;
+    const entries =
+      contentType(answer) === mediaTypes.index ? entriesOf(parseManifest(bytes, what, { pinned: false })) : undefined;
     if (!entries) throw new TryAgain('RegistryUnavailable', `${what}: the registry did not answer with an index`);
     const applied = [answer.headers['oci-filters-applied']].flat().join(',').split(',');
     const wanted = new URL(target, place.origin).searchParams.get('artifactType');
@@ -236,25 +268,20 @@ export class Referrers {
 
   async #settle(roundMs: number): Promise<void> {
     const { random, sleep } = this.#o.retrying;
-    await sleep(Math.max(this.#o.settleMs, settleRounds * roundMs) * (0.5 + random()));
-  }
-
-  async #inTurn(key: string, work: () => Promise<void>): Promise<void> {
-    const before = this.#turns.get(key);
-    // The one before may have failed; that is its caller's matter.
-    const turn = (before ?? Promise.resolve()).then(work, work);
-    const settled = turn.catch(() => undefined);
-    this.#turns.set(key, settled);
-    try {
-      await turn;
-    } finally {
-      if (this.#turns.get(key) === settled) this.#turns.delete(key);
-    }
+    await sleep(pauseMs(this.#o.settleMs, roundMs, random()));
   }
 
   #retried<T>(work: () => Promise<T>): Promise<T> {
     return withRetries(this.#o.retrying, work);
   }
+}
+
+/**
+ * Milliseconds between a write and the look whether it stayed: writers that meet wait for different times, and longer where the registry is slow. None is
+ * much shorter than another, for a short one is a bad look; and an image has several lists, of which the longest is waited for.
+ */
+export function pauseMs(settleMs: number, roundMs: number, random: number): number {
+  return Math.max(settleMs, settleRounds * roundMs) * (0.75 + random / 2);
 }
 
 function tagName(place: Place, digest: string): string {

@@ -25,6 +25,22 @@ export interface CopiedBlob {
   size: number;
 }
 
+/** What a tag is to name instead of what it names now (undefined: nothing); undefined when it is right as it is. Asked again as often as needed. */
+export type Amendment = (
+  current: Manifest | undefined,
+) => Promise<{ mediaType: string; bytes: Uint8Array } | undefined> | { mediaType: string; bytes: Uint8Array } | undefined;
+
+export interface PushedManifest {
+  mediaType: string;
+  bytes: Uint8Array;
+  tag?: string;
+}
+
+/** Called once, when all that was asked for is there; what was called goes on until it has been seen to stay. */
+export interface Written {
+  written?: () => void;
+}
+
 /**
  * An OCI distribution client (distribution specification 1.1). Repositories are `host/repository`, images are that with a tag or
  * digest. Everything that comes in is checked against its digest, and against its size where the caller knows it. What a digest proves may come
@@ -38,10 +54,15 @@ export interface CopiedBlob {
 export interface Registry {
   /** What a tag names, or that a digest is there. One HEAD, where the registry answers it fully. */
   resolve(image: string, auth?: DockerConfig): Promise<Resolved>;
-  /** `size`: as the descriptor that led here declares it. */
-  manifest(image: string, auth?: DockerConfig, size?: number): Promise<Manifest>;
+  /**
+   * Refused when larger than `limitBytes` (default 4 MiB), or with more values than there is room for in that.
+   * @param size as the descriptor that led here declares it
+   */
+  manifest(image: string, auth?: DockerConfig, size?: number, limitBytes?: number): Promise<Manifest>;
   /** A blob in memory. Refused when larger than `limitBytes` (default 8 MiB), or not of `size` where that is given. */
   blob(repository: string, digest: string, auth?: DockerConfig, limitBytes?: number, size?: number): Promise<Uint8Array>;
+  /** The bytes of a blob as they come, for what is too large for memory; goes on where it was interrupted. Its digest is checked at its end, with the last of them. */
+  readBlob(repository: string, blob: { digest: string; size: number }, auth?: DockerConfig): AsyncIterable<Uint8Array>;
   /** The blob's size, undefined when it is not there. */
   hasBlob(repository: string, digest: string, auth?: DockerConfig): Promise<number | undefined>;
   /**
@@ -49,19 +70,25 @@ export interface Registry {
    * @throws as a push that is not allowed
    */
   checkPush(repository: string, auth?: DockerConfig): Promise<void>;
-  /** Uploads unless there; returns the digest. More than 8 MiB go in pieces, and on where they were interrupted. */
-  pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig): Promise<string>;
+  /**
+   * Uploads unless there; returns the digest. More than 8 MiB go in pieces, and on where they were interrupted.
+   * @param o `isNew`: it is most likely not there, and is not looked for
+   */
+  pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig, o?: { isNew?: boolean }): Promise<string>;
   /**
    * Makes a blob of another repository appear in `repository`: nothing when there, a mount on the same registry, else a copy that holds one piece
    * of 8 MiB in memory and goes on where it was interrupted, on either side. Says which of the three it was.
    */
   copyBlob(repository: string, blob: CopiedBlob, auth?: DockerConfig): Promise<'present' | 'mounted' | 'copied'>;
   /** Pushes by digest, and by tag when given, reads back and compares; returns the digest. One with a subject is then among its referrers. */
-  pushManifest(
-    repository: string,
-    manifest: { mediaType: string; bytes: Uint8Array; tag?: string },
-    auth?: DockerConfig,
-  ): Promise<string>;
+  pushManifest(repository: string, manifest: PushedManifest, auth?: DockerConfig): Promise<string>;
+  /** The same of several: those with one subject come into the list of its referrers with one write. */
+  pushManifests(repository: string, manifests: readonly PushedManifest[], auth?: DockerConfig, o?: Written): Promise<string[]>;
+  /**
+   * Changes what a tag names where others may change it at the same time, so that nobody's change is lost: made again on what is there until it has
+   * stayed. What the new manifest names must be there.
+   */
+  amendTag(repository: string, tag: string, change: Amendment, auth?: DockerConfig, o?: Written): Promise<void>;
   /**
    * What refers to a manifest, by the referrers API and the referrers tag. An empty list means that there is none; a failed look-up throws.
    * Where a list does not say the artifact type of an entry, its manifest is read.

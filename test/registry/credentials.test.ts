@@ -13,6 +13,7 @@ const config = parseDockerConfig(
       '*.example.com': entry('wild'),
       'token.example.org': { auth: '', identitytoken: 'refresh' },
       'empty.example.org': {},
+      'Other.example.org:443': entry('other'),
     },
   }),
 );
@@ -36,6 +37,7 @@ test('keys are read as docker, kubelet and podman write them', () => {
   assert.equal(credentialsFor(config, 'quay.io/other')?.password, 'secret:host', 'only the first colon ends the name');
   assert.equal(credentialsFor(config, 'token.example.org/x')?.identityToken, 'refresh');
   assert.equal(credentialsFor(config, 'empty.example.org/x'), undefined);
+  assert.equal(userOf('other.example.org/x'), 'other', "a host in capitals, with https's own port");
 });
 
 test('text that is no JSON is refused without quoting it', () => {
