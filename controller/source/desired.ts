@@ -1,4 +1,5 @@
 /** What a document asks to be applied, and whether what is stored is already that (pure). */
+import { appliedMark } from '../api/applied-mark.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { documentAnnotation, inputsAnnotation, sourceLabel } from '../api/names.ts';
 import type { SourceDocument, Json } from './document.ts';
@@ -23,6 +24,10 @@ export interface DesiredOptions {
   stored: Stored | undefined;
   /** Stored revisions may be gone from the repository (rewritten history), so they are not kept. */
   rewound: boolean;
+  /** What the source has noted of the stored object (see appliedMark); undefined where it has not. */
+  noted: string | undefined;
+  /** Commits are verified, so that a revision counts only when it is noted. */
+  strict: boolean;
 }
 
 /**
@@ -47,11 +52,13 @@ export function desiredObject(document: SourceDocument, o: DesiredOptions): Desi
   };
 }
 
-function pinned({ stored, digest, revision, rewound }: DesiredOptions): string {
+/** What a person has made of the stored object is not taken over: they may have named another commit. */
+function pinned({ stored, digest, revision, rewound, noted, strict }: DesiredOptions): string {
   const ref = stored?.spec?.['sourceRef'];
   const before = typeof ref === 'object' && ref !== null && !Array.isArray(ref) ? ref['revision'] : undefined;
   const same = stored?.metadata.annotations?.[inputsAnnotation] === digest;
-  return same && !rewound && typeof before === 'string' && parseRevision(before) ? before : revision;
+  const genuine = noted === undefined ? !strict : stored !== undefined && noted === appliedMark(stored.metadata);
+  return same && genuine && !rewound && typeof before === 'string' && parseRevision(before) ? before : revision;
 }
 
 /** True when applying would change nothing: all that is desired is there, and nothing that the digest covers went away. */

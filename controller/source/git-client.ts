@@ -11,6 +11,7 @@ import {
   type FetchRequest,
   type Filter,
   RemoteError,
+  type ResolvedRef,
   fetchRequest,
   lsRefsRequest,
   readAdvertisedRef,
@@ -44,24 +45,28 @@ export class GitClient {
     return this.#filterRefused ? 'the server refuses the filters tree:0 and blob:none' : undefined;
   }
 
-  /** The commit that a full ref name stands for. One request, once the server's capabilities are known. */
-  async resolve(ref: string, wire: Wire): Promise<string> {
+  /** What a full ref name stands for. One request, once the server's capabilities are known. */
+  async resolve(ref: string, wire: Wire): Promise<ResolvedRef> {
     const { version } = await this.#serverCapabilities(wire);
-    const oid = await this.#guarded(async () =>
+    const found = await this.#guarded(async () =>
       version === 2
         ? readRef(await this.#post(lsRefsRequest(ref), wire), ref)
         : readAdvertisedRef(await this.#get({}, wire), ref),
     );
-    if (oid === undefined)
+    if (found === undefined)
       throw new StallingError('RefNotFound' satisfies SourceReason, `the repository has no ${ref}; push it, or correct spec.ref`);
-    return oid;
+    return found;
   }
 
-  /** The named objects and, for a commit, nothing of its history. */
-  async fetch(wants: readonly string[], shallow: boolean, limits: SystemSourceSpecLimits, wire: Wire): Promise<Pack> {
-    const { pack } = await this.#fetch({ wants, shallow }, limits, wire);
+  /** The named objects and, of commits, so much of the history; a depth of 1 is nothing of it, undefined is for what has none. For `keepBytes` see openPack. */
+  async fetch(
+    wants: readonly string[],
+    o: { depth?: number | undefined; limits: SystemSourceSpecLimits; keepBytes?: number },
+    wire: Wire,
+  ): Promise<Pack> {
+    const { pack } = await this.#fetch({ wants, depth: o.depth }, o.limits, wire);
     if (!pack) throw new TransientError('GitOperationFailed' satisfies SourceReason, 'the Git server sent no pack');
-    return openPack(pack, limits);
+    return openPack(pack, o.limits, o.keepBytes);
   }
 
   /**

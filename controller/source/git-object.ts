@@ -43,23 +43,35 @@ export function requireId(oid: string, object: GitObject): GitObject {
   return object;
 }
 
-/** The entries of a tree. Names that could leave the directory or mean something to Git are refused. */
+/**
+ * The entries of a tree. Names that could leave the directory or mean something to Git are refused, and so is a name that comes twice or not in Git's order,
+ * as `verify_ordered` of Git's fsck.c has it: of two entries of one name, one reader would take the first and another the last.
+ */
 export function parseTree(oid: string, bytes: Uint8Array): TreeItem[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const idBytes = oid.length === 64 ? 32 : 20;
   const items: TreeItem[] = [];
+  const names = new Set<string>();
+  let before = Buffer.alloc(0);
   let at = 0;
   while (at < buffer.length) {
     const space = buffer.indexOf(0x20, at);
     const zero = buffer.indexOf(0, space);
-    if (space < 0 || zero < 0 || zero + 21 > buffer.length) throw invalid(oid, 'its tree is cut short');
+    if (space < 0 || zero < 0 || zero + 1 + idBytes > buffer.length) throw invalid(oid, 'its tree is cut short');
     const mode = modes[buffer.toString('latin1', at, space)];
     const name = buffer.toString('utf8', space + 1, zero);
     if (!mode) throw invalid(oid, `its tree has an entry of unknown mode`);
     if (name === '' || name === '.' || name === '..' || name.toLowerCase() === '.git' || /[/\\\uFFFD]/.test(name)) {
       throw invalid(oid, `its tree has an entry with the forbidden name ${JSON.stringify(name)}`);
     }
-    items.push({ name, mode, oid: buffer.toString('hex', zero + 1, zero + 21) });
-    at = zero + 21;
+    if (names.has(name)) throw invalid(oid, `its tree has the name ${JSON.stringify(name)} twice`);
+    names.add(name);
+    // Git sorts a directory as if its name ended in a slash.
+    const sorted = Buffer.concat([buffer.subarray(space + 1, zero), Buffer.from(mode === 'directory' ? '/' : '')]);
+    if (before.compare(sorted) > 0) throw invalid(oid, `its tree has the name ${JSON.stringify(name)} out of Git's order`);
+    before = sorted;
+    at = zero + 1 + idBytes;
+    items.push({ name, mode, oid: buffer.toString('hex', zero + 1, at) });
   }
   return items;
 }

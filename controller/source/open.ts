@@ -1,9 +1,9 @@
-/** Repositories by URL and credentials, shared by everything that reads them, and the one function that others use: `openRevision`. */
+/** Repositories by URL and credentials, shared by everything that reads them. */
 import { createHash } from 'node:crypto';
 import { secrets } from '../api/core.ts';
 import { parseDuration } from '../api/duration.ts';
-import { StallingError, TransientError } from '../api/errors.ts';
-import { type SystemSource, systemsources } from '../api/system-source.ts';
+import { TransientError } from '../api/errors.ts';
+import type { SystemSource } from '../api/system-source.ts';
 import type { Client } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { showExpiry } from '../telemetry/certificate-expiry.ts';
@@ -13,8 +13,7 @@ import { type Credentials, credentialsOf, fingerprint } from './credentials.ts';
 import { GitHttp, type Wire } from './git-http.ts';
 import type { SourceReason } from './reasons.ts';
 import { type FetchContext, type Cached, Repository } from './repository.ts';
-import { type RepositoryTree, type SourceTree, createRepositoryTree } from './repository-tree.ts';
-import { parseRevision } from './revision.ts';
+import { type SourceTree, createRepositoryTree } from './repository-tree.ts';
 
 export interface RepositoriesOptions {
   client: Client;
@@ -35,11 +34,6 @@ export interface Repositories {
   tree(source: SystemSource, repository: Repository, oid: string, signal?: AbortSignal): SourceTree;
   /** Deadline (spec.timeout) and accounting of one operation for a source. */
   wire(source: SystemSource, signal?: AbortSignal): Wire;
-  /**
-   * The files of a revision (`main@sha1:<40 hex>`) of the named SystemSource, fetched as they are read.
-   * @throws StallingError when the revision or the source cannot be used, TransientError when the server or the API cannot be reached.
-   */
-  openRevision(sourceName: string, revision: string): Promise<RepositoryTree>;
   /** Lets go of what a deleted source held. */
   forget(sourceName: string): Promise<void>;
 }
@@ -87,18 +81,6 @@ export function createRepositories(o: RepositoriesOptions): Repositories {
     of,
     tree,
     wire: wireOf,
-    async openRevision(sourceName, revision) {
-      const parsed = parseRevision(revision);
-      if (!parsed) throw new StallingError('InvalidSource' satisfies SourceReason, `"${revision}" is not a revision`);
-      const source = await o.client.get(systemsources, sourceName);
-      try {
-        return tree(source, await of(source), parsed.oid);
-      } catch (error) {
-        // A source is polled on; who reads its files is not told when the Secret is corrected, and so has to try again.
-        if (!(error instanceof StallingError)) throw error;
-        throw new TransientError(error.reason, error.message, { cause: error });
-      }
-    },
     forget: sourceName => release(sourceName),
   };
 }
@@ -112,7 +94,7 @@ function wireOf(source: SystemSource, signal?: AbortSignal): Wire {
 }
 
 /** Milliseconds of spec.timeout, at least one second. */
-function timeoutOf(source: SystemSource): number {
+export function timeoutOf(source: SystemSource): number {
   return Math.max(1000, parseDuration(source.spec.timeout));
 }
 

@@ -11,7 +11,7 @@ import { type ObjectType, invalid } from './git-object.ts';
 import type { SourceReason } from './reasons.ts';
 
 /** All objects of a pack together may inflate to this many times limits.packBytes. */
-const mostInflation = 16;
+export const mostInflation = 16;
 
 const objectTypes: Readonly<Record<number, ObjectType>> = { 1: 'commit', 2: 'tree', 3: 'blob', 4: 'tag' };
 

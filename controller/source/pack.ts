@@ -13,8 +13,10 @@ import { type PackEntry, exceeded, inflateEntry, scanPack } from './pack-scan.ts
 export interface Pack {
   readonly oids: Iterable<string>;
   has(oid: string): boolean;
-  /** Bytes it holds in memory. */
+  /** Bytes that it always holds in memory. */
   readonly size: number;
+  /** Bytes of all its objects. */
+  readonly inflated: number;
   /** The object, checked against its id. Throws when the pack does not hold it. */
   read(oid: string): GitObject;
 }
@@ -26,10 +28,13 @@ const longestChain = 4_095;
 /** Bytes made while resolving, in multiples of limits.packBytes: chains whose bases fall out of the cache are resolved again and again. */
 const mostWork = 64;
 
-/** Reads where everything is. Throws StallingError `LimitExceeded` naming the cap, or `InvalidGitObject`. */
-export async function openPack(bytes: Buffer, limits: SystemSourceSpecLimits): Promise<Pack> {
+/**
+ * Reads where everything is. `keepBytes` of objects that were read stay in memory, by default those of the largest.
+ * @throws StallingError `LimitExceeded` naming the cap, or `InvalidGitObject`
+ */
+export async function openPack(bytes: Buffer, limits: SystemSourceSpecLimits, keepBytes = limits.fileBytes): Promise<Pack> {
   const reader = new PackReader(bytes, limits);
-  await reader.index();
+  await reader.index(keepBytes);
   return reader;
 }
 
@@ -40,6 +45,7 @@ class PackReader implements Pack {
   readonly #offsets = new Map<string, number>();
   #resolved = new ByteCache<GitObject>(cacheBytes);
   #work = 0;
+  #inflated = 0;
 
   constructor(pack: Buffer, limits: SystemSourceSpecLimits) {
     this.#pack = pack;
@@ -48,6 +54,10 @@ class PackReader implements Pack {
 
   get size(): number {
     return this.#pack.length;
+  }
+
+  get inflated(): number {
+    return this.#inflated;
   }
 
   get oids(): Iterable<string> {
@@ -66,7 +76,7 @@ class PackReader implements Pack {
     return requireId(oid, object);
   }
 
-  async index(): Promise<void> {
+  async index(keepBytes: number): Promise<void> {
     const deltas: number[] = [];
     await scanPack(this.#pack, this.#limits, (entry, bytes) => {
       this.#entries.set(entry.offset, entry);
@@ -74,7 +84,7 @@ class PackReader implements Pack {
       else deltas.push(entry.offset);
     });
     await this.#indexDeltas(deltas);
-    this.#resolved = new ByteCache(this.#limits.fileBytes);
+    this.#resolved = new ByteCache(keepBytes);
   }
 
   /** A base may come after its delta when it is named by id, so what cannot be resolved yet is tried again while others still can. */
@@ -95,6 +105,7 @@ class PackReader implements Pack {
 
   #found(offset: number, object: GitObject): void {
     this.#offsets.set(objectId(object), offset);
+    this.#inflated += object.bytes.byteLength;
     this.#resolved.set(String(offset), object, object.bytes.byteLength);
   }
 

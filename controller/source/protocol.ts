@@ -1,5 +1,6 @@
 /** Git's wire protocol version 2 (gitprotocol-v2(5)): requests as bytes, answers from packets. Pure but for the stream it reads. */
 import { StallingError, TransientError } from '../api/errors.ts';
+import { plainText } from '../trust/plain-text.ts';
 import { type Packet, delimiter, flush, line, packet } from './pkt-line.ts';
 import type { SourceReason } from './reasons.ts';
 
@@ -17,8 +18,8 @@ export interface FetchRequest {
   wants: readonly string[];
   haves?: readonly string[];
   filter?: Filter;
-  /** Without the history. */
-  shallow?: boolean;
+  /** How many commits of the history, what is wanted included; absent: all of it. */
+  depth?: number | undefined;
   /** Ends the negotiation: the pack is wanted whatever is in common. */
   done?: boolean;
 }
@@ -30,13 +31,19 @@ export interface Acknowledgments {
   ready: boolean;
 }
 
+/** What a ref points at, and the commit that this leads to: another where it is an annotated tag. */
+export interface ResolvedRef {
+  object: string;
+  oid: string;
+}
+
 /** Packets read beyond what is needed before the answer is cut off. */
 const mostExtra = 500;
 
 /** The error that the server itself wrote into its answer. */
 export class RemoteError extends TransientError {
   constructor(message: string) {
-    super('GitOperationFailed' satisfies SourceReason, `the Git server says: ${message.trim().slice(0, 500)}`);
+    super('GitOperationFailed' satisfies SourceReason, `the Git server says: ${plainText(message.trim(), 500)}`);
     this.name = 'RemoteError';
   }
 }
@@ -66,29 +73,28 @@ export function lsRefsRequest(ref: string): Buffer {
   return Buffer.concat([packet('command=ls-refs\n'), delimiter, packet('peel\n'), packet(`ref-prefix ${ref}\n`), flush]);
 }
 
-/** The commit that exactly this ref names (an annotated tag peeled); undefined when the server has no such ref. */
-export async function readRef(answer: AsyncIterable<Packet>, ref: string): Promise<string | undefined> {
-  let [found, extra]: [string | undefined, number] = [undefined, 0];
+/** What exactly this ref names; undefined when the server has no such ref. */
+export async function readRef(answer: AsyncIterable<Packet>, ref: string): Promise<ResolvedRef | undefined> {
+  let [found, extra]: [ResolvedRef | undefined, number] = [undefined, 0];
   for await (const { kind, text } of texts(answer)) {
     // Reading a short answer to its end keeps the connection; a long one is not worth it.
     if (found !== undefined && ++extra > mostExtra) break;
     const [oid, name, ...attributes] = text.split(' ');
     if (kind !== 'data' || name !== ref) continue;
     const peeled = attributes.find(a => a.startsWith('peeled:'))?.slice('peeled:'.length);
-    found = requireOid(peeled ?? oid);
+    found = { object: requireOid(oid), oid: requireOid(peeled ?? oid) };
   }
   return found;
 }
 
-/** The commit of a ref in a version 1 advertisement, where a peeled tag follows as `<ref>^{}`. */
-export async function readAdvertisedRef(answer: AsyncIterable<Packet>, ref: string): Promise<string | undefined> {
-  let found: string | undefined;
+/** A ref in a version 1 advertisement, where a peeled tag follows as `<ref>^{}`. */
+export async function readAdvertisedRef(answer: AsyncIterable<Packet>, ref: string): Promise<ResolvedRef | undefined> {
+  let found: ResolvedRef | undefined;
   for await (const { kind, text } of texts(answer)) {
     if (kind !== 'data' || text.startsWith('# service=')) continue;
     const [oid, name] = (text.split('\0')[0] ?? '').split(' ');
-    if (name === `${ref}^{}`) return requireOid(oid);
-    if (found !== undefined) return found;
-    if (name === ref) found = requireOid(oid);
+    if (found !== undefined) return name === `${ref}^{}` ? { ...found, oid: requireOid(oid) } : found;
+    if (name === ref) found = { object: requireOid(oid), oid: requireOid(oid) };
   }
   return found;
 }
@@ -99,7 +105,7 @@ export function fetchRequest(o: FetchRequest): Buffer {
     delimiter,
     packet('ofs-delta\n'),
     packet('no-progress\n'),
-    ...(o.shallow ? [packet('deepen 1\n')] : []),
+    ...(o.depth === undefined ? [] : [packet(`deepen ${o.depth}\n`)]),
     ...(o.filter ? [packet(`filter ${o.filter}\n`)] : []),
     ...o.wants.map(oid => packet(`want ${oid}\n`)),
     ...(o.haves ?? []).map(oid => packet(`have ${oid}\n`)),

@@ -25,6 +25,18 @@ export const sourceReasons = {
   TooManyObjects: 'The revision declares more objects than an inventory can hold.',
   NewRevision: 'A revision was applied (event).',
   Released: 'A deleted source left its objects in place, without its label (event).',
+  NoPolicy: 'There are TrustPolicies for commits, and none covers the repository; the last good state stays.',
+  Untrusted: 'The commit is not signed by whom it has to be; the last good state stays.',
+  Revoked: 'The commit is signed by a key that is revoked; the last good state stays.',
+  TrustNotLoaded: 'Not all TrustPolicies are read yet; tried again in a moment.',
+  TrustRemoved:
+    'The last TrustPolicy for commits was removed less than a minute ago: no other commit is applied until there is one again or the minute is over.',
+  KeyUnreadable:
+    'A key of a TrustPolicy could not be read for now, and nobody else who counts has signed the commit; tried again.',
+  SourceRefused: 'A commit is refused, because it is not signed by whom it has to be (event).',
+  SourceTrusted: 'A commit is signed by whom it has to be, after one was not (event).',
+  TrustWarned: 'A commit that is not signed by whom it has to be is let through by mode Warn (event).',
+  TrustSkipped: 'Commits are not verified any more, because of mode Skip (event).',
   ReceiverOff: 'spec.webhook is set, and the controller takes no calls: it was started without --webhook-address.',
   PruneBlocked: 'Objects whose documents are gone stay, because removing them needs a word from a person or a clean revision.',
 } as const;
@@ -39,3 +51,6 @@ export const filesIgnored = 'FilesIgnored';
 
 /** The condition type that says why calls of spec.webhook are not taken; there only while True. */
 export const webhookUnusable = 'WebhookUnusable';
+
+/** The condition type that says whether the commit is signed by whom it has to be. */
+export const sourceVerified = 'SourceVerified';

@@ -9,18 +9,24 @@ import type { Client } from '../kube/client.ts';
 import type { Reconcile, ReconcileContext, Result } from '../kube/controller.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
+import { findObject } from '../kube/find-object.ts';
 import type { Store } from '../kube/store.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { recordLink } from '../telemetry/tracing.ts';
+import type { Trust } from '../trust/trust.ts';
 import { Claims } from './claims.ts';
 import type { Repositories } from './open.ts';
 import { listOwned, releaseObject } from './owned-objects.ts';
 import { type OwnedView, type SourceView, projectSource } from './projection.ts';
+import type { ResolvedRef } from './protocol.ts';
 import { type SourceReason, webhookUnusable } from './reasons.ts';
 import type { Repository } from './repository.ts';
 import { followed, formatRevision, parseRevision } from './revision.ts';
-import { type Pass, isQuiet, statusAfter, suspendedStatus, transitionOf } from './status.ts';
+import { type Pass, isQuiet, statusAfter, suspendedStatus } from './status.ts';
+import { verifiedWhileSuspended } from './suspended.ts';
 import { syncRevision } from './sync.ts';
+import { type ReadSecret, judgeSource, whatIsAsked } from './verify.ts';
+import { eventsOf, refusalOf } from './verification-report.ts';
 import { webhookTrouble } from './webhook-status.ts';
 
 export interface SourceDependencies {
@@ -32,6 +38,10 @@ export interface SourceDependencies {
   now: () => number;
   /** In [0, 1). */
   random: () => number;
+  /** Who may sign commits. */
+  trust: Pick<Trust, 'gitRules' | 'judged' | 'unjudged' | 'onChange'>;
+  /** Reads a Secret of the operator's namespace. */
+  readSecret: ReadSecret;
   /** Reads the token of a webhook, so that the status says when calls are not taken. Absent where none are. */
   readWebhookToken?: (secret: string) => Promise<string>;
 }
@@ -54,7 +64,7 @@ const shortestIntervalMs = 1000;
 export function createSourceReconciler(o: SourceDependencies): SourceReconciler {
   const claims = new Claims();
   /** What each source was last brought to. Only saves work: without it the same is looked at again and found in place. */
-  const settled = new Map<string, string>();
+  const settled = new Map<string, { state: string; until: number }>();
   /** Generation of each object after our last write, undefined for one we let go; so that our own writes do not wake us. */
   const writes = new Map<string, number | undefined>();
   /** Sources that were polled in this life, well or not. */
@@ -75,14 +85,14 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
   };
 
   const reconcile = async (name: string, context: ReconcileContext): Promise<Result | void> => {
-    const source = await find(o.client, name);
+    const source = await findObject(o.client, systemsources, name);
     if (!source) return forget(name);
     if (source.metadata.deletionTimestamp !== undefined) return release(source);
     if (source.spec.suspend) {
       settled.delete(name);
       tried.delete(name);
       metrics.sourceLastPoll.remove({ source: name });
-      return write(source, suspendedStatus(source, new Date(o.now())), {});
+      return rest(source);
     }
     const pass: Pass = { began: o.now() };
     try {
@@ -100,23 +110,40 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
     return again(source);
   };
 
+  const rest = async (source: SystemSource): Promise<Result | void> => {
+    try {
+      await write(source, suspendedStatus(source, await verifiedWhileSuspended(source, o), new Date(o.now())), {});
+    } catch (error) {
+      if (isQuiet(error)) return { requeueAfterMs: error.requeueAfterMs };
+      throw error;
+    }
+  };
+
   /** From poll to prune. What is found goes into `pass`, so that the status tells of it also when a later step throws. */
   const advance = async (source: SystemSource, pass: Pass, context: ReconcileContext): Promise<'unchanged' | 'synced'> => {
     const { name, uid } = source.metadata;
     const repository = await o.repositories.of(source);
     const target = followed(source.spec.ref);
-    const oid = target.kind === 'commit' ? target.oid : await poll(source, repository, target.ref, context);
+    const { oid, object } =
+      target.kind === 'commit' ? { ...target, object: undefined } : await poll(source, repository, target.ref, context);
     const revision = formatRevision({ name: target.name, oid });
     pass.revision = revision;
-    const state = JSON.stringify([uid, projectSource(source).wanted, revision]);
-    const result = settled.get(name) === state ? 'unchanged' : 'changed';
+    const asked = await whatIsAsked(source, object, o);
+    const state = JSON.stringify([uid, projectSource(source).wanted, revision, asked.basis]);
+    const last = settled.get(name);
+    const result = last?.state === state && o.now() < last.until ? 'unchanged' : 'changed';
     metrics.sourcePolls.inc({ source: name, result });
     if (result === 'unchanged' && !(await isMended(source))) return result;
 
-    settled.set(name, state);
+    settled.set(name, { state, until: Infinity });
     pass.webhook = { trouble: await webhookTrouble(source, o.readWebhookToken) };
     pass.transport = await repository.transport(o.repositories.wire(source, context.signal));
     const rewound = await checkDescent(source, repository, { oid, name: target.name }, context);
+    const fetching = () => ({ ...o.repositories.wire(source, context.signal), commit: oid, limits: source.spec.limits });
+    pass.verification = await judgeSource(source, asked, { ...o, repository, context: fetching, rewound });
+    settled.set(name, { state, until: Date.parse(pass.verification.until ?? '') || Infinity });
+    const refusal = refusalOf(pass.verification, source.status, oid);
+    if (refusal) throw refusal;
     pass.result = await syncRevision({
       client: o.client,
       claims,
@@ -125,6 +152,7 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
       revision,
       oid,
       rewound,
+      strict: pass.verification.decision !== 'NotConfigured',
       holds,
       wrote: (key, generation) => writes.set(key, generation),
       wake,
@@ -140,7 +168,12 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
     return (await webhookTrouble(source, o.readWebhookToken)) === undefined;
   };
 
-  const poll = async (source: SystemSource, repository: Repository, ref: string, context: ReconcileContext): Promise<string> => {
+  const poll = async (
+    source: SystemSource,
+    repository: Repository,
+    ref: string,
+    context: ReconcileContext,
+  ): Promise<ResolvedRef> => {
     const { metadata, status } = source;
     const asked = metadata.annotations?.[requestedAt] !== status?.lastHandledReconcileAt;
     if (!tried.has(metadata.name)) metrics.sourceLastPoll.set({ source: metadata.name }, o.now() / 1000);
@@ -148,9 +181,13 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
     const fresh = asked || status?.observedGeneration !== metadata.generation;
     try {
       // Sources that follow one ref share its polls; what a person asks for or changes is polled at once.
-      const oid = await repository.resolve(ref, fresh ? 0 : intervalOf(source) / 2, o.repositories.wire(source, context.signal));
+      const found = await repository.resolve(
+        ref,
+        fresh ? 0 : intervalOf(source) / 2,
+        o.repositories.wire(source, context.signal),
+      );
       metrics.sourceLastPoll.set({ source: metadata.name }, o.now() / 1000);
-      return oid;
+      return found;
     } catch (error) {
       metrics.sourcePolls.inc({ source: metadata.name, result: 'error' });
       throw error;
@@ -168,13 +205,18 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
     // Another ref name is another decision of a person, in the spec.
     if (!last || last.oid === oid) return false;
     if (source.spec.ref.commit !== undefined || last.name !== name) return true;
-    if (source.metadata.annotations?.[allowRewind] === oid) return true;
+    const named = source.metadata.annotations?.[allowRewind] === oid;
+    const used = named && source.status?.lastHandledRewind === oid;
+    if (named && !used) return true;
     const { limits } = source.spec;
     if (await repository.descends(last.oid, { ...o.repositories.wire(source, context.signal), commit: oid, limits }))
       return false;
+    const way = used
+      ? `${allowRewind} has allowed that once; to go there again, take the annotation away and set it again`
+      : `to go there, annotate ${allowRewind}=${oid}`;
     throw new StallingError(
       'NonFastForward' satisfies SourceReason,
-      `${oid} does not descend from ${last.oid}, which is applied; to go there, annotate ${allowRewind}=${oid}`,
+      `${oid} does not descend from ${last.oid}, which is applied; ${way}`,
     );
   };
 
@@ -232,8 +274,7 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
       const attributes = { source: metadata.name };
       recordLink({ link: 'fetch', revision: status.lastAppliedRevision, start: pass.began ?? now, end: now, attributes });
     }
-    const event = transitionOf(before, status, pass.result);
-    if (event) record(source, event);
+    for (const event of eventsOf(before, status, pass.result)) record(source, event);
   };
 
   const record = (
@@ -264,6 +305,11 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
         }),
       ),
     ];
+    ends.push(
+      o.trust.onChange(() => {
+        for (const { name } of stores.sources.list()) add(name);
+      }),
+    );
     return () => ends.forEach(end => end());
   };
 
@@ -272,14 +318,4 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
 
 function intervalOf(source: SystemSource): number {
   return Math.max(shortestIntervalMs, parseDuration(source.spec.interval));
-}
-
-/** The source, or undefined when the API server says definitely that it is not there. */
-async function find(client: Client, name: string): Promise<SystemSource | undefined> {
-  try {
-    return await client.get(systemsources, name);
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }

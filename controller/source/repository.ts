@@ -8,6 +8,7 @@ import { GitClient } from './git-client.ts';
 import type { GitHttp, Wire } from './git-http.ts';
 import { type Commit, type GitObject, parseCommit } from './git-object.ts';
 import type { Pack } from './pack.ts';
+import type { ResolvedRef } from './protocol.ts';
 import type { SourceReason } from './reasons.ts';
 import { fetchShallow } from './shallow-fetch.ts';
 
@@ -30,6 +31,8 @@ export interface Transport {
 
 /** Commits of history that the shallow transport looks through for the last applied one. */
 const shallowHistory = 50;
+/** Bytes of read commits that each pack of history keeps: enough for deltas, and little for dozens of packs. */
+const keptOfHistory = 256 * 1024;
 /** Bytes that an object takes beside its own. */
 const overhead = 200;
 
@@ -38,7 +41,7 @@ export class Repository {
   readonly #client: GitClient;
   readonly #cache: ByteCache<Cached>;
   readonly #now: () => number;
-  readonly #polls = new Map<string, { at: number; oid: Promise<string> }>();
+  readonly #polls = new Map<string, { at: number; found: Promise<ResolvedRef> }>();
   readonly #underWay = new Map<string, Promise<Map<string, GitObject>>>();
   readonly #packs = new Map<string, Promise<Pack>>();
 
@@ -56,18 +59,18 @@ export class Repository {
   }
 
   /**
-   * The commit of a full ref name. An answer younger than `maxAgeMs` is taken from the last poll, so that many sources that follow one
+   * What a full ref name stands for. An answer younger than `maxAgeMs` is taken from the last poll, so that many sources that follow one
    * ref poll it as often as one would.
    */
-  resolve(ref: string, maxAgeMs: number, wire: Wire): Promise<string> {
+  resolve(ref: string, maxAgeMs: number, wire: Wire): Promise<ResolvedRef> {
     const last = this.#polls.get(ref);
-    if (last && this.#now() - last.at < maxAgeMs) return last.oid;
-    const poll = { at: this.#now(), oid: this.#client.resolve(ref, wire) };
+    if (last && this.#now() - last.at < maxAgeMs) return last.found;
+    const poll = { at: this.#now(), found: this.#client.resolve(ref, wire) };
     this.#polls.set(ref, poll);
-    poll.oid.catch(() => {
+    poll.found.catch(() => {
       if (this.#polls.get(ref) === poll) this.#polls.delete(ref);
     });
-    return poll.oid;
+    return poll.found;
   }
 
   /** The commit; its tree is where reading starts. */
@@ -109,6 +112,20 @@ export class Repository {
     return pack !== undefined && descends(context.commit, ancestor, await commitsOf(pack, context.commit));
   }
 
+  /**
+   * Commits from one backwards, or an annotated tag with its commit: so many generations, and no trees. Not cached: who walks history keeps what it needs.
+   * The lesser transport has one depth, and what it leaves out there is not to be had.
+   */
+  async history(oid: string, depth: number, context: FetchContext): Promise<Pack> {
+    const partial = (await this.#client.lesser(context)) === undefined;
+    if (partial) return this.#client.fetch([oid], { depth, limits: context.limits, keepBytes: keptOfHistory }, context);
+    return fetchShallow(
+      this.#client.http,
+      { commit: oid, depth: Math.min(depth, shallowHistory), limits: context.limits },
+      context,
+    );
+  }
+
   async close(): Promise<void> {
     await this.#client.http.close();
   }
@@ -124,7 +141,7 @@ export class Repository {
   async #fetch(oids: readonly string[], context: FetchContext): Promise<Map<string, GitObject>> {
     const partial = (await this.#client.lesser(context)) === undefined;
     const pack = partial
-      ? await this.#client.fetch(oids, oids.includes(context.commit), context.limits, context)
+      ? await this.#client.fetch(oids, { depth: oids.includes(context.commit) ? 1 : undefined, limits: context.limits }, context)
       : await this.#shallowPack(context);
     // The pack may hold more than was asked for (all trees, where the server filters no finer); it is worth keeping.
     const asked = new Set(oids);

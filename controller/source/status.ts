@@ -2,13 +2,16 @@
 import { type Outcome, conditionOf, conditionsOf } from '../api/conditions.ts';
 import { StallingError, WaitingError } from '../api/errors.ts';
 import type { Condition } from '../api/meta.ts';
-import { requestedAt } from '../api/names.ts';
+import { allowRewind, requestedAt } from '../api/names.ts';
 import { shortRevision } from '../api/short-revision.ts';
 import type { SystemSource, SystemSourceStatus } from '../api/system-source.ts';
+import { type RecordedJudgement, trustedCondition } from '../trust/judgement.ts';
 import type { Failure } from './document.ts';
-import { type SourceReason, filesIgnored, pruneBlocked, webhookUnusable } from './reasons.ts';
+import { type SourceReason, filesIgnored, pruneBlocked, sourceVerified, webhookUnusable } from './reasons.ts';
 import type { Transport } from './repository.ts';
+import { parseRevision } from './revision.ts';
 import type { SyncResult } from './sync.ts';
+import { verificationOf } from './verify.ts';
 import { type WebhookTrouble, webhookPathOf } from './webhook-status.ts';
 
 /** What a pass found before it ended, well or not. */
@@ -19,6 +22,8 @@ export interface Pass {
   revision?: string;
   transport?: Transport;
   result?: SyncResult;
+  /** What was judged of the revision, or what stands of an earlier judgement. */
+  verification?: RecordedJudgement;
   /** What is wrong with the webhook, where the pass came so far as to look. */
   webhook?: { trouble: WebhookTrouble };
   error?: unknown;
@@ -29,9 +34,10 @@ const mostFailures = 100;
 
 export function statusAfter(source: SystemSource, pass: Pass, now: Date): SystemSourceStatus {
   const { metadata, status: before, spec } = source;
-  const { revision, transport, result, error } = pass;
+  const { revision, transport, result, error, verification } = pass;
   const requested = metadata.annotations?.[requestedAt];
   const synced = error === undefined ? result : undefined;
+  const applied = (synced?.reading.found ?? 0) > 0 ? revision : undefined;
   const outcome: Outcome = synced ? outcomeOf(synced, spec.path, shortRevision(revision ?? '')) : { kind: 'Failed', error };
   const acted = outcome.kind === 'Ready' || outcome.error instanceof StallingError;
   return withoutUndefined({
@@ -39,19 +45,38 @@ export function statusAfter(source: SystemSource, pass: Pass, now: Date): System
     ...(acted ? { observedGeneration: metadata.generation } : {}),
     ...(requested === undefined ? {} : { lastHandledReconcileAt: requested }),
     ...(revision === undefined ? {} : { lastAttemptedRevision: revision }),
+    ...(verification && revision !== undefined ? verificationOf(verification, revision) : {}),
     ...(transport ? { transport: transport.transport, transportReason: transport.transportReason } : {}),
     ...(synced ? { inventory: synced.inventory, failures: bounded(synced.failures) } : {}),
-    ...(synced && synced.reading.found > 0 ? { lastAppliedRevision: revision } : {}),
+    ...(applied === undefined ? {} : { lastAppliedRevision: applied }),
+    lastHandledRewind: handledRewind(source, applied),
     webhookPath: webhookPathOf(source),
     conditions: conditionsOf(before?.conditions, metadata.generation, outcome, now, {
       ...extraConditions(synced),
+      ...(verification ? { [sourceVerified]: trustedCondition(verification) } : {}),
       ...(pass.webhook ? { [webhookUnusable]: pass.webhook.trouble } : {}),
     }),
   });
 }
 
-/** Suspended: nothing else is said than that; Ready stays what it was. A source that never was Ready waits for a person to resume it. */
-export function suspendedStatus({ metadata, status: before }: SystemSource, now: Date): SystemSourceStatus {
+/** A word for going back counts once: else it would let whoever may push go back there for as long as it stays on the object. */
+function handledRewind({ metadata, status }: SystemSource, applied: string | undefined): string | undefined {
+  const allowed = metadata.annotations?.[allowRewind];
+  if (allowed === undefined) return undefined;
+  return allowed === status?.lastHandledRewind || allowed === parseRevision(applied ?? status?.lastAppliedRevision ?? '')?.oid
+    ? allowed
+    : undefined;
+}
+
+/** What the condition SourceVerified says. */
+type Verified = Pick<Condition, 'status' | 'reason' | 'message'>;
+
+/** Suspended: nothing else is said than that, and whether what was judged still stands; Ready stays what it was. A source that never was Ready waits for a person to resume it. */
+export function suspendedStatus(
+  { metadata, status: before }: SystemSource,
+  verified: Verified | undefined,
+  now: Date,
+): SystemSourceStatus {
   const message = 'spec.suspend is set: nothing is read, applied or removed until it is taken away';
   const reason = 'Suspended' satisfies SourceReason;
   const wasReady = conditionOf(before?.conditions, 'Ready')?.status === 'True';
@@ -61,7 +86,13 @@ export function suspendedStatus({ metadata, status: before }: SystemSource, now:
   return withoutUndefined({
     ...before,
     observedGeneration: metadata.generation,
-    conditions: conditionsOf(before?.conditions, metadata.generation, outcome, now),
+    conditions: conditionsOf(
+      before?.conditions,
+      metadata.generation,
+      outcome,
+      now,
+      verified ? { [sourceVerified]: verified } : {},
+    ),
   });
 }
 

@@ -1,4 +1,6 @@
 /** Brings the cluster to what one revision declares: applies what differs, removes what is gone when that is safe. */
+import { isDeepStrictEqual } from 'node:util';
+import { appliedMark } from '../api/applied-mark.ts';
 import { StallingError, WaitingError } from '../api/errors.ts';
 import type { SystemSource, SystemSourceStatusInventory } from '../api/system-source.ts';
 import { specSchemas } from '../api/schemas.ts';
@@ -8,7 +10,7 @@ import { ApiError, isInvalid } from '../kube/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Claims } from './claims.ts';
 import { type Desired, type Stored, desiredObject, isApplied } from './desired.ts';
-import type { Failure } from './document.ts';
+import type { Failure, Json } from './document.ts';
 import { withoutForeign } from './drift.ts';
 import {
   appliedKinds,
@@ -37,6 +39,8 @@ export interface SyncOptions {
   oid: string;
   /** The commit does not descend from the last applied one. */
   rewound: boolean;
+  /** Commits of the source are verified. */
+  strict: boolean;
   /** True when that other source exists and lists the object in its inventory. */
   holds: (source: string, key: string) => boolean;
   /** Told of each write of ours, and of sources that have to look again. */
@@ -66,7 +70,7 @@ const mostObjects = 5000;
 const recheckMs = 500;
 
 /** What one document came to: its object stands, or why not. */
-type Applied = { key: string; written: boolean } | { failures: Failure[]; by: string[] };
+type Applied = { key: string; written: boolean; mark?: string | undefined } | { failures: Failure[]; by: string[] };
 
 export async function syncRevision(o: SyncOptions): Promise<SyncResult> {
   const { name } = o.source.metadata;
@@ -92,15 +96,19 @@ export async function syncRevision(o: SyncOptions): Promise<SyncResult> {
   if (!o.mayWrite())
     throw new WaitingError('Progressing' satisfies SourceReason, 'the other sources are being looked at', recheckMs);
 
+  const noted = new Map((o.source.status?.inventory ?? []).map(entry => [keyOf(entry), entry.applied]));
   const standing: SystemSourceStatusInventory[] = [];
   const claimedBy = new Set<string>();
   let written = 0;
   for (const kind of appliedKinds) {
     const ofKind = reading.declared.filter(d => d.document.kind === kind);
-    for (const [declared, applied] of await inParallel(ofKind, d => applyOne({ ...o, lines }, d, owned.get(keyOf(d.document))))) {
+    for (const [declared, applied] of await inParallel(ofKind, d => {
+      const key = keyOf(d.document);
+      return applyOne({ ...o, lines, noted: noted.get(key) }, d, owned.get(key));
+    })) {
       const { kind, name, file } = declared.document;
       if ('key' in applied) {
-        standing.push({ kind, name, path: file });
+        standing.push({ kind, name, path: file, ...(applied.mark === undefined ? {} : { applied: applied.mark }) });
         if (applied.written) written++;
       } else {
         failures.push(...applied.failures);
@@ -123,7 +131,7 @@ export async function syncRevision(o: SyncOptions): Promise<SyncResult> {
   return {
     reading,
     failures,
-    inventory: sorted([...standing, ...decision.keep]),
+    inventory: sorted([...standing, ...decision.keep.map(entry => asNoted(entry, noted.get(keyOf(entry))))]),
     claimedBy: [...claimedBy].toSorted(),
     blocked: decision.blocked,
     written,
@@ -140,7 +148,17 @@ function inventoryOf(owned: ReadonlyMap<string, Stored>): SystemSourceStatusInve
   }));
 }
 
-async function applyOne(o: SyncOptions & { lines: FieldLines }, declared: Declared, ours: Stored | undefined): Promise<Applied> {
+/** What stays without a document is what it was. */
+function asNoted(entry: SystemSourceStatusInventory, applied: string | undefined): SystemSourceStatusInventory {
+  return applied === undefined ? entry : { ...entry, applied };
+}
+
+interface ApplyOptions extends SyncOptions {
+  lines: FieldLines;
+  noted: string | undefined;
+}
+
+async function applyOne(o: ApplyOptions, declared: Declared, ours: Stored | undefined): Promise<Applied> {
   const { document, digest } = declared;
   const source = o.source.metadata.name;
   const key = keyOf(document);
@@ -157,30 +175,56 @@ async function applyOne(o: SyncOptions & { lines: FieldLines }, declared: Declar
     const by = ownership.verdict === 'claimed' ? ownership.by : [];
     return { failures: [failureAt(o.lines, declared, '', ownership.message)], by };
   }
-  const desired = desiredObject(document, { source, revision: o.revision, digest, stored, rewound: o.rewound });
+  const { revision, rewound, strict, noted } = o;
+  const desired = desiredObject(document, { source, revision, digest, stored, rewound, strict, noted });
   try {
-    if (stored && isApplied(desired, stored)) return { key, written: await undoForeign(o, desired, stored) };
+    if (stored && isApplied(desired, stored)) {
+      const undone = await undoForeign(o, desired, stored);
+      return {
+        key,
+        written: undone !== undefined,
+        mark: markOf(o, desired, undone ?? stored, noted === appliedMark(stored.metadata)),
+      };
+    }
     const result = await applyDesired(o.client, desired, ours ? undefined : stored?.metadata.resourceVersion);
     o.wrote(key, result.metadata.generation);
     o.log.info({ object: key, document: document.file, revision: o.revision }, 'applied');
-    await undoForeign(o, desired, result);
-    return { key, written: true };
+    const undone = await undoForeign(o, desired, result);
+    return { key, written: true, mark: markOf(o, desired, undone ?? result, false) };
   } catch (error) {
     if (!isInvalid(error)) throw error;
     return { failures: invalidFailures(o.lines, declared, error), by: [] };
   }
 }
 
+/**
+ * A definition is noted when it is pinned to what was verified in this pass, or was noted as it is before. One whose build has arguments by hand is not just
+ * what its document says.
+ */
+function markOf({ revision }: SyncOptions, desired: Desired, now: Stored, was: boolean): string | undefined {
+  if (desired.kind !== 'SystemDefinition' || !isDeepStrictEqual(argumentsOf(now.spec), argumentsOf(desired.spec)))
+    return undefined;
+  return was || memberOf(desired.spec['sourceRef'], 'revision') === revision ? appliedMark(now.metadata) : undefined;
+}
+
+function argumentsOf(spec: Stored['spec']): Json | undefined {
+  return memberOf(spec?.['build'], 'args');
+}
+
+function memberOf(value: Json | undefined, name: string): Json | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value[name] : undefined;
+}
+
 /** Takes away what others have added to a definition. A pool is left alone: suspending one by hand must work when Git is far away. */
-async function undoForeign(o: SyncOptions, desired: Desired, stored: Stored): Promise<boolean> {
+async function undoForeign(o: SyncOptions, desired: Desired, stored: Stored): Promise<Stored | undefined> {
   const schema = desired.kind === 'SystemDefinition' ? specSchemas[desired.kind] : undefined;
   const spec = schema && withoutForeign(desired.spec, stored.spec ?? {}, schema);
-  if (!spec) return false;
+  if (!spec) return undefined;
   const result = await removeForeign(o.client, { ...stored, kind: desired.kind }, spec);
   const key = keyOf({ kind: desired.kind, name: desired.metadata.name });
   o.wrote(key, result.metadata.generation);
   o.log.warn({ object: key, fields: Object.keys(spec) }, 'took away what was added by hand; change the document instead');
-  return true;
+  return result;
 }
 
 /** What the API server refuses (CEL rules, label syntax), at the lines of the fields it names. */

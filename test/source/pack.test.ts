@@ -117,6 +117,9 @@ describe('openPack', () => {
 
 const item = (mode: string, name: string): Buffer => Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.alloc(20, 1)]);
 
+const tree = (...entries: readonly [mode: string, name: string][]) =>
+  parseTree('x', Buffer.concat(entries.map(([mode, name]) => item(mode, name))));
+
 describe('a tree', () => {
   for (const name of ['..', '.', '', '.git', '.GIT', 'a/b', 'a\\b']) {
     it(`with an entry named ${JSON.stringify(name)} is refused`, () => {
@@ -126,6 +129,24 @@ describe('a tree', () => {
   it('that is cut, or has an unknown mode, is refused', () => {
     assert.throws(() => parseTree('x', item('100644', 'a').subarray(0, 20)), refused('InvalidGitObject', /cut short/));
     assert.throws(() => parseTree('x', item('170000', 'a')), refused('InvalidGitObject', /unknown mode/));
+  });
+  it('with a name twice is refused, whatever the two are and wherever they stand', () => {
+    const twice = refused('InvalidGitObject', /the name "a" twice/);
+    assert.throws(() => tree(['40000', 'a'], ['40000', 'a']), twice);
+    assert.throws(() => tree(['100644', 'a'], ['40000', 'a']), twice);
+    assert.throws(() => tree(['100644', 'a'], ['100644', 'a.b'], ['40000', 'a']), twice);
+    assert.throws(() => tree(['40000', 'a'], ['100644', 'a']), twice);
+  });
+  it("is in Git's order, which is by bytes, of directories as if they ended in a slash", () => {
+    const order = refused('InvalidGitObject', /out of Git's order/);
+    assert.throws(() => tree(['100644', 'b'], ['100644', 'a']), order);
+    assert.throws(() => tree(['40000', 'a'], ['100644', 'a.b']), order);
+    assert.throws(() => tree(['100644', '\u{1F600}'], ['100644', '\uFFFC']), order);
+    assert.equal(tree(['100644', 'a.b'], ['40000', 'a'], ['100644', 'a0'], ['160000', 'ab'], ['100644', 'ab.c']).length, 5);
+  });
+  it('of a repository of SHA-256 has longer ids', () => {
+    const long = Buffer.concat([Buffer.from('100644 a\0'), Buffer.alloc(32, 1)]);
+    assert.equal(parseTree('0'.repeat(64), long)[0]?.oid, '01'.repeat(32));
   });
 });
 

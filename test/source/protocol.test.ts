@@ -59,7 +59,7 @@ describe('an answer of the server', () => {
 
   it('names exactly the ref that was asked for, peeled', async () => {
     const refs = [packet(`${one} refs/tags/v1-rc\n`), packet(`${one} refs/tags/v1 peeled:${two}\n`), flush];
-    assert.equal(await readRef(stream(...refs), 'refs/tags/v1'), two);
+    assert.deepEqual(await readRef(stream(...refs), 'refs/tags/v1'), { object: one, oid: two });
     assert.equal(await readRef(stream(...refs), 'refs/tags/v'), undefined);
     const old = [
       packet(`${one} HEAD\0caps\n`),
@@ -68,8 +68,8 @@ describe('an answer of the server', () => {
       packet(`${one} refs/x\n`),
       flush,
     ];
-    assert.equal(await readAdvertisedRef(stream(...old), 'refs/tags/v1'), two);
-    assert.equal(await readAdvertisedRef(stream(...old), 'refs/x'), one);
+    assert.deepEqual(await readAdvertisedRef(stream(...old), 'refs/tags/v1'), { object: one, oid: two });
+    assert.deepEqual(await readAdvertisedRef(stream(...old), 'refs/x'), { object: one, oid: one });
     assert.equal(await readAdvertisedRef(stream(...old), 'refs/tags/none'), undefined);
   });
 

@@ -135,6 +135,16 @@ describe('history', () => {
     await world.annotate('rewind', { [allowRewind]: forced });
     await world.ready('rewind', 'Succeeded', forced);
     assert.deepEqual((await world.definition('rewind'))?.spec.kernelArguments, ['forced']);
+    // The word for it is used up: what is pushed there again later needs another one.
+    const fixed = await git.commit({ 'a.yaml': definitionYaml('rewind', '  kernelArguments: [fixed]\n') }, 'fixed');
+    await world.ready('rewind', 'Succeeded', fixed);
+    await git.reset('main', forced);
+    await world.ready('rewind', 'NonFastForward', forced);
+    assert.match(await world.message('rewind'), /has allowed that once; to go there again, take the annotation away/);
+    await world.annotate('rewind', { [allowRewind]: null });
+    await until('it is not remembered', async () => (await world.get('rewind')).status?.lastHandledRewind === undefined);
+    await world.annotate('rewind', { [allowRewind]: forced });
+    await world.ready('rewind', 'Succeeded', forced);
     await git.reset('main', first);
     await world.ready('rewind', 'NonFastForward', first);
     await world.patch('rewind', { ref: { branch: null, commit: first } });

@@ -60,7 +60,7 @@ describe('a SystemSource', () => {
     await until('the event', () => controller.events.some(e => e.regarding.name === 'first'));
     const event = controller.events.find(e => e.regarding.name === 'first');
     assert.deepEqual([event?.type, event?.reason, event?.note], ['Normal', 'NewRevision', `${revision}: 2 written, 0 removed`]);
-    const tree = await controller.repositories.openRevision('first', revision);
+    const tree = await controller.openRevision('first', revision, { name: 'none' });
     const entry = await tree.entry('systems/one/motd');
     assert.ok(entry);
     assert.equal(Buffer.from((await tree.read([entry])).get(entry.oid) ?? []).toString(), 'hello\n');

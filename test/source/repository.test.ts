@@ -93,10 +93,10 @@ for (const kind of ['v2-filter', 'v1-shallow'] as const) {
       await git.tag(['main', 'light'], first);
       await git.annotatedTag('v1', first);
       const other = await git.commit({ x: 'x' }, 'other', { branch: 'main-2' });
-      assert.equal(await repository.resolve('refs/heads/main', 0, context(first)), first);
-      assert.equal(await repository.resolve('refs/tags/light', 0, context(first)), first);
-      assert.equal(await repository.resolve('refs/tags/v1', 0, context(first)), first);
-      assert.equal(await repository.resolve('refs/heads/main-2', 0, context(first)), other);
+      assert.equal((await repository.resolve('refs/heads/main', 0, context(first))).oid, first);
+      assert.equal((await repository.resolve('refs/tags/light', 0, context(first))).oid, first);
+      assert.equal((await repository.resolve('refs/tags/v1', 0, context(first))).oid, first);
+      assert.equal((await repository.resolve('refs/heads/main-2', 0, context(first))).oid, other);
       await assert.rejects(
         repository.resolve('refs/heads/mai', 0, context(first)),
         stalling('RefNotFound', /^the repository has no refs\/heads\/mai; push it, or correct spec\.ref$/),
@@ -187,7 +187,7 @@ describe('the partial transport', () => {
     const repository = open(git.url);
     await repository.resolve('refs/heads/main', 0, context(oid));
     server.requests.clear();
-    assert.equal(await repository.resolve('refs/heads/main', 0, context(oid)), oid);
+    assert.equal((await repository.resolve('refs/heads/main', 0, context(oid))).oid, oid);
     assert.equal(server.requests.count, 1);
     assert.ok(
       server.requests.bytesIn + server.requests.bytesOut < 600,
@@ -219,7 +219,7 @@ describe('the partial transport', () => {
     const repository = open(git.url);
     await repository.resolve('refs/heads/main', 0, context(oid));
     server.requests.clear();
-    for (let i = 0; i < 10; i++) assert.equal(await repository.resolve('refs/heads/main', 60_000, context(oid)), oid);
+    for (let i = 0; i < 10; i++) assert.equal((await repository.resolve('refs/heads/main', 60_000, context(oid))).oid, oid);
     assert.equal(server.requests.count, 0);
   });
 
@@ -264,7 +264,7 @@ describe('a Git server that wants credentials', () => {
           'bearer' in auth
             ? `Bearer ${auth.bearer}`
             : `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`;
-        assert.equal(await open(git.url, { authorization }).resolve('refs/heads/main', 0, context(oid)), oid);
+        assert.equal((await open(git.url, { authorization }).resolve('refs/heads/main', 0, context(oid))).oid, oid);
         await assert.rejects(
           open(git.url).resolve('refs/heads/main', 0, context(oid)),
           transient('AuthenticationFailed', /answered 401: it wants credentials; name a Secret in spec\.secretRef/),
@@ -342,7 +342,7 @@ describe('a Git server that fails', () => {
       server.requests.fail(() => true, { status, times: 1 });
       const repository = open(git.url);
       await assert.rejects(repository.resolve('refs/heads/main', 0, context(oid)), transient(reason, new RegExp(String(status))));
-      assert.equal(await repository.resolve('refs/heads/main', 0, context(oid)), oid);
+      assert.equal((await repository.resolve('refs/heads/main', 0, context(oid))).oid, oid);
     });
   }
 
@@ -361,7 +361,7 @@ describe('a Git server that fails', () => {
       status: 301,
       headers: { location: `${git.url}/info/refs?service=git-upload-pack` },
     });
-    assert.equal(await open(moved).resolve('refs/heads/main', 0, context(oid)), oid);
+    assert.equal((await open(moved).resolve('refs/heads/main', 0, context(oid))).oid, oid);
   });
 
   it('that cuts or damages a pack is retried, and nothing damaged is used', async () => {

@@ -4,6 +4,7 @@ import { defaultNamespace } from '../../controller/api/names.ts';
 import { type SystemDefinition, systemdefinitions } from '../../controller/api/system-definition.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { type SystemSource, type SystemSourceSpec, systemsources } from '../../controller/api/system-source.ts';
+import { trustpolicies } from '../../controller/api/trust-policy.ts';
 import { type Client, createClient } from '../../controller/kube/client.ts';
 import { Controller } from '../../controller/kube/controller.ts';
 import { isNotFound } from '../../controller/kube/errors.ts';
@@ -12,10 +13,19 @@ import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Reflector } from '../../controller/kube/reflector.ts';
 import { Store } from '../../controller/kube/store.ts';
 import { Transport } from '../../controller/kube/transport.ts';
-import { type Repositories, createRepositories } from '../../controller/source/open.ts';
+import { type OpenRevision, createOpenRevision } from '../../controller/source/open-revision.ts';
+import { createRepositories } from '../../controller/source/open.ts';
 import { type OwnedView, type SourceView, projectOwned, projectSource } from '../../controller/source/projection.ts';
 import { createSourceReconciler } from '../../controller/source/reconciler.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
+import { createClusterSources } from '../../controller/trust/cluster-sources.ts';
+import { createTrust } from '../../controller/trust/create-trust.ts';
+import { TrustFigures } from '../../controller/trust/figures.ts';
+import { PolicyBook } from '../../controller/trust/policy-book.ts';
+import { type PolicyView, projectPolicy } from '../../controller/trust/projection.ts';
+import { createPolicyReconciler } from '../../controller/trust/reconciler.ts';
+import { Uses } from '../../controller/trust/uses.ts';
+import { watchPolicies } from '../../controller/trust/watch.ts';
 import { startControlPlane } from '../cluster/control-plane.ts';
 import { type FaultProxy, startFaultProxy } from '../cluster/fault-proxy.ts';
 import type { GitRepository } from '../cluster/git-repository.ts';
@@ -28,7 +38,7 @@ export interface RunningController {
   events: RecordedEvent[];
   /** Every line it logged. */
   lines: string[];
-  repositories: Repositories;
+  openRevision: OpenRevision;
   stop(): Promise<void>;
 }
 
@@ -40,7 +50,7 @@ export interface SourceWorld {
   /** A repository and the source that follows it, both of that name. */
   source(name: string, files: Record<string, string>, spec?: Partial<SystemSourceSpec>): Promise<GitRepository>;
   get(name: string): Promise<SystemSource>;
-  annotate(name: string, annotations: Record<string, string>): Promise<void>;
+  annotate(name: string, annotations: Record<string, string | null>): Promise<void>;
   patch(name: string, spec: object): Promise<void>;
   /** The source, as soon as its Ready condition has the reason, for its present generation and (if given) for the commit. */
   ready(name: string, reason: string, oid?: string): Promise<SystemSource>;
@@ -169,6 +179,9 @@ export async function startSourceWorld(): Promise<SourceWorld> {
   };
 }
 
+/** Sources judge commits. */
+const noImages = (): Promise<never> => Promise.reject(new Error('no images are judged'));
+
 /** The source controller as the program composes it; events and logs are kept for the test. */
 async function startController(kubeconfig: string): Promise<RunningController> {
   const transport = new Transport({ kubeConfig: loadKubeConfig(kubeconfig), userAgent: 'scantling-controller' });
@@ -177,13 +190,42 @@ async function startController(kubeconfig: string): Promise<RunningController> {
   const log = createLog('debug', line => void lines.push(line));
   const repositories = createRepositories({ client, namespace: defaultNamespace, userAgent: 'scantling-test', now: Date.now });
   const stores = { sources: new Store<SourceView>(), definitions: new Store<OwnedView>(), pools: new Store<OwnedView>() };
+  const record = { record: (event: RecordedEvent) => void events.push(event) };
+  const policies = new Store<PolicyView>();
+  const book = new PolicyBook({ policies });
+  const [uses, figures] = [new Uses(), new TrustFigures()];
+  const trust = createTrust({ book, figures, uses, verifier: { verify: noImages }, now: Date.now, removalMs: 0 });
+  const secretSource = createClusterSources({ client, namespace: defaultNamespace, trustedRoot: noImages });
+  const readSecret = (name: string) => secretSource.secret(name);
+  const judging = createPolicyReconciler({
+    client,
+    book,
+    sources: secretSource,
+    roots: { lastFetched: () => Promise.resolve(undefined) },
+    uses,
+    figures,
+    events: record,
+    now: Date.now,
+    wake: name => reading.enqueue(name),
+    speaks: true,
+  });
+  const reading: Controller = new Controller({
+    name: 'trust',
+    reconcile: judging.reconcile,
+    concurrency: 2,
+    log,
+    random: () => 0,
+  });
+  watchPolicies({ policies, trust }, name => reading.enqueue(name));
   const { reconcile, watch } = createSourceReconciler({
     client,
     repositories,
     sources: stores.sources,
-    events: { record: event => void events.push(event) },
+    events: record,
     now: Date.now,
     random: () => 0,
+    trust,
+    readSecret,
   });
   const controller = new Controller({ name: 'source', reconcile, concurrency: 2, log, random: () => 0 });
   watch(stores, name => controller.enqueue(name));
@@ -191,16 +233,18 @@ async function startController(kubeconfig: string): Promise<RunningController> {
     new Reflector({ transport, log, resource: systemsources, project: projectSource, store: stores.sources }),
     new Reflector({ transport, log, resource: systemdefinitions, project: projectOwned, store: stores.definitions }),
     new Reflector({ transport, log, resource: systempools, project: projectOwned, store: stores.pools }),
+    new Reflector({ transport, log, resource: trustpolicies, project: projectPolicy, store: policies }),
   ];
   for (const reflector of reflectors) reflector.start();
   await Promise.all(reflectors.map(reflector => reflector.synced()));
-  controller.start();
+  for (const started of [reading, controller]) started.start();
   return {
     events,
     lines,
-    repositories,
+    openRevision: createOpenRevision({ client, repositories, trust, readSecret, now: Date.now }),
     stop: async () => {
-      await controller.stop();
+      trust.stop();
+      for (const stopped of [controller, reading]) await stopped.stop();
       await Promise.all(reflectors.map(reflector => reflector.stop()));
       for (const { name } of stores.sources.list()) await repositories.forget(name);
       await transport.close();
