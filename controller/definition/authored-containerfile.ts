@@ -7,11 +7,19 @@ import { baseArgument } from './containerfile-stage.ts';
 import { directiveOf, writeInstructions } from './containerfile-text.ts';
 import type { Inputs } from './files.ts';
 import { quote } from './image-path.ts';
-import type { Problems } from './problems.ts';
+import { type Problems, collectProblems } from './problems.ts';
 import { type InputRequest, containerfileFields } from './repository-path.ts';
 
 /** A Containerfile is read and written in memory, and is text that a person wrote. */
 export const maxContainerfileBytes = 1024 * 1024;
+
+/** An image besides the base, in FROM, COPY or a mount. */
+export interface StageImage {
+  /** With its digest. */
+  image: string;
+  /** File and line that name it first. */
+  place: string;
+}
 
 export interface AuthoredSteps {
   directive: string;
@@ -22,6 +30,7 @@ export interface AuthoredSteps {
   args: Record<string, string>;
   /** Ids of the secrets that are mounted, sorted. */
   secrets: string[];
+  stageImages: StageImage[];
   warnings: string[];
   lint: string[];
 }
@@ -45,7 +54,7 @@ export function renderAuthored(request: Request, problems: Problems): AuthoredSt
   const file = parseContainerfile(source?.text ?? '');
   const { args = {}, secrets = [] } = spec.build;
   const ids = new Set(secrets.map(({ id }) => id));
-  const empty = { directive: '', heading: '', body: '', buildContext: undefined, args: {}, secrets: [] };
+  const empty = { directive: '', heading: '', body: '', buildContext: undefined, args: {}, secrets: [], stageImages: [] };
   if (!source) return { ...empty, warnings: warnOfUnused(spec, new Set(), new Set()), lint: [] };
 
   const checked = checkContainerfile({ file, args, secrets: ids, context });
@@ -67,10 +76,17 @@ export function renderAuthored(request: Request, problems: Problems): AuthoredSt
         .toSorted(([a], [b]) => (a < b ? -1 : 1)),
     ),
     secrets: [...checked.usedSecrets].toSorted(),
+    stageImages: [...checked.images].map(([image, line]) => ({ image, place: source.place(line) })),
     warnings: [...checked.warnings.map(told), ...warnOfUnused(spec, checked.usedArgs, checked.usedSecrets), ...unread],
     // The rule comes first, as bootc itself says it.
     lint: checked.lint.map(({ line, message }) => message.replace(': ', `: ${source.place(line)}: `)),
   };
+}
+
+/** The images of a Containerfile that is in the definition itself, found again without a repository; what is wrong with it was said when it was rendered. */
+export function inlineStageImages(spec: SystemDefinitionSpec): readonly StageImage[] {
+  if (spec.containerfile?.inline === undefined) return [];
+  return renderAuthored({ spec, requests: [], inputs: new Map() }, collectProblems('RenderFailed')).stageImages;
 }
 
 function readSource({ spec, requests, inputs }: Request, problems: Problems): { text: string; place: Place } | undefined {

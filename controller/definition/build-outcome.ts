@@ -31,7 +31,7 @@ export function outcomeOf(build: ImageBuild, revision: string | undefined): Outc
   const of = revision === undefined ? '' : ` of ${shortRevision(revision)}`;
   if (imageOf(build) !== undefined) {
     // By the build's name: the image's version stays the same when only the base has changed.
-    const message = `ImageBuild ${build.metadata.name}${of} succeeded`;
+    const message = `ImageBuild ${build.metadata.name}${of} succeeded${troubleOf(build)}`;
     return { kind: 'Ready', reason: 'Succeeded' satisfies DefinitionReason, message };
   }
   return (
@@ -41,6 +41,12 @@ export function outcomeOf(build: ImageBuild, revision: string | undefined): Outc
       message: progressOf(build, of),
     }
   );
+}
+
+/** An image that is there may be signed otherwise than it is wanted now, and that may fail. */
+function troubleOf({ status }: ImageBuild): string {
+  const ready = conditionOf(status?.conditions, 'Ready');
+  return ready?.status === 'False' ? `, and is not signed as is wanted now: ${ready.message}` : '';
 }
 
 /** A build that a person must do something for. */

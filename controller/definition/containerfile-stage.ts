@@ -40,8 +40,8 @@ export interface Review {
   usedArgs: Set<string>;
   /** Ids of secrets that a step mounts. */
   usedSecrets: Set<string>;
-  /** Images besides the base, by digest. */
-  images: Set<string>;
+  /** Images besides the base, by digest, and the line that names each first. */
+  images: Map<string, number>;
 }
 
 export function emptyReview(problems: readonly Finding[]): Review {
@@ -51,7 +51,7 @@ export function emptyReview(problems: readonly Finding[]): Review {
     lint: [],
     usedArgs: new Set(),
     usedSecrets: new Set(),
-    images: new Set(),
+    images: new Map(),
   };
 }
 
@@ -143,8 +143,12 @@ export class Stages {
 
   #fromImage(image: string, line: number): void {
     const refused = refuseImage(image);
-    if (refused === undefined) this.#review.images.add(image);
+    if (refused === undefined) this.#found(image, line);
     else this.#unpinned.push({ line, message: `FROM ${refused}` });
+  }
+
+  #found(image: string, line: number): void {
+    if (!this.#review.images.has(image)) this.#review.images.set(image, line);
   }
 
   #checkName(name: string, problem: (message: string) => void): void {
@@ -181,7 +185,7 @@ export class Stages {
     else if (this.current.name === word) problem(`${word} is this stage itself`);
     else if (!this.byName(word)) {
       const refused = refuseImage(word);
-      if (refused === undefined) this.#review.images.add(word);
+      if (refused === undefined) this.#found(word, line);
       else if (/[/:@]/.test(word)) problem(refused);
       else problem(`${quoteWord(word)} is no stage above`);
     }

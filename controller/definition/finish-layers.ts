@@ -12,21 +12,24 @@ export interface FinishLayer {
 export interface FinishParts {
   /** Kernel arguments, users, units. */
   system: readonly Placement[];
+  /** What the host accepts, by the trust policies. */
+  trust: readonly Placement[];
   trees: readonly Placement[];
   files: readonly Placement[];
   workloads: readonly Placement[];
 }
 
-/** Some hosts take 127 layers at most, and the base has most of them: with the three others there are never more than 19 of ours. */
+/** Some hosts take 127 layers at most, and the base has most of them: with the four others there are never more than 20 of ours. */
 const maxTreeLayers = 16;
 
 /**
  * What changes often is last: generated configuration, trees, files, and the workloads, whose images move by themselves. Each tree is a
  * layer of its own that follows from its content and place alone, so that definitions that share a tree share its layer.
  */
-export function finishLayers(spec: SystemDefinitionSpec, { system, trees, files, workloads }: FinishParts): FinishLayer[] {
+export function finishLayers(spec: SystemDefinitionSpec, { system, trust, trees, files, workloads }: FinishParts): FinishLayer[] {
   return [
     ...layerOf('system: kernel arguments, users, units', system),
+    ...layerOf('trust: what the host accepts', trust),
     ...treeLayers(spec, trees),
     ...layerOf('files', files),
     ...layerOf('workloads', workloads),

@@ -2,7 +2,7 @@ import type { SystemDefinitionSpec } from '../api/system-definition.ts';
 import { foundationDigest } from '../build/context.ts';
 import type { Foundation } from '../build/context.ts';
 import { sha256 } from '../registry/digest.ts';
-import { renderAuthored } from './authored-containerfile.ts';
+import { type StageImage, renderAuthored } from './authored-containerfile.ts';
 import { foundationText } from './containerfile-text.ts';
 import type { Inputs } from './files.ts';
 import { renderPackages } from './packages.ts';
@@ -22,6 +22,7 @@ export interface RenderedFoundation {
   foundation: Foundation | undefined;
   /** The bytes of foundation.context. */
   buildContext: Uint8Array | undefined;
+  stageImages: readonly StageImage[];
   /** What does not stop the build, with the place it was found at. */
   warnings: string[];
   /** The same of bootc's lint; each starts with the name of its rule. */
@@ -35,11 +36,11 @@ export function renderFoundation(request: FoundationRequest, problems: Problems)
     problems.add('spec.containerfile', 'excludes spec.packages; install the packages in it');
   const packages = spec.packages && renderPackages(spec.packages, problems);
   const authored = renderAuthored(request, problems);
-  const { warnings, lint } = authored;
+  const { stageImages, warnings, lint } = authored;
   // The exec form does without a shell, which a Containerfile may have changed.
   const enabling = enable.length > 0 ? `RUN ${JSON.stringify(['systemctl', 'enable', '--', ...enable])}\n` : '';
   const body = `${packages?.instructions ?? ''}${authored.body}${enabling}`;
-  if (body === '') return { foundation: undefined, buildContext: undefined, warnings, lint };
+  if (body === '') return { foundation: undefined, buildContext: undefined, stageImages, warnings, lint };
   const buildContext = packages && packages.entries.length > 0 ? writeTar(packages.entries) : authored.buildContext;
   const inputs = {
     containerfile: foundationText({ ...authored, body }),
@@ -47,5 +48,5 @@ export function renderFoundation(request: FoundationRequest, problems: Problems)
     args: authored.args,
     secrets: authored.secrets,
   };
-  return { foundation: { ...inputs, digest: foundationDigest(inputs) }, buildContext, warnings, lint };
+  return { foundation: { ...inputs, digest: foundationDigest(inputs) }, buildContext, stageImages, warnings, lint };
 }

@@ -13,6 +13,8 @@ export const definitionReasons = {
   InputNotFound: 'A "from" names nothing in the repository.',
   SourceNotReady: 'The SystemSource is missing or has not applied a revision yet.',
   OutputConflict: 'An older definition pushes to the same output.repository; the message names it.',
+  PolicyUnread:
+    'An authority of a TrustPolicy cannot be read, so what the image has to tell its host is not known; waited for. The message names it.',
   BaseNotFound: 'The base image is not in its registry.',
   BaseNotReady: 'The definition that base.definitionRef names is missing or has no image yet.',
   BaseCycle: 'Definitions are based on each other in a circle; the message has the path.',

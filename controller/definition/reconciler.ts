@@ -1,64 +1,45 @@
 /** SystemDefinition: resolve the images, render, push the context, ask for the build, follow it. One status write a pass. */
-import { StallingError, WaitingError } from '../api/errors.ts';
+import { StallingError, reasonOf } from '../api/errors.ts';
 import { type ImageBuild, imagebuilds } from '../api/image-build.ts';
 import { documentAnnotation, fieldManagers, requestedAt } from '../api/names.ts';
 import { type SystemDefinition, type SystemDefinitionStatus, systemdefinitions } from '../api/system-definition.ts';
-import { systemsources } from '../api/system-source.ts';
 import { type Context, contextDigest, pushContext } from '../build/context.ts';
-import type { Client } from '../kube/client.ts';
 import type { Reconcile, ReconcileContext, Result } from '../kube/controller.ts';
-import type { EventRecorder } from '../kube/events.ts';
 import { findObject } from '../kube/find-object.ts';
-import type { Store } from '../kube/store.ts';
 import { type DockerConfig, mergeCredentials } from '../registry/credentials.ts';
-import type { Registry } from '../registry/registry.ts';
+import { parseReference } from '../registry/reference.ts';
 import { recordLink } from '../telemetry/tracing.ts';
+import { recordIn } from '../trust/judgement.ts';
+import { type StageImage, inlineStageImages } from './authored-containerfile.ts';
 import { BaseChecks } from './base-checks.ts';
-import { baseCycle } from './base-cycle.ts';
-import { lacksContext, outcomeOf } from './build-outcome.ts';
+import { imageOf, lacksContext } from './build-outcome.ts';
 import { requestedBuild } from './build-request.ts';
+import { refuseConflicts } from './conflicts.ts';
+import type { DefinitionDependencies, Shared } from './dependencies.ts';
 import type { Input } from './files.ts';
 import { FollowedImages } from './followed-images.ts';
+import { type HostTrustFiles, hostTrustDigest, pulledImages, requireRead, sooner } from './host-trust.ts';
 import { ImagePlatforms, warnOfPlatforms } from './image-platforms.ts';
+import { failureOf, ImageTrust, type ImageVerdict, JudgedImages, notLoaded, notLoadedMs } from './image-trust.ts';
 import { type InputImages, resolveImages } from './input-images.ts';
-import { type InputTree, collectInputs } from './inputs.ts';
-import { outputHolder, outputKey } from './output-conflict.ts';
-import { type DefinitionView, followedSource } from './projection.ts';
-import type { DefinitionReason } from './reasons.ts';
+import { collectInputs } from './inputs.ts';
+import { judgeKept } from './kept-images.ts';
+import { followedSource } from './projection.ts';
 import { type Rendered, render } from './render.ts';
-import { type KnownContext, RenderedContexts } from './rendered-contexts.ts';
+import { type KnownContext, type RenderedFrom, RenderedContexts } from './rendered-contexts.ts';
 import { requestedInputs } from './repository-path.ts';
-import { type News, type Present, failedStatus, followingStatus, newsOf, statusDiffers, suspendedStatus } from './status.ts';
+import { sourceRevision } from './source-revision.ts';
+import {
+  type News,
+  type Present,
+  failedStatus,
+  followingStatus,
+  newsOf,
+  presentOutcome,
+  statusDiffers,
+  suspendedStatus,
+} from './status.ts';
 import { alignExecution, askAgain, findBuild } from './wanted-build.ts';
-
-export interface DefinitionDependencies {
-  client: Client;
-  registry: Registry;
-  /** All definitions, with definitionIndexes. */
-  definitions: Store<DefinitionView>;
-  /** A source's repository at `main@sha1:<40 hex>`. */
-  openRevision: (source: string, revision: string) => Promise<InputTree>;
-  /** The registry credentials of a Secret in the operator's namespace; undefined when none is named. */
-  readCredentials: (secret: string | undefined) => Promise<DockerConfig | undefined>;
-  events: Pick<EventRecorder, 'record'>;
-  /** Epoch ms. */
-  now: () => number;
-  /** Milliseconds that never go back. */
-  clock: () => number;
-  /** In [0, 1). */
-  random: () => number;
-}
-
-/** What passes share. Nothing of it is needed: without it, the same is looked up and rendered again. */
-interface Shared {
-  followed: FollowedImages;
-  checks: BaseChecks;
-  platforms: ImagePlatforms;
-  rendered: RenderedContexts;
-}
-
-/** How long a source may take to appear or to apply its first revision; its change wakes the definition sooner. */
-const sourceRecheckMs = 60_000;
 
 export function createDefinitionReconciler(dependencies: DefinitionDependencies): { reconcile: Reconcile } {
   const { client, registry, clock, random } = dependencies;
@@ -67,9 +48,11 @@ export function createDefinitionReconciler(dependencies: DefinitionDependencies)
     checks: new BaseChecks(registry),
     platforms: new ImagePlatforms(registry),
     rendered: new RenderedContexts(),
+    judged: new JudgedImages(),
   };
   return {
     reconcile: async (name, context) => {
+      if (dependencies.trust.basis('Image', '') === undefined) return { requeueAfterMs: notLoadedMs };
       const definition = await findObject(client, systemdefinitions, name);
       if (definition && definition.metadata.deletionTimestamp === undefined)
         return new Pass(dependencies, shared, definition, context).run();
@@ -78,6 +61,9 @@ export function createDefinitionReconciler(dependencies: DefinitionDependencies)
   };
 }
 
+/** A look-up of trust that failed, of a definition that is suspended. */
+const failedLookMs = 60_000;
+
 /** One look at one definition. */
 class Pass {
   readonly #o: DefinitionDependencies;
@@ -85,7 +71,8 @@ class Pass {
   readonly #definition: SystemDefinition;
   readonly #context: ReconcileContext;
   /** What the pass found so far, for the status when it ends early. */
-  readonly #found: { images?: InputImages } = {};
+  readonly #found: { images?: InputImages; hostTrust?: HostTrustFiles } = {};
+  readonly #trust: ImageTrust;
   readonly #secrets = new Map<string | undefined, Promise<DockerConfig | undefined>>();
 
   constructor(dependencies: DefinitionDependencies, shared: Shared, definition: SystemDefinition, context: ReconcileContext) {
@@ -93,23 +80,34 @@ class Pass {
     this.#shared = shared;
     this.#definition = definition;
     this.#context = context;
+    const credentials = () => this.#pullCredentials();
+    this.#trust = new ImageTrust({ trust: dependencies.trust, judged: shared.judged, credentials, again: this.#isRequested });
   }
 
   async run(): Promise<Result | void> {
     const now = (): Date => new Date(this.#o.now());
-    if (this.#definition.spec.build.suspend) return this.#write(suspendedStatus(this.#definition, now()));
+    if (this.#definition.spec.build.suspend) return this.#rest(now());
     let present: Present;
     try {
-      present = await this.#advance();
+      const advanced = await this.#advance();
+      present = { ...advanced, imageTrust: await this.#judgeImage(advanced), trusted: this.#trust.condition() };
     } catch (error) {
-      await this.#write(failedStatus(this.#definition, this.#found, error, now()));
+      if (reasonOf(error) === notLoaded) throw error;
+      await this.#write(failedStatus(this.#definition, { ...this.#found, trusted: this.#trust.condition() }, error, now()));
       throw this.#following(error);
     }
     await this.#write(followingStatus(this.#definition, present, now()));
-    const outcome = outcomeOf(present.build, present.revision);
+    const outcome = presentOutcome(present);
     if (outcome.kind === 'Failed') throw this.#following(outcome.error);
-    const { againMs } = present.images;
+    const againMs = sooner(present.images.againMs, this.#found.hostTrust?.changesAt, this.#o.now());
     return againMs === undefined ? undefined : { requeueAfterMs: againMs };
+  }
+
+  /** Suspended. Only what trust says of what is there may change. */
+  async #rest(now: Date): Promise<Result | void> {
+    const kept = await judgeKept(this.#trust, this.#definition.status);
+    await this.#write(suspendedStatus(this.#definition, kept, now));
+    return kept.failed ? { requeueAfterMs: failedLookMs } : undefined;
   }
 
   /** What a person is asked to change may also end when a followed image changes. */
@@ -120,43 +118,32 @@ class Pass {
   }
 
   async #advance(): Promise<Present> {
-    this.#refuseCircle();
-    this.#refuseForeignOutput();
+    refuseConflicts(this.#definition, this.#o.definitions);
     const images = await this.#resolveImages();
     this.#found.images = images;
-    const revision = await this.#revision();
-    const known = this.#knownContext(images, revision);
+    const revision = await sourceRevision(this.#o.client, this.#definition.spec);
+    this.#found.hostTrust = this.#o.hostTrust(pulledImages(this.#definition.spec, images));
+    const hostTrust = hostTrustDigest(this.#found.hostTrust, this.#isSettled ? this.#definition.status?.hostTrust : undefined);
+    const from = { ...images, revision, hostTrust };
+    const known = this.#knownContext(from);
     const found = known && (await findBuild(this.#o.client, this.#definition, { ...images, context: known.contextDigest }));
-    if (known && found && !lacksContext(found)) return { ...known, images, build: await this.#tend(found), revision };
+    if (known && found && !lacksContext(found)) {
+      await this.#requireStages(known.stageImages ?? []);
+      return { ...known, images, build: await this.#tend(found), revision, hostTrust };
+    }
 
+    requireRead(this.#found.hostTrust);
     const began = this.#o.now();
     const context = await this.#render(images, revision);
+    await this.#requireStages(context.stageImages);
     const findings = [...context.warnings, ...(await this.#platformWarnings(images))];
-    const rendered: KnownContext = { contextDigest: contextDigest(context), findings };
-    if (followedSource(this.#definition.spec) !== undefined)
-      this.#shared.rendered.remember(this.#definition, { ...images, revision }, rendered);
+    const { stageImages } = context;
+    const rendered: KnownContext = { contextDigest: contextDigest(context), findings, stageImages };
+    this.#shared.rendered.remember(this.#definition, from, rendered);
     const same = await findBuild(this.#o.client, this.#definition, { ...images, context: rendered.contextDigest });
     if (same && lacksContext(same)) await this.#pushContext(context);
     const build = same ?? (await this.#createBuild(images, context, { revision, began }));
-    return { ...rendered, images, build: await this.#tend(build), revision };
-  }
-
-  #refuseCircle(): void {
-    const { definitions } = this.#o;
-    const own = this.#definition.spec.base.definitionRef?.name;
-    const path = baseCycle(this.#name, name => (name === this.#name ? own : definitions.get(name)?.base));
-    if (!path) return;
-    const message = `spec.base.definitionRef: the definitions are based on each other: ${path.join(' → ')}; give one of them a base.image`;
-    throw new StallingError('BaseCycle' satisfies DefinitionReason, message);
-  }
-
-  #refuseForeignOutput(): void {
-    const { metadata, spec } = this.#definition;
-    const own = { name: this.#name, createdAt: metadata.creationTimestamp ?? '' };
-    const holder = outputHolder(own, this.#o.definitions.byIndex('output', outputKey(spec.output.repository)));
-    if (holder === undefined) return;
-    const message = `spec.output.repository: ${spec.output.repository} is the output of SystemDefinition ${holder}, which is older; choose another repository`;
-    throw new StallingError('OutputConflict' satisfies DefinitionReason, message);
+    return { ...rendered, images, build: await this.#tend(build), revision, hostTrust };
   }
 
   async #resolveImages(): Promise<InputImages> {
@@ -165,7 +152,30 @@ class Pass {
     const auth = await this.#pullCredentials();
     // A build was asked for: all that comes before it was good.
     const accepted = this.#isSettled && status?.latestBuild !== undefined;
-    return resolveImages({ client, ...this.#shared }, this.#definition, { auth, force: this.#isRequested, accepted });
+    const sources = { client, ...this.#shared, trust: this.#trust };
+    return resolveImages(sources, this.#definition, { auth, force: this.#isRequested, accepted });
+  }
+
+  /** The images besides the base that its steps are made of are named by digest, and built on like the base. */
+  async #requireStages(images: readonly StageImage[]): Promise<void> {
+    const asked = images.map(({ image, place }) => ({ what: `${place}: ${image}`, image }));
+    const verdicts = await Promise.all(asked.map(async of => ({ of, verdict: await this.#trust.judge(of) })));
+    // The first in the file, whichever answer came first.
+    for (const { of, verdict } of verdicts) {
+      const failure = failureOf(of, verdict);
+      if (failure) throw failure;
+    }
+  }
+
+  /** What trust says of the image that was built, or while there is none of the last good one. */
+  async #judgeImage({ build }: Present): Promise<ImageVerdict | undefined> {
+    const { status } = this.#definition;
+    const made = imageOf(build);
+    const image = made ?? status?.image;
+    if (image === undefined) return undefined;
+    const ofBuild = made === undefined ? undefined : recordIn(build.status?.trust);
+    const recorded = image === status?.image ? recordIn(status.trust) : ofBuild;
+    return this.#trust.judge({ what: 'status.image', image, recorded, commit: ofBuild?.commit });
   }
 
   async #pullCredentials(): Promise<DockerConfig | undefined> {
@@ -179,30 +189,18 @@ class Pass {
     return spec.workloads ? warnOfPlatforms(this.#shared.platforms, spec, images, await this.#pullCredentials()) : [];
   }
 
-  /** The revision that the definition stands for: its own, or that of the source it reads. */
-  async #revision(): Promise<string | undefined> {
-    const { spec } = this.#definition;
-    const name = followedSource(spec);
-    if (name === undefined) return spec.sourceRef?.revision;
-    const source = await findObject(this.#o.client, systemsources, name);
-    const revision = source?.status?.lastAppliedRevision;
-    if (revision !== undefined) return revision;
-    const why = source ? 'has not applied a revision yet' : 'does not exist; apply it or correct the name';
-    throw new WaitingError(
-      'SourceNotReady' satisfies DefinitionReason,
-      `spec.sourceRef: SystemSource ${name} ${why}`,
-      sourceRecheckMs,
-    );
-  }
-
   /** What rendering would give, when that is known without rendering. */
-  #knownContext(images: InputImages, revision: string | undefined): KnownContext | undefined {
+  #knownContext(from: RenderedFrom): KnownContext | undefined {
     if (!this.#isSettled) return undefined;
     const { spec, status } = this.#definition;
-    if (followedSource(spec) !== undefined) return this.#shared.rendered.recall(this.#definition, { ...images, revision });
-    const before = status?.workloadImages ?? [];
-    const same = before.length === images.workloads.size && before.every(w => images.workloads.get(w.image) === w.digest);
-    return same && status?.contextDigest !== undefined ? { contextDigest: status.contextDigest } : undefined;
+    const last = this.#shared.rendered.recall(this.#definition, from);
+    if (followedSource(spec) !== undefined) return last;
+    const { workloads, hostTrust } = from;
+    const before = (status?.workloadImages ?? []).filter(({ image }) => parseReference(image).digest === undefined);
+    const same = before.length === workloads.size && before.every(w => workloads.get(w.image) === w.digest);
+    return same && status?.hostTrust === hostTrust && status?.contextDigest !== undefined
+      ? { contextDigest: status.contextDigest, stageImages: last?.stageImages ?? inlineStageImages(spec) }
+      : undefined;
   }
 
   async #render({ workloads }: InputImages, revision: string | undefined): Promise<Rendered> {
@@ -212,9 +210,10 @@ class Pass {
     const source = spec.sourceRef?.name;
     const inputs =
       requests.length > 0 && source !== undefined && revision !== undefined
-        ? await collectInputs(requests, await this.#o.openRevision(source, revision), { revision, document })
+        ? await collectInputs(requests, await this.#o.openRevision(source, revision, metadata), { revision, document })
         : new Map<string, Input>();
-    return render({ definition: this.#name, spec, inputs, document, workloadImages: workloads });
+    const hostTrust = this.#found.hostTrust?.files;
+    return render({ definition: this.#name, spec, inputs, document, workloadImages: workloads, hostTrust });
   }
 
   async #pushContext(context: Context): Promise<string> {

@@ -1,11 +1,15 @@
 /** Renders a definition to a context. Pure: equal inputs give equal bytes on any machine; no clock, environment or network. */
 import { StallingError } from '../api/errors.ts';
+import type { HostFile } from '../api/host-trust.ts';
 import type { SystemDefinitionSpec } from '../api/system-definition.ts';
 import type { Context } from '../build/context.ts';
 import { sha256 } from '../registry/digest.ts';
+import type { StageImage } from './authored-containerfile.ts';
 import { type Inputs, renderFiles, renderTrees } from './files.ts';
 import { finishLayers } from './finish-layers.ts';
 import { renderFoundation } from './foundation.ts';
+import { lintPulls } from './host-pulls.ts';
+import { renderHostTrust } from './host-trust.ts';
 import { type Placement, checkPlacements } from './image-tree.ts';
 import { renderKernelArguments } from './kernel-arguments.ts';
 import { renderLabels } from './labels.ts';
@@ -26,12 +30,16 @@ export interface RenderInput {
   inputs: Inputs;
   /** The digest of each image that workloadImages (workloads.ts) names. */
   workloadImages?: ReadonlyMap<string, string> | undefined;
+  /** What the host is told of the trust policies. */
+  hostTrust?: readonly HostFile[] | undefined;
   /** Path of the document in its repository, for messages. */
   document?: string | undefined;
 }
 
 /** A context, and what is to be said of it. */
 export interface Rendered extends Context {
+  /** Images besides the base that the steps are made of. */
+  stageImages: readonly StageImage[];
   /** Findings that do not stop the build, those of bootc's lint included when spec.build.lint is Warn. */
   warnings: string[];
 }
@@ -45,7 +53,14 @@ const maxEntries = 100_000;
  * least often first.
  * @throws StallingError RenderFailed that names every field that is wrong; LintFailed that names every finding, when spec.build.lint is Error.
  */
-export function render({ definition, spec, inputs, workloadImages = new Map(), document }: RenderInput): Rendered {
+export function render({
+  definition,
+  spec,
+  inputs,
+  workloadImages = new Map(),
+  hostTrust = [],
+  document,
+}: RenderInput): Rendered {
   const requests = requestedInputs(spec, document);
   const problems = collectProblems('RenderFailed');
   const trees = renderTrees(spec, requests, inputs, problems);
@@ -54,10 +69,12 @@ export function render({ definition, spec, inputs, workloadImages = new Map(), d
   const units = renderUnits(spec, path => placed.has(path), problems);
   const workloads = renderWorkloads(spec, workloadImages, problems, path => placed.has(path));
   const system = [...renderKernelArguments(spec), ...renderUsers(spec, problems), ...units.placements];
-  const placements = [...system, ...trees, ...files, ...workloads];
+  const own = [...system, ...trees, ...files, ...workloads];
+  const trust = renderHostTrust(hostTrust, own, problems);
+  const placements = [...trust, ...own];
   checkPlacements(placements, problems);
   const labels = renderLabels(spec, problems);
-  const { foundation, buildContext, warnings, lint } = renderFoundation(
+  const { foundation, buildContext, stageImages, warnings, lint } = renderFoundation(
     { spec, enable: units.enable, requests, inputs },
     problems,
   );
@@ -66,7 +83,7 @@ export function render({ definition, spec, inputs, workloadImages = new Map(), d
   const findings = [...lint, ...lintPlan(placements)];
   if (spec.build.lint === 'Error') refuseFindings(findings, document);
 
-  const layers = finishLayers(spec, { system, trees, files, workloads });
+  const layers = finishLayers(spec, { system, trust, trees, files, workloads });
   return {
     plan: {
       version: 2,
@@ -77,7 +94,14 @@ export function render({ definition, spec, inputs, workloadImages = new Map(), d
     },
     layers: layers.map(({ bytes }) => bytes),
     ...(buildContext ? { buildContext } : {}),
-    warnings: [...warnings, ...lintWorkloads(spec), ...lintSshKeys(spec), ...(spec.build.lint === 'Warn' ? findings : [])],
+    stageImages,
+    warnings: [
+      ...warnings,
+      ...lintWorkloads(spec),
+      ...lintSshKeys(spec),
+      ...lintPulls(spec, [...trees, ...files], hostTrust),
+      ...(spec.build.lint === 'Warn' ? findings : []),
+    ],
   };
 }
 

@@ -1,17 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { SystemDefinition } from '../api/system-definition.ts';
+import type { StageImage } from './authored-containerfile.ts';
 
 /** What a render came to, as far as it is needed later. */
 export interface KnownContext {
   contextDigest: string;
   /** What is to be said of it; undefined when nobody remembers. */
   findings?: readonly string[];
+  /** The images besides the base; undefined when nobody remembers. */
+  stageImages?: readonly StageImage[];
 }
 
 /** What a render depends on, beside the spec. */
 export interface RenderedFrom {
   revision: string | undefined;
   workloads: ReadonlyMap<string, string>;
+  /** Digest of what the host is told of trust. */
+  hostTrust: string | undefined;
 }
 
 interface Entry {
@@ -19,6 +24,7 @@ interface Entry {
   generation: number | undefined;
   revision: string | undefined;
   workloads: ReadonlyMap<string, string>;
+  hostTrust: string | undefined;
 }
 
 /** What definitions rendered to last. Only saves work: without it the same is rendered again. */
@@ -40,6 +46,6 @@ export class RenderedContexts {
   }
 }
 
-function entryOf({ metadata }: SystemDefinition, { revision, workloads }: RenderedFrom): Entry {
-  return { uid: metadata.uid, generation: metadata.generation, revision, workloads };
+function entryOf({ metadata }: SystemDefinition, { revision, workloads, hostTrust }: RenderedFrom): Entry {
+  return { uid: metadata.uid, generation: metadata.generation, revision, workloads, hostTrust };
 }

@@ -3,12 +3,18 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Outcome, conditionOf, conditionsOf, isTrue } from '../api/conditions.ts';
 import { StallingError } from '../api/errors.ts';
 import type { ImageBuild } from '../api/image-build.ts';
+import type { Condition } from '../api/meta.ts';
 import { requestedAt } from '../api/names.ts';
 import type { SystemDefinition, SystemDefinitionStatus } from '../api/system-definition.ts';
+import { eventOfCondition } from '../trust/judgement.ts';
 import { imageOf, outcomeOf } from './build-outcome.ts';
 import { imageConditions } from './image-findings.ts';
+import { failureOf, type ImageVerdict } from './image-trust.ts';
 import type { InputImages } from './input-images.ts';
+import type { KeptImages } from './kept-images.ts';
 import type { DefinitionReason } from './reasons.ts';
+
+type Said = Pick<Condition, 'status' | 'reason' | 'message'>;
 
 /** What a pass found out of the present spec. */
 export interface Present {
@@ -18,25 +24,20 @@ export interface Present {
   build: ImageBuild;
   /** Revision of the repository in use. */
   revision?: string | undefined;
+  /** Digest of what the image tells its host of trust. */
+  hostTrust?: string | undefined;
+  /** What trust says of the build's image, or while there is none of the last good one. */
+  imageTrust?: ImageVerdict | undefined;
+  /** The condition ImageTrusted. */
+  trusted?: Said | undefined;
   /** What lint found in the plan; undefined when it was not rendered anew, so that what was found before stands. */
   findings?: readonly string[] | undefined;
 }
 
 /** The status when the present inputs are known and their build is followed. The image is copied when it is there. */
 export function followingStatus(definition: SystemDefinition, present: Present, now: Date): SystemDefinitionStatus {
-  const { images, contextDigest, build, revision } = present;
-  const reference = imageOf(build);
-  const image = build.status?.image;
+  const { images, contextDigest, build, hostTrust } = present;
   const previous = ownStatus(definition.status);
-  const good =
-    reference !== undefined && image
-      ? {
-          image: reference,
-          digests: [...new Set([image.digest, ...(image.platforms ?? []).map(platform => platform.digest)])],
-          ...(revision === undefined ? {} : { revision }),
-          ...(image.version === undefined ? {} : { version: image.version }),
-        }
-      : lastGood(previous);
   const findings =
     present.findings?.map(text => `${planMark}${text}`) ?? previous.warnings?.filter(text => text.startsWith(planMark));
   return {
@@ -44,15 +45,37 @@ export function followingStatus(definition: SystemDefinition, present: Present, 
     ...imagesStatus(images),
     ...warningsStatus([...images.warnings, ...(findings ?? []), ...(build.status?.warnings ?? [])]),
     contextDigest,
+    ...(hostTrust === undefined ? {} : { hostTrust }),
     latestBuild: build.metadata.name,
-    ...good,
-    conditions: conditionsOf(
-      previous.conditions,
-      definition.metadata.generation,
-      outcomeOf(build, revision),
-      now,
-      images.conditions,
-    ),
+    ...goodImage(previous, present),
+    conditions: conditionsOf(previous.conditions, definition.metadata.generation, presentOutcome(present), now, {
+      ...images.conditions,
+      ...(present.trusted ? { ImageTrusted: present.trusted } : {}),
+    }),
+  };
+}
+
+/** What comes of the present inputs: that of their build, unless its image is not trusted. */
+export function presentOutcome({ build, revision, imageTrust }: Present): Outcome {
+  const outcome = outcomeOf(build, revision);
+  const failure = imageTrust && failureOf({ what: `the image of ImageBuild ${build.metadata.name}` }, imageTrust);
+  return outcome.kind === 'Ready' && failure ? { kind: 'Failed', error: failure } : outcome;
+}
+
+/** The image of the build, unless it is not trusted: then the last one stays, which nodes may run. */
+function goodImage(previous: SystemDefinitionStatus, present: Present): SystemDefinitionStatus {
+  const { build, revision, imageTrust } = present;
+  const reference = imageOf(build);
+  const image = build.status?.image;
+  const trust = imageTrust?.record ? { trust: imageTrust.record } : {};
+  if (reference === undefined || !image) return { ...lastGood(previous), ...(previous.image === undefined ? {} : trust) };
+  if (presentOutcome(present).kind !== 'Ready') return { ...lastGood(previous), ...(reference === previous.image ? trust : {}) };
+  return {
+    image: reference,
+    digests: [...new Set([image.digest, ...(image.platforms ?? []).map(platform => platform.digest)])],
+    ...(revision === undefined ? {} : { revision }),
+    ...(image.version === undefined ? {} : { version: image.version }),
+    ...trust,
   };
 }
 
@@ -62,14 +85,17 @@ export function followingStatus(definition: SystemDefinition, present: Present, 
  */
 export function failedStatus(
   definition: SystemDefinition,
-  { images }: { images?: InputImages },
+  { images, trusted }: { images?: InputImages; trusted?: Said | undefined },
   error: unknown,
   now: Date,
 ): SystemDefinitionStatus {
   const previous = ownStatus(definition.status);
   const { base, workloadImages } = previous;
   const outcome: Outcome = { kind: 'Failed', error };
-  const conditions = conditionsOf(previous.conditions, definition.metadata.generation, outcome, now, images?.conditions);
+  const conditions = conditionsOf(previous.conditions, definition.metadata.generation, outcome, now, {
+    ...images?.conditions,
+    ...(trusted ? { ImageTrusted: trusted } : {}),
+  });
   if (!(error instanceof StallingError)) return { ...previous, conditions };
   const made = { ...(base ? { base } : {}), ...(workloadImages ? { workloadImages } : {}) };
   return {
@@ -80,8 +106,12 @@ export function failedStatus(
   };
 }
 
-/** The last status, but for its conditions: they keep whether it was ready, and say Suspended. */
-export function suspendedStatus(definition: SystemDefinition, now: Date): SystemDefinitionStatus {
+/** The last status, but for its conditions, which keep whether it was ready and say Suspended, and for what trust says of what is there. */
+export function suspendedStatus(
+  definition: SystemDefinition,
+  { imageTrust, trusted }: Pick<KeptImages, 'imageTrust' | 'trusted'>,
+  now: Date,
+): SystemDefinitionStatus {
   const previous = ownStatus(definition.status);
   const ready = isTrue(previous.conditions, 'Ready');
   const says = {
@@ -89,9 +119,16 @@ export function suspendedStatus(definition: SystemDefinition, now: Date): System
     message: 'spec.build.suspend is set; the last good image stays',
   };
   const outcome: Outcome = ready ? { kind: 'Ready', ...says } : { kind: 'Progressing', ...says };
-  const conditions = conditionsOf(previous.conditions, definition.metadata.generation, outcome, now);
+  const conditions = conditionsOf(
+    previous.conditions,
+    definition.metadata.generation,
+    outcome,
+    now,
+    trusted ? { ImageTrusted: trusted } : {},
+  );
   return {
     ...previous,
+    ...(imageTrust?.record ? { trust: imageTrust.record } : {}),
     ...observed(definition),
     conditions: conditions.filter(condition => condition.type !== 'Reconciling'),
   };
@@ -103,8 +140,12 @@ const planMark = 'plan: ';
 const mostWarnings = 64;
 const longestWarning = 1024;
 
-function imagesStatus({ base, workloads }: InputImages): SystemDefinitionStatus {
-  const workloadImages = [...workloads].map(([image, digest]) => ({ image, digest }));
+function imagesStatus({ base, workloads, workloadTrust }: InputImages): SystemDefinitionStatus {
+  const workloadImages = [...workloadTrust].map(([image, trust]) => ({
+    image,
+    digest: workloads.get(image) ?? trust.digest,
+    trust,
+  }));
   return { base, ...(workloadImages.length > 0 ? { workloadImages } : {}) };
 }
 
@@ -143,7 +184,17 @@ export function newsOf(before: SystemDefinitionStatus | undefined, after: System
     if (!now || same) return [];
     return [{ type: type === 'BaseUpdateAvailable' ? 'Normal' : 'Warning', reason: now.reason, note: now.message }];
   });
-  return [...(moved && !toldByBuild.includes(is?.reason) ? [readyNews(after)] : []), ...of];
+  const trusted = trustNews(before, after);
+  const told =
+    toldByBuild.includes(is?.reason) || (trusted && is?.reason === conditionOf(after.conditions, 'ImageTrusted')?.reason);
+  return [...(moved && !told ? [readyNews(after)] : []), ...of, ...(trusted ? [trusted] : [])];
+}
+
+/** One event for each change of what trust says of the definition's images. */
+function trustNews(before: SystemDefinitionStatus | undefined, after: SystemDefinitionStatus): News | undefined {
+  const now = conditionOf(after.conditions, 'ImageTrusted');
+  const event = now && eventOfCondition(conditionOf(before?.conditions, 'ImageTrusted'), now);
+  return event && { ...event, note: now.message };
 }
 
 /** A warning when a person must act or something is tried again. */
@@ -162,8 +213,9 @@ function observed({ metadata }: SystemDefinition): SystemDefinitionStatus {
   };
 }
 
-function lastGood({ image, digests, revision, version }: SystemDefinitionStatus): SystemDefinitionStatus {
+function lastGood({ image, digests, revision, version, trust }: SystemDefinitionStatus): SystemDefinitionStatus {
   return {
+    ...(trust === undefined ? {} : { trust }),
     ...(image === undefined ? {} : { image }),
     ...(digests === undefined ? {} : { digests }),
     ...(revision === undefined ? {} : { revision }),

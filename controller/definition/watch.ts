@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Store } from '../kube/store.ts';
+import type { Trust } from '../trust/trust.ts';
 import { basesOf } from './base-cycle.ts';
 import type { BuildView, DefinitionView, SourceView } from './projection.ts';
 
@@ -13,10 +14,18 @@ export interface WatchedStores {
 /**
  * Which changes wake which definition: its own, its builds', a new revision of the source that it follows, and what a person changes of
  * the source that it reads, as the URL, the Secret or the limits may be what it stalled for; a new image of the definition that it is based on,
- * another way of what that is based on in turn, and who else pushes to its repository. Returns the end of it.
+ * another way of what that is based on in turn, and who else pushes to its repository. What is trusted wakes all. Returns the end of it.
  */
-export function watchDefinitions({ definitions, builds, sources }: WatchedStores, enqueue: (name: string) => void): () => void {
+export function watchDefinitions(
+  { definitions, builds, sources }: WatchedStores,
+  trust: Pick<Trust, 'onChange'>,
+  enqueue: (name: string) => void,
+): () => void {
   const ends = [
+    // Every image in use is judged again, and what is told to hosts may be another.
+    trust.onChange(() => {
+      for (const name of definitions.keys()) enqueue(name);
+    }),
     definitions.onChange((name, now, before) => {
       // Its own status writes wake others, not itself.
       if (!now || !before || !isDeepStrictEqual(ownOf(now), ownOf(before))) enqueue(name);

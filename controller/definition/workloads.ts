@@ -82,7 +82,7 @@ function pinnedImage(image: string, images: ReadonlyMap<string, string>, refuse:
   try {
     const { host, repository, digest = images.get(image) } = parseReference(image);
     if (digest !== undefined && isDigest(digest)) {
-      return `${host === 'index.docker.io' ? 'docker.io' : host}/${repository}@${digest}`;
+      return `${host}/${repository}@${digest}`;
     }
     refuse(`${image} was not resolved to a digest`);
   } catch (error) {

@@ -6,7 +6,7 @@ import { imagebuilds } from '../../controller/api/image-build.ts';
 import { approveBase, cancelAnnotation, requestedAt } from '../../controller/api/names.ts';
 import { type SystemDefinition, systemdefinitions } from '../../controller/api/system-definition.ts';
 import { pushBaseImage } from '../cluster/base-image.ts';
-import { type Fleet, type RunningController, says, startFleet, succeeded } from './fleet-fixture.ts';
+import { baseOf, type Fleet, type RunningController, says, startFleet, succeeded } from './fleet-fixture.ts';
 
 function latestBuild({ status }: SystemDefinition): string {
   assert.ok(status?.latestBuild);
@@ -60,7 +60,7 @@ describe('a definition based on another', () => {
 
     const first = await succeedBootable('common');
     const pending = await fleet.until('edge', says('BuildPending'));
-    assert.deepEqual(pending.status?.base, { image: repositoryOf('common'), digest: first });
+    assert.deepEqual(baseOf(pending), { image: repositoryOf('common'), digest: first });
     assert.equal((await fleet.build(latestBuild(pending))).spec.base, `${repositoryOf('common')}@${first}`);
     await succeedBootable('edge');
 

@@ -258,7 +258,7 @@ test('only what is read is an input: files of the context, arguments, secrets, a
   const checked = check('ARG IMAGE\nFROM $IMAGE AS b\nARG USED=3\nRUN --mount=type=secret,id=token a\nFROM base', { args });
   assert.deepEqual([...checked.usedArgs].toSorted(), ['IMAGE', 'USED']);
   assert.deepEqual([...checked.usedSecrets], ['token']);
-  assert.deepEqual([...checked.images], [pinned]);
+  assert.deepEqual([...checked.images.keys()], [pinned]);
 });
 
 test('FROM is written with what it names, for builders that pull it before', () => {

@@ -6,7 +6,12 @@ import { conditionOf } from '../../controller/api/conditions.ts';
 import { secrets } from '../../controller/api/core.ts';
 import { type ImageBuild, type ImageBuildStatus, imagebuilds } from '../../controller/api/image-build.ts';
 import { defaultNamespace, fieldManagers, requestedAt } from '../../controller/api/names.ts';
-import { type SystemDefinition, systemdefinitions } from '../../controller/api/system-definition.ts';
+import {
+  type SystemDefinition,
+  type SystemDefinitionStatus,
+  type SystemDefinitionStatusBase,
+  systemdefinitions,
+} from '../../controller/api/system-definition.ts';
 import { type SystemSourceSpec, systemsources } from '../../controller/api/system-source.ts';
 import { readRegistrySecret } from '../../controller/build/secret.ts';
 import {
@@ -18,6 +23,7 @@ import {
   projectDefinition,
   projectSource,
 } from '../../controller/definition/projection.ts';
+import type { HostTrustFiles } from '../../controller/definition/host-trust.ts';
 import { createDefinitionReconciler } from '../../controller/definition/reconciler.ts';
 import { watchDefinitions } from '../../controller/definition/watch.ts';
 import { type Client, createClient } from '../../controller/kube/client.ts';
@@ -32,8 +38,10 @@ import { parseDockerConfig } from '../../controller/registry/credentials.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
+import { createOpenRevision } from '../../controller/source/open-revision.ts';
 import { createRepositories } from '../../controller/source/open.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
+import type { Trust } from '../../controller/trust/trust.ts';
 import { type BaseImage, pushBaseImage } from '../cluster/base-image.ts';
 import { startControlPlane } from '../cluster/control-plane.ts';
 import { type FaultProxy, startFaultProxy } from '../cluster/fault-proxy.ts';
@@ -43,6 +51,8 @@ import { install } from '../cluster/manifests.ts';
 import { type RegistryOptions, type RegistryServer, registryCredentials, startRegistry } from '../cluster/registry.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
 import { until } from '../kube/until.ts';
+import { withoutGitPolicies, withoutPolicies } from '../rollout/without-policies.ts';
+import { startTrust } from '../trust/composed-trust.ts';
 
 type RegistryKind = NonNullable<RegistryOptions['kind']>;
 
@@ -60,7 +70,8 @@ export interface Fleet {
   registry: Registry;
   base: BaseImage;
   repository: GitRepository;
-  startController(): Promise<RunningController>;
+  /** With `policies` it judges images by the TrustPolicies of the cluster; without, nothing is configured. */
+  startController(o?: { policies?: boolean }): Promise<RunningController>;
   /** Commits files and has the source apply the commit; the revision. */
   commit(files: Record<string, string>): Promise<string>;
   /** Applies the source with these fields besides URL and branch. */
@@ -73,6 +84,8 @@ export interface Fleet {
   build(name: string): Promise<ImageBuild>;
   /** Plays the builder: an image of `succeeded` is really pushed. */
   finishBuild(name: string, status: ImageBuildStatus): Promise<void>;
+  /** Says what images are to tell their hosts of trust policies, from now on. Without it: nothing. */
+  tellHosts(told: Told): void;
   /** Milliseconds by which the controllers' clock for look-ups is ahead. */
   ahead: { ms: number };
   stop(): Promise<void>;
@@ -136,6 +149,7 @@ async function start(stops: (() => Promise<void>)[], kind: RegistryKind): Promis
   await changeSource({});
 
   const ahead = { ms: 0 };
+  const hosts = new ToldHosts();
   const played = new Set<string>();
   const build = (name: string): Promise<ImageBuild> => admin.get(imagebuilds, name);
   const definition = (name: string): Promise<SystemDefinition> => admin.get(systemdefinitions, name);
@@ -149,8 +163,8 @@ async function start(stops: (() => Promise<void>)[], kind: RegistryKind): Promis
     repository,
     build,
     definition,
-    startController: async () => {
-      const controller = await startController(kubeconfig, registry, ahead);
+    startController: async o => {
+      const controller = await startController(kubeconfig, registry, { ahead, hosts, policies: o?.policies ?? false });
       // Stopping what is stopped does nothing.
       stops.push(() => controller.stop());
       return controller;
@@ -182,6 +196,7 @@ async function start(stops: (() => Promise<void>)[], kind: RegistryKind): Promis
       return items.filter(item => item.spec.definitionRef.name === of);
     },
     ahead,
+    tellHosts: told => hosts.tell(told),
     finishBuild: async (name, status) => {
       const { apiVersion, kind, spec } = await build(name);
       const bytes = playedIndex(name);
@@ -202,8 +217,33 @@ async function start(stops: (() => Promise<void>)[], kind: RegistryKind): Promis
   };
 }
 
+/** For every definition, or by the images that its hosts pull. */
+type Told = HostTrustFiles | ((images: readonly string[]) => HostTrustFiles);
+
+/** What hosts are told of trust, and who wants to know when that is another. */
+class ToldHosts implements Pick<Trust, 'onChange'> {
+  told: Told = { files: [], unread: [] };
+  readonly #listeners = new Set<() => void>();
+
+  tell(told: Told): void {
+    this.told = told;
+    for (const listener of this.#listeners) listener();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+const readsNoSecrets = { readSecret: async () => undefined, now: Date.now };
+
 /** The definition controller as the program composes it; events are kept for the test. */
-async function startController(kubeconfig: string, registry: Registry, ahead: { ms: number }): Promise<RunningController> {
+async function startController(
+  kubeconfig: string,
+  registry: Registry,
+  { ahead, hosts, policies }: { ahead: { ms: number }; hosts: ToldHosts; policies: boolean },
+): Promise<RunningController> {
   const transport = new Transport({ kubeConfig: loadKubeConfig(kubeconfig), userAgent: 'scantling-controller' });
   const client = createClient(transport);
   const log = createLog('silent');
@@ -214,19 +254,30 @@ async function startController(kubeconfig: string, registry: Registry, ahead: { 
     builds: new Store<BuildView>(),
     sources: new Store<SourceView>(),
   };
+  const recorder = { record: (event: RecordedEvent) => void events.push(event) };
+  const judging = policies ? await startTrust({ transport, registry, log }) : undefined;
+  const trust = judging?.trust ?? withoutPolicies;
   const { reconcile } = createDefinitionReconciler({
     client,
     registry,
-    openRevision: (name, revision) => repositories.openRevision(name, revision),
+    openRevision: createOpenRevision({ ...readsNoSecrets, client, repositories, trust: judging?.trust ?? withoutGitPolicies }),
     readCredentials: name => readRegistrySecret(client, defaultNamespace, name),
     definitions: stores.definitions,
-    events: { record: event => void events.push(event) },
+    trust,
+    hostTrust: images => (typeof hosts.told === 'function' ? hosts.told(images) : hosts.told),
+    events: recorder,
     now: Date.now,
     clock: () => performance.now() + ahead.ms,
     random: Math.random,
   });
   const controller = new Controller({ name: 'systemdefinition', reconcile, concurrency: 2, log });
-  watchDefinitions(stores, name => controller.enqueue(name));
+  const changes = {
+    onChange: (listener: () => void) => {
+      const ends = [hosts.onChange(listener), trust.onChange(listener)];
+      return () => ends.forEach(end => end());
+    },
+  };
+  watchDefinitions(stores, changes, name => controller.enqueue(name));
   const common = { transport, log };
   const reflectors = [
     new Reflector({ ...common, resource: systemdefinitions, project: projectDefinition, store: stores.definitions }),
@@ -243,6 +294,7 @@ async function startController(kubeconfig: string, registry: Registry, ahead: { 
       if (!running) return;
       running = false;
       await controller.stop();
+      await judging?.stop();
       await Promise.all(reflectors.map(reflector => reflector.stop()));
       await repositories.forget('fleet');
       await transport.close();
@@ -258,4 +310,16 @@ export function says(reason: string): (definition: SystemDefinition) => boolean 
     const heard = requested === undefined || status?.lastHandledReconcileAt === requested;
     return ready?.reason === reason && ready.observedGeneration === metadata.generation && heard;
   };
+}
+
+/** What a definition is based on, without what trust says of it. */
+export function baseOf({ status }: SystemDefinition): Omit<SystemDefinitionStatusBase, 'trust'> | undefined {
+  const { trust: _, ...base } = status?.base ?? {};
+  return status?.base && base;
+}
+
+/** The images of its workloads that are followed, without what trust says of them. */
+export function imagesOf(status: SystemDefinitionStatus | undefined): { image: string; digest: string }[] {
+  const followed = (status?.workloadImages ?? []).filter(({ image }) => !image.includes('@'));
+  return followed.map(({ image, digest }) => ({ image, digest }));
 }

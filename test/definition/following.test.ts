@@ -8,7 +8,7 @@ import type { SystemDefinition } from '../../controller/api/system-definition.ts
 import { pullContext } from '../../controller/build/context.ts';
 import { type BaseImage, pushBaseImage } from '../cluster/base-image.ts';
 import { until } from '../kube/until.ts';
-import { type Fleet, type RunningController, says, startFleet, succeeded } from './fleet-fixture.ts';
+import { baseOf, type Fleet, imagesOf, type RunningController, says, startFleet, succeeded } from './fleet-fixture.ts';
 
 const intervalMs = 600_000;
 
@@ -107,7 +107,7 @@ describe('images that definitions follow', () => {
     await poll('always');
     const moved = await fleet.until('always', says('BuildPending'));
     assert.notEqual(moved.status?.latestBuild, first);
-    assert.deepEqual(moved.status?.base, { image: old.image, digest: next.digest });
+    assert.deepEqual(baseOf(moved), { image: old.image, digest: next.digest });
     assert.match((await fleet.build(latestBuild(moved))).spec.base, new RegExp(`@${next.digest}$`));
     await succeed('always');
   });
@@ -159,7 +159,7 @@ describe('images that definitions follow', () => {
     await poll('manual');
     const waiting = await fleet.until('manual', has('BaseUpdateAvailable', 'WaitingForApproval'));
     assert.ok(isTrue(waiting.status?.conditions, 'Ready'));
-    assert.deepEqual(waiting.status?.base, { image: old.image, digest: old.digest, available: next.digest });
+    assert.deepEqual(baseOf(waiting), { image: old.image, digest: old.digest, available: next.digest });
     assert.equal(
       condition(waiting, 'BaseUpdateAvailable')?.message,
       `spec.base.image ${old.image} is now ${next.digest}, and ${old.digest} is in use; to build on it, set the annotation ${approveBase} to the new digest (several separated by spaces)`,
@@ -182,7 +182,7 @@ describe('images that definitions follow', () => {
 
     await fleet.apply('manual', spec, { [approveBase]: next.digest });
     const approved = await fleet.until('manual', says('BuildPending'));
-    assert.deepEqual(approved.status?.base, { image: old.image, digest: next.digest });
+    assert.deepEqual(baseOf(approved), { image: old.image, digest: next.digest });
     assert.equal(condition(approved, 'BaseUpdateAvailable'), undefined);
     assert.equal(approved.status?.warnings, undefined);
     await succeed('manual');
@@ -205,7 +205,7 @@ describe('images that definitions follow', () => {
       condition(blocked, 'BaseUpdateBlocked')?.message ?? '',
       new RegExp(`${bad.digest} .*; ${old.digest} stays in use$`),
     );
-    assert.deepEqual(blocked.status?.base, { image: old.image, digest: old.digest, available: bad.digest });
+    assert.deepEqual(baseOf(blocked), { image: old.image, digest: old.digest, available: bad.digest });
 
     await fleet.apply('broken', specOf('broken', old.image, { files: [{ path: '/etc/a', content: 'b' }] }));
     const changed = await fleet.until('broken', says('BuildPending'));
@@ -235,10 +235,10 @@ describe('images that definitions follow', () => {
     const one = await push('base/platforms', { architectures: ['amd64'] });
     await poll('platforms');
     const blocked = await fleet.until('platforms', has('BaseUpdateBlocked', 'PlatformUnsupported'));
-    assert.deepEqual(blocked.status?.base, { image: both.image, digest: both.digest, available: one.digest });
+    assert.deepEqual(baseOf(blocked), { image: both.image, digest: both.digest, available: one.digest });
     await fleet.apply('platforms', spec(['linux/amd64']));
     const moved = await fleet.until('platforms', says('BuildPending'));
-    assert.deepEqual(moved.status?.base, { image: both.image, digest: one.digest });
+    assert.deepEqual(baseOf(moved), { image: both.image, digest: one.digest });
   });
 
   it('keeps the last digest while the registry fails, says so, and takes no error for an absence', async () => {
@@ -249,7 +249,7 @@ describe('images that definitions follow', () => {
     await poll('down');
     const failing = await fleet.until('down', has('LookupFailed', 'RegistryUnavailable'));
     assert.ok(isTrue(failing.status?.conditions, 'Ready'));
-    assert.deepEqual(failing.status?.base, { image: old.image, digest: old.digest });
+    assert.deepEqual(baseOf(failing), { image: old.image, digest: old.digest });
     assert.match(
       condition(failing, 'LookupFailed')?.message ?? '',
       /^spec\.base\.image: .* answers 503 .*; the last digest stays in use$/,
@@ -274,7 +274,7 @@ describe('images that definitions follow', () => {
     await poll('pinned');
     await twoPasses('pinned');
     assert.deepEqual(fleet.server.requests.log, []);
-    assert.deepEqual((await fleet.definition('pinned')).status?.base, { image, digest: base.digest });
+    assert.deepEqual(baseOf(await fleet.definition('pinned')), { image, digest: base.digest });
   });
 
   it('pins the images of workloads, and builds again when one of them moves', async () => {
@@ -293,7 +293,7 @@ describe('images that definitions follow', () => {
     await fleet.apply('office', specOf('office', base.image, { workloads }));
     const first = await succeed('office');
     const { status } = await fleet.definition('office');
-    assert.deepEqual(status?.workloadImages, [{ image: app.image, digest: app.digest }]);
+    assert.deepEqual(imagesOf(status), [{ image: app.image, digest: app.digest }]);
     const text = async (build: string): Promise<string> => {
       const { spec } = await fleet.build(build);
       const context = await pullContext(fleet.registry, spec.output.repository, spec.context);
@@ -309,7 +309,7 @@ describe('images that definitions follow', () => {
     const next = await push('apps/web');
     await poll('office');
     const moved = await fleet.until('office', says('BuildPending'));
-    assert.deepEqual(moved.status?.workloadImages, [{ image: app.image, digest: next.digest }]);
+    assert.deepEqual(imagesOf(moved.status), [{ image: app.image, digest: next.digest }]);
     assert.equal(moved.status?.base?.digest, base.digest);
     assert.ok((await text(latestBuild(moved))).includes(next.digest));
     await succeed('office');
@@ -326,7 +326,7 @@ describe('images that definitions follow', () => {
     );
     await fleet.apply('office', manual, { [approveBase]: third.digest });
     const approved = await fleet.until('office', says('BuildPending'));
-    assert.deepEqual(approved.status?.workloadImages, [{ image: app.image, digest: third.digest }]);
+    assert.deepEqual(imagesOf(approved.status), [{ image: app.image, digest: third.digest }]);
   });
 
   it('says which workload image is nowhere', async () => {

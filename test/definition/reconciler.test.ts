@@ -56,7 +56,7 @@ describe('a SystemDefinition on a real API server', () => {
     const build = await fleet.build(name);
     assert.match(name, /^one-[0-9a-f]{10}$/);
     assert.deepEqual(build.spec, {
-      definitionRef: { name: 'one' },
+      definitionRef: { name: 'one', generation: 1 },
       revision,
       context: pending.status?.contextDigest,
       base: `${fleet.base.image.replace(/:[^:]*$/, '')}@${fleet.base.digest}`,
@@ -89,7 +89,7 @@ describe('a SystemDefinition on a real API server', () => {
     assert.equal(status?.base?.digest, fleet.base.digest);
     assert.deepEqual(
       status?.conditions?.map(c => c.type),
-      ['Ready'],
+      ['ImageTrusted', 'Ready'],
     );
     const { events } = controller;
     await controller.stop();

@@ -54,7 +54,14 @@ function definitionOf(status: SystemDefinitionStatus | undefined, annotations: R
   };
 }
 
-const images: InputImages = { base, workloads: new Map(), conditions: {}, warnings: [], againMs: undefined };
+const images: InputImages = {
+  base,
+  workloads: new Map(),
+  workloadTrust: new Map(),
+  conditions: {},
+  warnings: [],
+  againMs: undefined,
+};
 
 function presentOf(status: ImageBuildStatus | undefined, annotations: Record<string, string> = {}): Present {
   const build: ImageBuild = {
@@ -182,13 +189,13 @@ test('after an error that may pass, all but the conditions stays, so that the pa
 });
 
 test('suspended keeps what it was, ready or not, and is not at work', () => {
-  const ready = suspendedStatus(definitionOf(good), now);
+  const ready = suspendedStatus(definitionOf(good), {}, now);
   assert.deepEqual({ ...ready, conditions: undefined }, { ...good, observedGeneration: 2, conditions: undefined });
   assert.deepEqual(
     ready.conditions?.map(c => `${c.type}=${c.status} ${c.reason}`),
     ['Ready=True Suspended'],
   );
-  const fresh = suspendedStatus(definitionOf(undefined), now);
+  const fresh = suspendedStatus(definitionOf(undefined), {}, now);
   assert.deepEqual(
     fresh.conditions?.map(c => `${c.type}=${c.status} ${c.reason}`),
     ['Ready=False Suspended'],
@@ -269,7 +276,7 @@ test('the history is of another writer: it is neither compared nor written', () 
   const again = followingStatus(definitionOf({ ...status, history }), present, now);
   assert.equal(statusDiffers({ ...status, history }, again), false);
   const before = definitionOf({ ...good, history });
-  for (const after of [again, suspendedStatus(before, now), failedStatus(before, {}, new Error('x'), now)])
+  for (const after of [again, suspendedStatus(before, {}, now), failedStatus(before, {}, new Error('x'), now)])
     assert.equal('history' in after, false);
 });
 
