@@ -1,9 +1,11 @@
 /** What is told of builds beside their status: events and metrics. */
+import { isDeepStrictEqual } from 'node:util';
 import { conditionOf } from '../api/conditions.ts';
 import { StallingError, WaitingError } from '../api/errors.ts';
 import type { ImageBuild } from '../api/image-build.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { eventOfCondition } from '../trust/judgement.ts';
 import { BuildError } from './build-error.ts';
 import { traceBuild } from './build-trace.ts';
 import type { BuildEvent, Verdict } from './status.ts';
@@ -20,15 +22,30 @@ export class Announcements {
     const ready = conditionOf(verdict.status.conditions, 'Ready');
     const was = conditionOf(before.status?.conditions, 'Ready');
     if (!ready) return;
+    this.#tellTrust(before, after);
     if (event.kind === 'Succeeded') traceBuild(after, event);
     if (event.kind === 'Succeeded') return this.say(after, 'Normal', 'Succeeded', `pushed ${event.image.reference}`);
+    if (event.kind === 'Sealed') return this.#tellSigned(before, after);
     if (event.kind === 'Running') {
       if (ready.reason !== 'Building' && ready.reason !== was?.reason) this.say(after, 'Warning', ready.reason, ready.message);
       return;
     }
-    const waits = event.kind === 'Interrupted' || (event.kind === 'Thrown' && event.error instanceof WaitingError);
+    const waits = isWaiting(event);
     const news = ready.message !== was?.message && !(waits && ready.reason === was?.reason);
     if (news) this.say(after, 'Warning', ready.reason, ready.message);
+  }
+
+  /** Of an image that was there before. */
+  #tellSigned(before: ImageBuild, after: ImageBuild): void {
+    if (isDeepStrictEqual(before.status?.signatures, after.status?.signatures)) return;
+    const keys = new Set((after.status?.signatures ?? []).map(({ key }) => key));
+    this.say(after, 'Normal', 'ImageSigned', `signed ${after.status?.image?.reference ?? ''} by ${[...keys].join(', ')}`);
+  }
+
+  #tellTrust(before: ImageBuild, after: ImageBuild): void {
+    const judged = conditionOf(after.status?.conditions, 'ImageTrusted');
+    const event = judged && eventOfCondition(conditionOf(before.status?.conditions, 'ImageTrusted'), judged);
+    if (event) this.say(after, event.type, event.reason, judged.message);
   }
 
   warn(build: ImageBuild, reason: string, note: string): void {
@@ -39,6 +56,11 @@ export class Announcements {
     const regarding = { apiVersion, kind, name: metadata.name, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
     this.#events.record({ regarding, type, reason, action: 'Build', note });
   }
+}
+
+function isWaiting(event: BuildEvent): boolean {
+  if (event.kind === 'Interrupted') return true;
+  return (event.kind === 'Thrown' || event.kind === 'Unsealed') && event.error instanceof WaitingError;
 }
 
 /** Counts an attempt that came to an end at `now`; a pass that only looks at Jobs is none. It began at `startTime`, in whichever process. */

@@ -5,6 +5,9 @@ import { shortStep } from '../api/short-step.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { isAllowed, recordOf } from '../trust/judgement.ts';
+import type { RecordedJudgement, StatusJudgement } from '../trust/judgement.ts';
+import type { Trust } from '../trust/trust.ts';
 import { baseInfo } from './base.ts';
 import { BlobCopier } from './blob-copier.ts';
 import { BuildError } from './build-error.ts';
@@ -18,9 +21,12 @@ import { Foundations } from './foundations.ts';
 import type { FoundationServices, FoundationWork } from './foundations.ts';
 import { generationOf, isFinished, jobOutcome, unknownStep } from './job-outcome.ts';
 import type { JobOutcome, JobPlace } from './job-outcome.ts';
+import type { KnownOrigins } from './known-origin.ts';
 import { builderVersion, imageTag } from './name.ts';
 import type { Step } from './progress.ts';
 import { publishImage } from './publish.ts';
+import { Sealing, untrusted } from './sealing.ts';
+import type { SigningKeys } from './signing-keys.ts';
 import type { BuildEvent, Findings } from './status.ts';
 import { lacksJob, waitedFor, withRefusal } from './waited-for.ts';
 import type { RefusedJob } from './waited-for.ts';
@@ -33,6 +39,13 @@ const startCheckMs = 30_000;
 /** Where a pass has come to, for the status: everything but what was thrown. */
 export type RunResult = Extract<BuildEvent, { kind: 'Running' | 'Succeeded' | 'Thrown' | 'Interrupted' }>;
 
+export interface BuildRunServices extends FoundationServices {
+  keys: SigningKeys;
+  origins: Pick<KnownOrigins, 'of'>;
+  /** What the definition of that name has recorded of its base. */
+  baseTrust: (definition: string) => RecordedJudgement | undefined;
+}
+
 export class BuildRun {
   readonly #registry: Registry;
   readonly #inputs: BuildInputs;
@@ -40,14 +53,31 @@ export class BuildRun {
   readonly #foundations: Foundations;
   readonly #now: () => number;
   readonly #copier: BlobCopier;
+  readonly #keys: SigningKeys;
+  readonly #sealing: Sealing;
+  readonly #trust: Pick<Trust, 'judgeImage'>;
+  readonly #baseTrust: BuildRunServices['baseTrust'];
 
-  constructor(services: FoundationServices) {
+  constructor(services: BuildRunServices) {
     this.#registry = services.registry;
     this.#inputs = services.inputs;
     this.#jobs = services.jobs;
     this.#foundations = new Foundations(services);
     this.#now = services.now;
     this.#copier = new BlobCopier(services.registry);
+    this.#keys = services.keys;
+    this.#sealing = new Sealing(services);
+    this.#trust = services.trust;
+    this.#baseTrust = services.baseTrust;
+  }
+
+  /**
+   * Signs and judges an image that was built before, as is wanted now.
+   * @throws WaitingError `SigningKeyNotFound`, `SigningKeyNotAllowed`; StallingError `SigningKeyInvalid`; TransientError `SigningFailed`, `SignatureLookupFailed`
+   */
+  async seal(build: ImageBuild, signal: AbortSignal): Promise<Findings> {
+    const auth = (await this.#inputs.credentials(build.spec)).both;
+    return this.#sealing.again(build, await this.#keys.of(build.spec), { auth, signal });
   }
 
   /** To look at what was pushed. */
@@ -87,11 +117,21 @@ export class BuildRun {
     const { repository } = spec.output;
     checkVersion(spec.builderVersion);
     const auth = await this.#inputs.credentials(spec);
+    // Nothing is made that cannot be signed, or that nobody may use.
+    const keys = await this.#keys.of(spec);
     const [plan, base] = await Promise.all([
       pullPlan(this.#registry, repository, spec.context, auth.push),
       baseInfo(this.#registry, spec.base, auth.pull, { platforms: spec.platforms }),
     ]);
     checkDefinition(build, plan);
+    const refused = await this.#judgeBase(spec, auth.pull);
+    if (refused)
+      return {
+        kind: 'Thrown',
+        error: untrusted(refused, `base image ${spec.base}`),
+        step: 'judge',
+        findings: { trust: refused },
+      };
     signal.throwIfAborted();
     let onto = base;
     let findings: Findings = { builder: 'Assemble' };
@@ -99,7 +139,7 @@ export class BuildRun {
     const { foundation } = plan;
     if (foundation) {
       const started = performance.now();
-      const work = { build, plan: { ...plan, foundation }, base: onto, auth: auth.both, observed, signal, onStep };
+      const work = { build, plan: { ...plan, foundation }, base: onto, auth: auth.both, keys, observed, signal, onStep };
       const result = await this.#foundations.advance(work);
       ({ findings } = result);
       if (result.kind !== 'Ready') return this.#unready(build, result, observed);
@@ -111,6 +151,7 @@ export class BuildRun {
       }
     }
     signal.throwIfAborted();
+    this.#sealing.prepare(build, onto, auth.both);
     const started = performance.now();
     const start = this.#now();
     try {
@@ -122,12 +163,32 @@ export class BuildRun {
       measure('assemble', started);
       times.assemble = { start, end: start + assembleMs };
       times.push = { start: start + assembleMs, end: this.#now() };
-      return { kind: 'Succeeded', image, findings, times };
+      const pushed = { build, image, plan, foundations: findings.foundations ?? [], auth: auth.both, signal };
+      const sealed = await this.#sealing.run(pushed, keys, findings);
+      if (sealed.kind === 'Thrown') return sealed;
+      return { kind: 'Succeeded', image, findings: sealed.findings, times: { ...times, ...sealed.times } };
     } catch (error) {
       if (signal.aborted) throw error;
       // The foundations that were found or made are kept in the status, whatever became of the push.
       return { kind: 'Thrown', error, findings };
     }
+  }
+
+  /** Once more at the time of building: since its definition judged it, a key may have been revoked. Gives what is refused. */
+  async #judgeBase(
+    { base, definitionRef }: ImageBuildSpec,
+    auth: DockerConfig | undefined,
+  ): Promise<StatusJudgement | undefined> {
+    const last = this.#baseTrust(definitionRef.name);
+    const before = last && base.endsWith(`@${last.digest}`) ? last : undefined;
+    const recorded = before && isAllowed(before) ? before : undefined;
+    const judgement = await this.#trust.judgeImage({
+      image: base,
+      ...(auth === undefined ? {} : { auth }),
+      ...(before?.commit === undefined ? {} : { commit: before.commit }),
+      ...(recorded === undefined ? {} : { recorded }),
+    });
+    return isAllowed(judgement) ? undefined : recordOf(judgement);
   }
 
   async #unready(

@@ -4,7 +4,9 @@ import { recordLink } from '../telemetry/tracing.ts';
 import type { Findings } from './status.ts';
 
 /** Start and end, epoch ms. A foundation that was there already took no time worth a word. */
-export type BuildTimes = Partial<Record<'foundation' | 'assemble' | 'push', { start: number; end: number }>>;
+export type BuildTimes = Partial<
+  Record<'foundation' | 'assemble' | 'push' | 'attest' | 'sign' | 'judge', { start: number; end: number }>
+>;
 
 export function traceBuild(
   { metadata, spec }: ImageBuild,
@@ -15,7 +17,7 @@ export function traceBuild(
   const { revision } = spec;
   if (times.foundation)
     recordLink({ link: 'foundation', revision, ...times.foundation, attributes: { ...build, ...(builder ? { builder } : {}) } });
-  for (const link of ['assemble', 'push'] as const) {
+  for (const link of ['assemble', 'push', 'attest', 'sign', 'judge'] as const) {
     const time = times[link];
     if (time) recordLink({ link, revision, ...time, attributes: { ...build, digest: image.digest } });
   }

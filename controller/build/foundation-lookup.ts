@@ -18,8 +18,12 @@ export interface FoundationQuery {
   /** Output repository. */
   repository: string;
   auth: DockerConfig | undefined;
+  /** Of this build's steps, see foundationEnvironment. */
+  environment: string;
   /** Told of each foundation that is passed over because the registry no longer has all of it. */
   gone?: (message: string) => void;
+  /** Whether one may be used that nobody is known to have built: whoever may push to the repository may have pushed it. Default: yes. */
+  accept?: (reference: string) => Promise<boolean>;
 }
 
 export interface Foundation {
@@ -28,6 +32,8 @@ export interface Foundation {
   reference: string;
   /** By a build of this cluster, of these very steps; not only found under its tag, which whoever may push to the repository may push. */
   built: boolean;
+  /** What its steps could reach; undefined when nobody remembers. */
+  environment?: string;
   /** What finish layers go on. */
   onto: BasePlatform;
   /** Findings of lint. */
@@ -38,11 +44,12 @@ export interface Foundation {
 export interface KnownFoundation {
   reference: string;
   built?: boolean;
+  environment?: string;
 }
 
 /**
- * The foundation if it exists; what is in another repository is copied, but only if it was built: who may push to one repository must not decide
- * what others are made of. `known` is what statuses say, the build's own before others'. An error of a registry is no "not found", but for one of another host, which a build does not depend on.
+ * The foundation if it exists; what is in another repository is copied, but only if it was built, and with the same proxy, authorities and Secrets: who
+ * may push to one repository, or write one definition, must not decide what others are made of. `known` is what statuses say, the build's own before others'. An error of a registry is no "not found", but for one of another host, which a build does not depend on.
  */
 export async function findFoundation(
   registry: Registry,
@@ -50,16 +57,25 @@ export async function findFoundation(
   known: readonly KnownFoundation[],
 ): Promise<Foundation | undefined> {
   const own = known.filter(({ reference }) => repositoryOf(parseReference(reference)) === query.repository);
-  for (const { reference, built = false } of own.toSorted((a, b) => Number(b.built ?? false) - Number(a.built ?? false))) {
+  for (const { reference, built = false, environment } of own.toSorted(
+    (a, b) => Number(b.built ?? false) - Number(a.built ?? false),
+  )) {
     const found = await readFoundation(registry, query, reference);
-    if (found) return { ...found, built };
+    if (found && (built || (await isAccepted(query, found))))
+      return { ...found, built, ...(environment === undefined ? {} : { environment }) };
   }
-  const others = known.filter(other => !own.includes(other) && other.built === true);
+  const equal = known.filter(({ built, environment }) => built === true && environment === query.environment);
+  const others = equal.filter(other => !own.includes(other));
   for (const reference of new Set(others.map(other => other.reference))) {
     const found = await copied(registry, query, reference);
     if (found) return found;
   }
-  return readFoundation(registry, query, `${query.repository}:${foundationTagOf(query.key)}`);
+  const tagged = await readFoundation(registry, query, `${query.repository}:${foundationTagOf(query.key)}`);
+  return tagged && (await isAccepted(query, tagged)) ? tagged : undefined;
+}
+
+async function isAccepted({ accept }: FoundationQuery, { reference }: Foundation): Promise<boolean> {
+  return accept ? accept(reference) : true;
 }
 
 /**
@@ -125,7 +141,7 @@ async function copied(registry: Registry, query: FoundationQuery, reference: str
     const { mediaType, bytes } = manifest;
     const digest = await registry.pushManifest(repository, { mediaType, bytes, tag: foundationTagOf(key) }, auth);
     const found = await readFoundation(registry, query, `${repository}@${digest}`);
-    return found && { ...found, built: true };
+    return found && { ...found, built: true, environment: query.environment };
   } catch (error) {
     // What the build's own credentials may not read is not there for it; and no build fails because of another registry.
     const denied = error instanceof TransientError && error.reason === 'RegistryAccessDenied';

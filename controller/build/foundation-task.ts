@@ -1,4 +1,8 @@
+import { parseDuration } from '../api/duration.ts';
+import type { ImageBuild } from '../api/image-build.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
+import type { Base, BasePlatform } from './base.ts';
+import { foundationTagOf } from './foundation-key.ts';
 
 /** What makes one foundation: plain data, which a builder beside the controller is handed and a Job is given as flags. */
 export interface FoundationTask {
@@ -16,6 +20,24 @@ export interface FoundationTask {
   lint: Lint;
   /** Milliseconds for all of it. */
   timeoutMs: number;
+}
+
+export function taskOf(
+  build: ImageBuild,
+  base: Base,
+  { platform, key }: { platform: BasePlatform; key: string },
+): FoundationTask {
+  const { context, execution, output } = build.spec;
+  return {
+    context: `${output.repository}@${context}`,
+    base: `${base.repository}@${platform.digest}`,
+    platform: platform.platform,
+    repository: output.repository,
+    tag: foundationTagOf(key),
+    key,
+    lint: execution.lint,
+    timeoutMs: parseDuration(execution.timeout),
+  };
 }
 
 /** What findings of bootc's lint do: fail the build, become warnings, or nothing, for it is not run. */

@@ -1,23 +1,27 @@
 /** Brings the foundations of one build as far as they can be brought now. All that it decides by is read in the same pass. */
-import { parseDuration } from '../api/duration.ts';
 import { StallingError, TransientError, WaitingError } from '../api/errors.ts';
 import type { ImageBuild, ImageBuildStatusJob } from '../api/image-build.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { SigningKey } from '../trust/signing-key.ts';
 import type { Base } from './base.ts';
 import type { BuilderName } from './builder-name.ts';
 import type { BuildInputs } from './build-inputs.ts';
 import type { BuildJobs, ObservedJob } from './build-jobs.ts';
 import type { Plan } from './context.ts';
+import { foundationEnvironment } from './foundation-environment.ts';
 import { countOf, counted, makeJobs } from './foundation-jobs.ts';
 import type { Wanted } from './foundation-jobs.ts';
 import type { FoundationWaits } from './foundation-waits.ts';
-import { foundationKey, foundationTagOf } from './foundation-key.ts';
+import { foundationKey } from './foundation-key.ts';
 import { findFoundation, readFoundation } from './foundation-lookup.ts';
-import type { FoundationQuery, KnownFoundation } from './foundation-lookup.ts';
-import type { FoundationBuilder, FoundationTask } from './foundation-task.ts';
+import type { Foundation, FoundationQuery, KnownFoundation } from './foundation-lookup.ts';
+import { taskOf } from './foundation-task.ts';
+import type { FoundationBuilder } from './foundation-task.ts';
+import { foundationRefusal } from './foundation-trust.ts';
+import type { FoundationTrustServices } from './foundation-trust.ts';
 import { jobName } from './job-name.ts';
-import { interruptionDelayMs, jobOutcome, vainOutcome } from './job-outcome.ts';
+import { generationOf, interruptionDelayMs, jobOutcome, vainOutcome } from './job-outcome.ts';
 import { waitedFor } from './waited-for.ts';
 import type { RefusedJob } from './waited-for.ts';
 import type { JobOutcome } from './job-outcome.ts';
@@ -26,7 +30,8 @@ import { architectureOf } from './platform-name.ts';
 import type { Step } from './progress.ts';
 import type { Findings } from './status.ts';
 
-export interface FoundationServices {
+/** Foundations that are found by their tags are judged. */
+export interface FoundationServices extends FoundationTrustServices {
   registry: Registry;
   inputs: BuildInputs;
   jobs: BuildJobs;
@@ -54,6 +59,8 @@ export interface FoundationWork {
   plan: Plan & { foundation: NonNullable<Plan['foundation']> };
   base: Base;
   auth: DockerConfig | undefined;
+  /** That its image is to be signed with. */
+  keys: readonly SigningKey[];
   /** Its Jobs, as they were read in this pass. */
   observed: readonly ObservedJob[];
   signal: AbortSignal;
@@ -133,12 +140,15 @@ export class Foundations {
   async #take(work: FoundationWork, wanted: Wanted, built: Extract<JobOutcome, { kind: 'Built' }>): Promise<void> {
     const { digest, warnings } = built;
     const reference = `${work.build.spec.output.repository}@${digest}`;
-    const found = await readFoundation(this.#o.registry, queryOf(work, wanted), reference);
+    const query = queryOf(work, wanted);
+    const found = await readFoundation(this.#o.registry, query, reference);
+    const said = work.observed.find(({ job }) => job.metadata.name === built.job);
     if (found) {
-      wanted.found = { ...found, built: true, warnings: found.warnings.length > 0 ? found.warnings : warnings };
+      // A Job may have begun before the build was changed.
+      const current = said && generationOf(said.job) === work.build.metadata.generation;
+      wanted.found = { ...madeHere(found, warnings), ...(current ? { environment: query.environment } : {}) };
       return;
     }
-    const said = work.observed.find(({ job }) => job.metadata.name === built.job);
     const message = `the Job says that it pushed ${reference}, which is not there or is no foundation of this build`;
     if (said) wanted.outcome = vainOutcome(said, message);
   }
@@ -148,7 +158,11 @@ export class Foundations {
     const { build } = work;
     const { key } = wanted;
     const gone = new Set<string>();
-    const query = { ...queryOf(work, wanted), gone: (message: string) => void gone.add(message) };
+    const query = {
+      ...queryOf(work, wanted),
+      gone: (message: string) => void gone.add(message),
+      accept: (reference: string) => this.#isTrusted(work, reference),
+    };
     const own = (build.status?.foundations ?? []).filter(f => f.key === key);
     const found = await findFoundation(registry, query, [...own, ...known(key)]);
     if (found) wanted.found = found;
@@ -159,6 +173,13 @@ export class Foundations {
     const late = other === undefined ? await findFoundation(registry, query, known(key)) : undefined;
     if (other !== undefined) wanted.other = other;
     if (late) wanted.found = late;
+  }
+
+  async #isTrusted({ build, auth, keys }: FoundationWork, image: string): Promise<boolean> {
+    const refusal = await foundationRefusal(this.#o, { image, keys, auth });
+    if (refusal === undefined) return true;
+    this.#o.say(build, 'FoundationRefused', `foundation ${image} is not trusted: ${refusal}; it is built again`);
+    return false;
   }
 
   /** Which builder makes what is missing. It is asked only when something is. */
@@ -198,10 +219,11 @@ export class Foundations {
     const access = { ...(await inputs.access(build.spec, signal)), onStep: (step: string) => onStep({ platform, step }) };
     const { digest, warnings } = await process.build(taskOf(build, base, wanted), access);
     signal.throwIfAborted();
-    const found = await readFoundation(registry, queryOf(work, wanted), `${repository}@${digest}`);
+    const query = queryOf(work, wanted);
+    const found = await readFoundation(registry, query, `${repository}@${digest}`);
     if (!found)
       throw new TransientError('FoundationNotFound', `the foundation ${repository}@${digest} was pushed and is not there`);
-    wanted.found = { ...found, built: true, warnings: found.warnings.length > 0 ? found.warnings : warnings };
+    wanted.found = { ...madeHere(found, warnings), environment: query.environment };
   }
 
   async #jobs(work: FoundationWork, wanted: readonly Wanted[]): Promise<FoundationsResult> {
@@ -241,11 +263,12 @@ export class Foundations {
     const warnings = [...new Set(found.flatMap(f => f.warnings))].slice(0, 64).map(line => line.slice(0, 1024).toWellFormed());
     return {
       builder,
-      foundations: found.map(({ platform, key, reference, built }) => ({
+      foundations: found.map(({ platform, key, reference, built, environment }) => ({
         platform,
         key,
         reference,
         ...(built ? { built } : {}),
+        ...(environment === undefined ? {} : { environment }),
       })),
       ...(warnings.length > 0 ? { warnings } : {}),
       ...(running.length > 0 ? { jobs: this.#named(this.#o.jobs.namespace, running) } : {}),
@@ -262,20 +285,12 @@ function foundationBuilding(other: string): WaitingError {
   return new WaitingError('FoundationBuilding', message, otherBuildMs);
 }
 
-function queryOf({ build, auth }: FoundationWork, { key, platform }: Wanted): FoundationQuery {
-  return { key, base: platform, repository: build.spec.output.repository, auth };
+function queryOf({ build, plan, auth }: FoundationWork, { key, platform }: Wanted): FoundationQuery {
+  const { spec } = build;
+  const environment = foundationEnvironment(spec, plan.foundation);
+  return { key, base: platform, repository: spec.output.repository, auth, environment };
 }
 
-function taskOf(build: ImageBuild, base: Base, { platform, key }: Wanted): FoundationTask {
-  const { context, execution, output } = build.spec;
-  return {
-    context: `${output.repository}@${context}`,
-    base: `${base.repository}@${platform.digest}`,
-    platform: platform.platform,
-    repository: output.repository,
-    tag: foundationTagOf(key),
-    key,
-    lint: execution.lint,
-    timeoutMs: parseDuration(execution.timeout),
-  };
+function madeHere(found: Foundation, warnings: string[]): Foundation {
+  return { ...found, built: true, warnings: found.warnings.length > 0 ? found.warnings : warnings };
 }

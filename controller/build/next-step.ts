@@ -1,4 +1,5 @@
 /** What to do with a build now: pure. What it needs to know of the world is handed over; it is asked again whenever that changes. */
+import { isDeepStrictEqual } from 'node:util';
 import { retryDelayMs } from './attempts.ts';
 import type { JobOutcome } from './job-outcome.ts';
 import type { BuildView, DefinitionView } from './projection.ts';
@@ -11,6 +12,10 @@ export type LifeStep =
   | { kind: 'Supersede'; by: string }
   /** It succeeded, and somebody asks whether the image is there still. */
   | { kind: 'Verify' }
+  /** It is to be signed otherwise than it says: as its definition has it now. */
+  | { kind: 'Align' }
+  /** It succeeded, and its image is to be signed or judged anew. */
+  | { kind: 'Seal' }
   /** It failed or was ended, and is to begin anew. */
   | { kind: 'Begin' }
   | { kind: 'Work' };
@@ -19,15 +24,27 @@ export type LifeStep =
 const youngMs = 30_000;
 const queuedMs = 300_000;
 
-/** Where a build is in its life. `definition` is undefined when there is none, and then nobody can supersede the build. */
-export function lifeStep(build: BuildView, definition: DefinitionView | undefined, now: number): LifeStep {
+/**
+ * Where a build is in its life. `definition` is undefined when there is none, and then nobody can supersede the build. `judged`: whether what is recorded of
+ * its image, or of its base where that was refused, still stands by the trust policies.
+ */
+export function lifeStep(
+  build: BuildView,
+  definition: DefinitionView | undefined,
+  { now, judged }: { now: number; judged: 'Stands' | 'Outdated' },
+): LifeStep {
   const asked = build.requestedAt !== undefined && build.requestedAt !== build.handledRequest;
   if (build.deleting) return { kind: 'Nothing' };
+  if (definition && !isDeepStrictEqual(build.signing, definition.signing)) return { kind: 'Align' };
   switch (build.phase) {
-    case 'Succeeded':
-      return { kind: asked ? 'Verify' : 'Nothing' };
+    case 'Succeeded': {
+      // What nobody wants any more is judged when somebody does.
+      const wanted = definition?.latestBuild === build.name;
+      const outdated = hasChanged(build) || (wanted && judged === 'Outdated');
+      return { kind: asked ? 'Verify' : outdated ? 'Seal' : 'Nothing' };
+    }
     case 'Failed':
-      return { kind: !build.canceled && (asked || hasChanged(build)) ? 'Begin' : 'Nothing' };
+      return afterFailure(build, { asked, judged });
     case 'Canceled':
       return afterCancel(build, definition, asked);
     case 'Building':
@@ -40,6 +57,11 @@ export function lifeStep(build: BuildView, definition: DefinitionView | undefine
 
 function hasChanged({ generation, observedGeneration }: BuildView): boolean {
   return observedGeneration !== undefined && generation !== observedGeneration;
+}
+
+function afterFailure(build: BuildView, { asked, judged }: { asked: boolean; judged: 'Stands' | 'Outdated' }): LifeStep {
+  const again = asked || hasChanged(build) || (build.reason === 'Untrusted' && judged === 'Outdated');
+  return { kind: !build.canceled && again ? 'Begin' : 'Nothing' };
 }
 
 function afterCancel(build: BuildView, definition: DefinitionView | undefined, asked: boolean): LifeStep {

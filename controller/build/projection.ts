@@ -1,11 +1,13 @@
 /** What the build controller remembers of the objects that it decides by and that wake it. */
 import type { Job, Node, Pod } from '../api/core.ts';
 import { conditionOf } from '../api/conditions.ts';
-import type { ImageBuild, ImageBuildStatus, ImageBuildStatusFoundation } from '../api/image-build.ts';
+import type { ImageBuild, ImageBuildSpecSigning, ImageBuildStatus, ImageBuildStatusFoundation } from '../api/image-build.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { buildAnnotation, buildLabel, cancelAnnotation, foundationLabel, requestedAt } from '../api/names.ts';
-import type { SystemDefinition } from '../api/system-definition.ts';
+import type { SystemDefinition, SystemDefinitionSpecSigning } from '../api/system-definition.ts';
 import type { StoredObject } from '../kube/store.ts';
+import { recordIn } from '../trust/judgement.ts';
+import type { RecordedJudgement } from '../trust/judgement.ts';
 import { isFinished } from './job-outcome.ts';
 import { podTrouble } from './pod-trouble.ts';
 
@@ -25,6 +27,12 @@ export interface BuildView extends StoredObject {
   /** Jobs are named in its status. */
   hasJobs: boolean;
   foundations: readonly ImageBuildStatusFoundation[];
+  signing: ImageBuildSpecSigning | undefined;
+  /** What it says of the trust in its image, or in its base where that was refused. */
+  trust: RecordedJudgement | undefined;
+  /** Names that policies may cover: `host/repository`, the base's with its digest. */
+  output: string;
+  base: string;
   /** The annotation that asks for another attempt, and the last one that was acted upon. */
   requestedAt: string | undefined;
   handledRequest: string | undefined;
@@ -52,6 +60,10 @@ export function projectBuild({ metadata, spec, status }: ImageBuild): BuildView 
     ended: status?.completionTime === undefined ? undefined : Date.parse(status.completionTime),
     hasJobs: (status?.jobs ?? []).length > 0,
     foundations: status?.foundations ?? [],
+    signing: spec.signing,
+    trust: recordIn(status?.trust),
+    output: spec.output.repository,
+    base: spec.base,
     requestedAt: metadata.annotations?.[requestedAt],
     handledRequest: status?.lastHandledReconcileAt,
     canceled: metadata.annotations?.[cancelAnnotation] !== undefined,
@@ -62,10 +74,19 @@ export function projectBuild({ metadata, spec, status }: ImageBuild): BuildView 
 /** Which build a definition wants. */
 export interface DefinitionView extends StoredObject {
   latestBuild: string | undefined;
+  /** How its images are to be signed. */
+  signing: SystemDefinitionSpecSigning | undefined;
+  /** What it has recorded of its base. */
+  baseTrust: RecordedJudgement | undefined;
 }
 
-export function projectDefinition({ metadata, status }: SystemDefinition): DefinitionView {
-  return { ...stored(metadata), latestBuild: status?.latestBuild };
+export function projectDefinition({ metadata, spec, status }: SystemDefinition): DefinitionView {
+  return {
+    ...stored(metadata),
+    latestBuild: status?.latestBuild,
+    signing: spec.signing,
+    baseTrust: recordIn(status?.base?.trust),
+  };
 }
 
 export interface JobView extends StoredObject {

@@ -1,5 +1,7 @@
 /** Every reason that this folder gives in an ImageBuild's conditions and events, and what it means. The registry's own reasons pass through. */
 export const buildReasons = {
+  SourceNotReady:
+    'The image is there, and the SystemSource has not said yet that it applied the definition; waited for, for half a minute at most.',
   Queued:
     'As many builds as may run at once are running, of all definitions or of this one; the build waits for its turn, the oldest first.',
   Building: 'An attempt is running.',
@@ -50,6 +52,18 @@ export const buildReasons = {
   ConfigMapNotFound: "The ConfigMap of build.caBundleRef, or its key, is missing in the operator's namespace.",
   SecretNotFound: "A Secret that the build needs is missing in the operator's namespace; no pod is started before it is there.",
   InvalidSecret: 'A Secret that the build needs lacks a key, or holds no registry credentials.',
+  SigningKeyNotFound:
+    "A Secret that spec.signing names is missing in the operator's namespace, or has no key cosign.key: nothing is built that could not be signed; the build waits, and goes on when it is there.",
+  SigningKeyNotAllowed:
+    'A Secret that spec.signing names does not say, in its annotation scantling.dev/signs, that its key signs in the output repository; the message has the command that says so. Nothing is built that could not be signed; the build waits, and goes on when it is said.',
+  SigningKeyInvalid:
+    'What a Secret of spec.signing holds is no key that images can be signed with, or is not opened by its password; the message says why.',
+  SigningFailed:
+    'The image is pushed, and its signatures, or what is said of it, could not be pushed or not be read back; tried again.',
+  ImageSigned: 'An image that was there already is signed as the definition wants it now, without a build (event).',
+  Untrusted:
+    'A TrustPolicy refuses the base, or the image that was built; or the image is to be signed, and was made on a foundation that nobody vouches for. The message says what is missing. Tried again when policies or keys change.',
+  FoundationRefused: 'A foundation that was found by its tag is not trusted and was passed over: it is built again (event).',
   NoContext: 'The image names no context: it was not built by Scantling (of scantling context).',
   ImageNotFound: 'The image, or the context that it names, is not in its registry (of scantling context).',
   CacheNotSynced: 'Not all objects are listed yet; looked at again at once (log).',
@@ -57,3 +71,5 @@ export const buildReasons = {
   PruneFailed: 'Builds that history does not keep could not be deleted, and stay until they can be (event of the definition).',
   DeletionUnsupported: 'The registry deletes no manifests, so builds are deleted without their images (event of the definition).',
 } as const;
+
+export type BuildReason = keyof typeof buildReasons;

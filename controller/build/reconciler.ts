@@ -8,9 +8,10 @@ import type { Client } from '../kube/client.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import { NotFoundError } from '../registry/errors.ts';
 import type { Registry } from '../registry/registry.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import type { ImageVerifier } from '../trust/image-verifier.ts';
+import type { Trust } from '../trust/trust.ts';
 import { Announcements, measure } from './announcements.ts';
 import { BuildInputs } from './build-inputs.ts';
 import { BuildJobs } from './build-jobs.ts';
@@ -22,14 +23,18 @@ import type { FoundationBuilder } from './foundation-task.ts';
 import { FoundationWaits } from './foundation-waits.ts';
 import type { JobSettings } from './job-manifest.ts';
 import { isFinished } from './job-outcome.ts';
+import { judgedOf } from './judged.ts';
 import { lifeStep, queuedCheckMs } from './next-step.ts';
 import type { LifeStep } from './next-step.ts';
 import { Progress } from './progress.ts';
 import { projectBuild } from './projection.ts';
 import type { BuildView } from './projection.ts';
 import type { Limits } from './slots.ts';
-import { statusAcknowledged, statusAfter } from './status.ts';
+import { KnownOrigins } from './known-origin.ts';
+import { SigningKeys } from './signing-keys.ts';
+import { statusAfter } from './status.ts';
 import type { BuildEvent } from './status.ts';
+import { SucceededBuilds } from './succeeded-builds.ts';
 import { watchBuilds } from './watch.ts';
 import type { BuildStores } from './watch.ts';
 
@@ -38,6 +43,9 @@ export interface BuildReconcilerOptions {
   registry: Registry;
   stores: BuildStores;
   events: Pick<EventRecorder, 'record'>;
+  trust: Pick<Trust, 'judgeImage' | 'basis' | 'onChange'>;
+  /** Reads back what was signed. */
+  verifier: Pick<ImageVerifier, 'verify'>;
   /** Runs the steps of foundations beside the controller. */
   process: FoundationBuilder;
   /** What may run steps; the first is used unless a definition says which. */
@@ -66,6 +74,7 @@ export class BuildReconciler {
   readonly #jobs: BuildJobs;
   readonly #run: BuildRun;
   readonly #said: Announcements;
+  readonly #succeeded: SucceededBuilds;
   readonly #waits = new FoundationWaits(build => this.#enqueue(build));
   readonly #atWork = new Map<string, { uid: string; abort: AbortController }>();
   #enqueue: (key: string) => void = () => undefined;
@@ -79,6 +88,9 @@ export class BuildReconciler {
     this.#run = new BuildRun({
       ...options,
       inputs: new BuildInputs(client, job().namespace),
+      origins: new KnownOrigins(options),
+      keys: new SigningKeys(client, job().namespace),
+      baseTrust: name => stores.definitions.get(name)?.baseTrust,
       jobs: this.#jobs,
       hasImage: job().image !== '',
       architectures: () => stores.nodes.list().map(node => node.architecture),
@@ -87,12 +99,14 @@ export class BuildReconciler {
       waits: this.#waits,
       say: (...told) => this.#said.warn(...told),
     });
+    const write = (build: ImageBuild, status: ImageBuildStatus): Promise<ImageBuild> => this.#write(build, status);
+    this.#succeeded = new SucceededBuilds({ ...options, run: this.#run, said: this.#said, write });
   }
 
   /** Enqueues builds as something changes that they depend on; stops those that are deleted or canceled. Returns how to end it. */
   watch(enqueue: (key: string) => void): () => void {
     this.#enqueue = enqueue;
-    return watchBuilds(this.#o.stores, {
+    const end = watchBuilds(this.#o.stores, {
       enqueue,
       stop: (name, uid, why) => {
         const working = this.#atWork.get(name);
@@ -102,6 +116,14 @@ export class BuildReconciler {
       left: () => this.#wakeNext(),
       changed: key => this.#waits.changed(key),
     });
+    // What has not to be looked at again takes no request, so all may be.
+    const unwatch = this.#o.trust.onChange(() => {
+      for (const { name } of this.#o.stores.builds.list()) enqueue(name);
+    });
+    return () => {
+      end();
+      unwatch();
+    };
   }
 
   readonly reconcile = async (key: string, context: ReconcileContext): Promise<Result | void> => {
@@ -137,12 +159,13 @@ export class BuildReconciler {
       case 'Supersede':
         return this.#end(build, { kind: 'Superseded', by: step.by });
       case 'Verify':
-        if (await this.#imageIsThere(build)) {
-          await this.#write(build, statusAcknowledged(build, this.#date()));
-          return;
-        }
+        if (await this.#succeeded.imageIsThere(build)) return this.#succeeded.seal(build, context.signal);
         this.#said.warn(build, 'ImageGone', `the registry no longer has ${build.status?.image?.reference}; it is built again`);
         return this.#work(await this.#begin(build), context);
+      case 'Align':
+        return this.#succeeded.align(build, stores.definitions.get(fresh.definition)?.signing);
+      case 'Seal':
+        return this.#succeeded.seal(build, context.signal);
       case 'Begin':
         return this.#work(await this.#begin(build), context);
       case 'Work':
@@ -151,7 +174,8 @@ export class BuildReconciler {
   }
 
   #stepOf(view: BuildView): LifeStep {
-    return lifeStep(view, this.#o.stores.definitions.get(view.definition), this.#o.now());
+    const now = this.#o.now();
+    return lifeStep(view, this.#o.stores.definitions.get(view.definition), { now, judged: judgedOf(view, this.#o.trust, now) });
   }
 
   /** Attempts count anew, and no Job of before may be taken for one of now. */
@@ -250,21 +274,6 @@ export class BuildReconciler {
     await this.#write(build, status);
     const ready = conditionOf(status.conditions, 'Ready');
     if (ready) this.#said.say(build, 'Normal', ready.reason, ready.message);
-  }
-
-  /** Only what the registry says definitely counts as gone; its trouble is thrown. */
-  async #imageIsThere(build: ImageBuild): Promise<boolean> {
-    const { image } = build.status ?? {};
-    const { repository } = build.spec.output;
-    const auth = await this.#run.credentials(build.spec);
-    const digests = [image?.digest, ...(image?.platforms ?? []).map(p => p.digest)].filter(digest => digest !== undefined);
-    try {
-      await Promise.all(digests.map(digest => this.#o.registry.resolve(`${repository}@${digest}`, auth)));
-      return true;
-    } catch (error) {
-      if (error instanceof NotFoundError) return false;
-      throw error;
-    }
   }
 
   #wakeNext(): void {

@@ -1,5 +1,5 @@
 /** What an ImageBuild's status is after each thing that can happen to it. Pure. */
-import { conditionOf, conditionsOf, timestamp } from '../api/conditions.ts';
+import { conditionsOf, timestamp } from '../api/conditions.ts';
 import type { Outcome } from '../api/conditions.ts';
 import { formatDuration } from '../api/duration.ts';
 import { StallingError, TransientError, WaitingError, messageOf } from '../api/errors.ts';
@@ -11,11 +11,16 @@ import { BuildError } from './build-error.ts';
 import type { JobPlace } from './job-outcome.ts';
 import type { BuildTimes } from './build-trace.ts';
 import type { BuiltImage } from './publish.ts';
+import { recordIn, trustedCondition } from '../trust/judgement.ts';
+import type { JudgementReason } from '../trust/reasons.ts';
 import { withRefusal } from './waited-for.ts';
 import type { RefusedJob } from './waited-for.ts';
 
 /** What a pass has found or made, whichever way it ends. */
-export type Findings = Pick<ImageBuildStatus, 'builder' | 'foundations' | 'interruptions' | 'jobs' | 'warnings'>;
+export type Findings = Pick<
+  ImageBuildStatus,
+  'builder' | 'foundations' | 'interruptions' | 'jobs' | 'warnings' | 'signatures' | 'attestations' | 'trust'
+>;
 
 export type BuildEvent = { findings?: Findings } & (
   | { kind: 'Queued'; message: string }
@@ -25,11 +30,14 @@ export type BuildEvent = { findings?: Findings } & (
   /** Jobs are at work, or would be if they could; to be looked at again after `checkMs` though nothing changes. */
   | { kind: 'Running'; reason: string; message: string; checkMs?: number }
   | { kind: 'Succeeded'; image: BuiltImage; times?: BuildTimes }
+  /** One that has succeeded is signed and judged as is wanted now, or could not be. */
+  | { kind: 'Sealed' }
+  | { kind: 'Unsealed'; error: unknown }
   /**
    * `place`, `reason` and `generation`: of a Job that failed, what Kubernetes calls it, and the generation of the build that it was made for.
-   * `busy`: other Jobs of the build are at work all the same.
+   * `busy`: other Jobs of the build are at work all the same. `step`: what was done, where that was begun.
    */
-  | { kind: 'Thrown'; error: unknown; place?: JobPlace; reason?: string; generation?: number; busy?: boolean }
+  | { kind: 'Thrown'; error: unknown; place?: JobPlace; reason?: string; generation?: number; busy?: boolean; step?: string }
   | Interruption
   | { kind: 'Canceled' }
   | { kind: 'Superseded'; by: string }
@@ -82,15 +90,29 @@ export function statusAfter(build: ImageBuild, event: BuildEvent, now: Date): Ve
       };
     case 'Succeeded': {
       const { reference, digest, version, platforms } = event.image;
-      // The whole reference is in status.image; the message is a column.
-      const message = `pushed ${digest.slice(0, 19)} for ${platforms.map(p => p.platform).join(', ')}`;
+      const message = pushedMessage(event.image);
+      // What was signed of an image before this one says nothing of this one.
+      const unsigned = event.findings?.signatures ? [] : (['signatures', 'attestations'] as const);
       const change: ImageBuildStatus = {
         phase: 'Succeeded',
         attempts: (before.attempts ?? 0) + 1,
         completionTime: timestamp(now),
         image: { reference, digest, version, platforms },
       };
-      return make({ kind: 'Ready', reason: 'Succeeded', message }, change, ['failure', 'interruptions']);
+      return make({ kind: 'Ready', reason: 'Succeeded', message }, change, ['failure', 'interruptions', ...unsigned]);
+    }
+    case 'Sealed': {
+      const message = pushedMessage({ digest: '', platforms: [], ...build.status?.image });
+      return make({ kind: 'Ready', reason: 'Succeeded', message }, {});
+    }
+    case 'Unsealed': {
+      const outcome: Outcome = { kind: 'Failed', error: event.error };
+      // What is wanted now is still to be done; the image is there as before.
+      const generation = build.status?.observedGeneration;
+      return {
+        status: next(build, before, now, { outcome, change: {}, drop: [], generation, receipt: false }),
+        rethrow: event.error,
+      };
     }
     case 'Thrown':
       return event.error instanceof BuildError
@@ -107,13 +129,6 @@ export function statusAfter(build: ImageBuild, event: BuildEvent, now: Date): Ve
       return make({ kind: 'Ended', reason: 'Superseded', message }, { phase: 'Canceled', completionTime: timestamp(now) });
     }
   }
-}
-
-/** The same request again on a build that has succeeded, whose image is there: only its receipt. */
-export function statusAcknowledged(build: ImageBuild, now: Date): ImageBuildStatus {
-  const message = conditionOf(build.status?.conditions, 'Ready')?.message ?? '';
-  const outcome: Outcome = { kind: 'Ready', reason: 'Succeeded', message };
-  return next(build, build.status ?? {}, now, { outcome, change: {}, drop: [] });
 }
 
 function stepFailed(
@@ -158,7 +173,7 @@ function stepFailed(
 function attemptFailed(
   build: ImageBuild,
   before: ImageBuildStatus,
-  event: { error: unknown; place?: JobPlace; reason?: string; generation?: number; busy?: boolean },
+  event: Extract<BuildEvent, { kind: 'Thrown' }>,
   now: Date,
 ): Verdict {
   const { error, place, reason, generation, busy = false } = event;
@@ -167,7 +182,7 @@ function attemptFailed(
     const phase = busy ? ('Building' as const) : ('Pending' as const);
     return { status: next(build, before, now, { outcome, change: { phase }, drop: [] }), rethrow: error };
   }
-  const failure = { step: 'inputs', message: cut(messageOf(error), 4096), ...placeOf(place, reason) };
+  const failure = { step: event.step ?? 'inputs', message: cut(messageOf(error), 4096), ...placeOf(place, reason) };
   const change = { phase: 'Failed' as const, failure, completionTime: timestamp(now) };
   return ended(build, next(build, before, now, { outcome, change, drop: [], generation }), error);
 }
@@ -209,21 +224,39 @@ function next(
     drop: readonly (keyof ImageBuildStatus)[];
     /** What it is about, when that is not the present one. */
     generation?: number | undefined;
+    /** Whether a request is answered by it; default true. */
+    receipt?: boolean;
   },
 ): ImageBuildStatus {
   const generation = to.generation ?? build.metadata.generation;
-  const handled = build.metadata.annotations?.[requestedAt];
+  const handled = to.receipt === false ? build.status?.lastHandledReconcileAt : build.metadata.annotations?.[requestedAt];
   const status: ImageBuildStatus = {
     ...before,
     ...to.change,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     ...(handled === undefined ? {} : { lastHandledReconcileAt: handled }),
-    conditions: conditionsOf(before.conditions, generation, to.outcome, now),
+    conditions: [],
   };
+  const trusted = { ImageTrusted: trustOf(status, to.outcome) };
+  status.conditions = conditionsOf(before.conditions, generation, to.outcome, now, trusted);
   for (const key of to.drop) delete status[key];
   if (status.phase === 'Succeeded' || status.attempts === undefined) delete status.attemptsLeft;
   else status.attemptsLeft = Math.max(0, maxAttempts - status.attempts);
   return status;
+}
+
+/** The whole reference is in status.image; the message is a column. */
+function pushedMessage({ digest, platforms }: Pick<NonNullable<ImageBuildStatus['image']>, 'digest' | 'platforms'>): string {
+  return `pushed ${digest.slice(0, 19)} for ${(platforms ?? []).map(p => p.platform).join(', ')}`;
+}
+
+/** The condition ImageTrusted: what was judged last, unless nobody could tell just now. */
+function trustOf({ trust }: ImageBuildStatus, outcome: Outcome): ReturnType<typeof trustedCondition> | undefined {
+  const error = outcome.kind === 'Failed' ? outcome.error : undefined;
+  const unknown = error instanceof TransientError && error.reason === ('SignatureLookupFailed' satisfies JudgementReason);
+  if (unknown) return { status: 'Unknown', reason: error.reason, message: error.message };
+  const recorded = recordIn(trust);
+  return recorded && trustedCondition(recorded);
 }
 
 function progressing(reason: string, message: string): Outcome {

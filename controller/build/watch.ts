@@ -1,4 +1,5 @@
 /** What wakes a build: itself, its Jobs and their pods, its definition, another build whose foundation it waits for, and a new kind of node. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Store } from '../kube/store.ts';
 import type { BuildView, DefinitionView, JobView, NodeView, PodView } from './projection.ts';
 
@@ -47,7 +48,7 @@ export function watchBuilds(stores: BuildStores, { enqueue, stop, left, changed 
       }
     }),
     definitions.onChange((name, now, before) => {
-      if (now?.latestBuild === before?.latestBuild) return;
+      if (now?.latestBuild === before?.latestBuild && isDeepStrictEqual(now?.signing, before?.signing)) return;
       for (const build of builds.byIndex('definition', name)) enqueue(build.name);
     }),
     jobs.onChange((_, now, before) => {

@@ -84,7 +84,7 @@ export const stepRows: Record<string, Row> = {
   'a RUN that prints 100 MB and fails': {
     good: onShell,
     spoil(_, good) {
-      const bad = { ...good, ...run('echo fine', loud('echo the end; exit 3')) };
+      const bad = { ...good, ...run('echo fine', loud('echo the end; sleep 0.3; exit 3')) };
       return Promise.resolve({
         bad,
         mend: () => Promise.resolve({ ...good, ...run('echo fine', loud('echo made > /etc/made')) }),

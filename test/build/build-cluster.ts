@@ -1,10 +1,11 @@
 /** What an ImageBuild lives in: a real API server, a registry with a base, and the build controller under its own ServiceAccount. */
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { jobs, nodes, pods } from '../../controller/api/core.ts';
-import type { ImageBuild, ImageBuildSpecExecution } from '../../controller/api/image-build.ts';
+import type { ImageBuild, ImageBuildSpecExecution, ImageBuildSpecSigning } from '../../controller/api/image-build.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
 import { buildLabel, fieldManagers, defaultNamespace } from '../../controller/api/names.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
+import type { TrustPolicy } from '../../controller/api/trust-policy.ts';
 import { pushContext } from '../../controller/build/context.ts';
 import type { Context } from '../../controller/build/context.ts';
 import { buildName, builderVersion } from '../../controller/build/name.ts';
@@ -27,6 +28,7 @@ import type { ControlPlaneOptions } from '../cluster/control-plane.ts';
 import { until } from '../kube/until.ts';
 import { type BuildServers, startBuildServers } from './build-servers.ts';
 import { noBuilder } from './run-once.ts';
+import { type TrustDoor, openTrustDoor } from './trust-door.ts';
 
 /** A condition for `becomes`. */
 export const inPhase =
@@ -46,7 +48,10 @@ export interface RunningController {
   /** The architectures that it knows of. */
   nodes: () => string[];
   events: RecordedEvent[];
+  /** Every line it logged. */
+  lines: string[];
   controller: Controller;
+  door: TrustDoor;
   stop(): Promise<void>;
   /** Stops without waiting for workers that will never end. */
   kill(): Promise<void>;
@@ -62,6 +67,8 @@ export interface ControllerChange {
   slots?: number;
   perDefinition?: number;
   now?: () => number;
+  /** Default: none. */
+  policies?: readonly TrustPolicy[];
   /** Around what the reconciler is given, so that a test can end it after any call. */
   wrap?: (client: Client, registry: Registry) => { client: Client; registry: Registry };
 }
@@ -73,6 +80,8 @@ export interface AskChange {
   auth?: DockerConfig;
   platforms?: string[];
   execution?: Partial<ImageBuildSpecExecution>;
+  signing?: Partial<ImageBuildSpecSigning> & Pick<ImageBuildSpecSigning, 'keySecretRef'>;
+  revision?: string;
 }
 
 export interface BuildCluster extends Omit<BuildServers, 'transport'> {
@@ -132,6 +141,8 @@ function clusterOn({ transport, ...servers }: BuildServers, base: string): Build
           output: { repository, ...(change.secret === undefined ? {} : { pushSecretRef: { name: change.secret } }) },
           ...platforms,
           execution: { timeout: '1m', lint: 'Warn', ...change.execution },
+          ...(change.signing ? { signing: { provenance: true, sbom: 'SPDX', ...change.signing } } : {}),
+          ...(change.revision === undefined ? {} : { revision: change.revision }),
           builderVersion,
         },
       });
@@ -169,7 +180,8 @@ async function startController(
   registry: Registry,
   change: ControllerChange = {},
 ): Promise<RunningController> {
-  const log = createLog('silent');
+  const lines: string[] = [];
+  const log = createLog('debug', line => void lines.push(line));
   const caches = new Caches({ transport, log });
   const selection = { namespace: defaultNamespace, labelSelector: buildLabel };
   const stores = {
@@ -181,8 +193,12 @@ async function startController(
   };
   const events: RecordedEvent[] = [];
   const given = change.wrap?.(createClient(transport), registry) ?? { client: createClient(transport), registry };
+  const door = openTrustDoor(given.registry);
+  await door.enforce(...(change.policies ?? []));
   const reconciler = new BuildReconciler({
     ...given,
+    trust: door.trust,
+    verifier: door.verifier,
     process: change.builder ?? noBuilder,
     builders: change.builders ?? [change.builder ? 'Process' : 'Job'],
     job: () => ({
@@ -208,10 +224,13 @@ async function startController(
     stopped = true;
     unwatch();
     await caches.stop();
+    await door.stop();
   };
   return {
     events,
+    lines,
     controller,
+    door,
     nodes: () => stores.nodes.list().map(node => node.architecture),
     async stop() {
       if (stopped) return;

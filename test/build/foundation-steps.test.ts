@@ -1,5 +1,7 @@
 /** What a Containerfile may do, with real buildah on a base that has a shell; and bootc's lint, with a bootc that prints what the real one prints. */
 import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { BuildError } from '../../controller/build/build-error.ts';
@@ -30,22 +32,22 @@ describe('the steps of a foundation', { skip: withoutBuildah() }, () => {
 
   before(async () => {
     server = await startRegistry();
-    const insecureHosts = new Set([server.host]);
-    registry = createRegistry({ insecureHosts, userAgent: 'scantling-test' });
+    registry = createRegistry({ insecureHosts: new Set([server.host]), userAgent: 'scantling-test' });
     base = await pushBase(registry, `${server.host}/base/shell`, { layers: [shellLayer()], architecture });
-    builder = createProcessBuilder({
-      registry,
-      directory: temporaryDirectory('steps'),
-      insecureHosts,
-      log: createLog('silent'),
-      env: process.env,
-    });
+    builder = createProcessBuilder(place());
   });
   after(async () => {
     await registry.close();
     await server.stop();
   });
 
+  const place = () => ({
+    registry,
+    directory: temporaryDirectory('steps'),
+    insecureHosts: new Set([server.host]),
+    log: createLog('silent'),
+    env: process.env,
+  });
   const repository = (): string => `${server.host}/built/steps`;
   async function build(
     steps: Steps,
@@ -212,6 +214,22 @@ describe('the steps of a foundation', { skip: withoutBuildah() }, () => {
       assert.deepEqual((await build(steps, { task: { lint: 'Error' } })).warnings, []);
     });
 
+    for (const exitCode of [0, 1])
+      test(`what buildah loses of its words is asked for again, with exit code ${exitCode}`, async () => {
+        const directory = temporaryDirectory('words');
+        const lossy = join(directory, 'buildah');
+        const script = `#!/bin/sh
+case " $* " in *' -- bootc container lint ') if mkdir ${directory}/lost 2>/dev/null; then exit ${exitCode}; fi ;; esac
+exec buildah "$@"
+`;
+        writeFileSync(lossy, script, { mode: 0o755 });
+        const by = createProcessBuilder({ ...place(), directory, buildah: lossy });
+        const on = exitCode === 0 ? await lintedBase(warning, 0) : base;
+        const task = await taskFor(registry, { base: on.image, repository: repository(), steps });
+        assert.deepEqual((await by.build(task, plainAccess())).warnings, exitCode === 0 ? findings : []);
+        assert.ok(existsSync(join(directory, 'lost')));
+      });
+
     test('one that cannot be run says so', async () => {
       const on = await lintedBase('', 3);
       assert.deepEqual((await build(steps, { on })).warnings, ['bootc container lint: exit code 3']);
@@ -223,9 +241,9 @@ function withTools(image: string): string {
   return `ARG SCANTLING_BASE\nFROM ${image} AS tools\nFROM \${SCANTLING_BASE} AS base\nCOPY --from=tools /opt/tool /usr/bin/tool\n`;
 }
 
-/** A bootc whose lint prints this, in the format of the real one. */
+/** A bootc whose lint prints this, in the format of the real one. It does not end at once, as buildah may lose the words of what does. */
 function bootcLayer(output: string, exitCode: number): Uint8Array {
-  const script = `#!/bin/sh\n[ "$1 $2" = "container lint" ] || exit 2\ncat <<'END'\n${output}END\nexit ${exitCode}\n`;
+  const script = `#!/bin/sh\n[ "$1 $2" = "container lint" ] || exit 2\ncat <<'END'\n${output}END\nsleep 0.3\nexit ${exitCode}\n`;
   return writeTar([{ path: 'usr/bin/bootc', mode: 0o755, bytes: text.encode(script) }]);
 }
 

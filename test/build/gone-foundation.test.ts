@@ -75,7 +75,8 @@ describe('a foundation that the registry has lost a part of', () => {
     assert.ok(base);
     const repository = `${cluster.server.host}/built/troubled`;
     const told: string[] = [];
-    const query = { key, base, repository, auth: undefined, gone: (message: string) => void told.push(message) };
+    const gone = (message: string) => void told.push(message);
+    const query = { key, base, repository, auth: undefined, environment: '', gone };
     assert.ok(await findFoundation(cluster.registry, query, []));
     await assert.rejects(findFoundation({ ...cluster.registry, hasBlob }, query, []), { reason: 'RegistryUnavailable' });
     assert.deepEqual(told, []);

@@ -80,7 +80,7 @@ describe('a foundation', { skip: withoutRealNode(podImageNeeds) }, () => {
 
     test('that fails says which step, its exit code and its last lines, of 100 MB of them', async () => {
       const line = 'x'.repeat(990);
-      const inline = `RUN echo fine\nRUN i=0; while [ $i -lt 100000 ]; do echo "$i ${line}"; i=$((i+1)); done; echo the end; exit 3\n`;
+      const inline = `RUN echo fine\nRUN i=0; while [ $i -lt 100000 ]; do echo "$i ${line}"; i=$((i+1)); done; echo the end; sleep 0.3; exit 3\n`;
       await cluster.define('loud', { containerfile: { inline } });
       const build = await cluster.becomes('loud', 'failed once', failedOnce);
       const { failure } = build.status ?? {};

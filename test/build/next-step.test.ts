@@ -23,6 +23,10 @@ const base: BuildView = {
   ended: undefined,
   hasJobs: false,
   foundations: [],
+  signing: undefined,
+  trust: undefined,
+  output: 'registry.example/os',
+  base: 'registry.example/base@sha256:0',
   requestedAt: undefined,
   handledRequest: undefined,
   canceled: false,
@@ -33,7 +37,10 @@ const wants = (latestBuild: string | undefined): DefinitionView => ({
   uid: 'd',
   resourceVersion: '1',
   latestBuild,
+  signing: undefined,
+  baseTrust: undefined,
 });
+const signing = { keySecretRef: { name: 'key' }, provenance: true, sbom: 'SPDX' as const };
 const newer = wants('worker-2');
 
 const table: [string, Partial<BuildView>, DefinitionView | undefined, string][] = [
@@ -42,7 +49,7 @@ const table: [string, Partial<BuildView>, DefinitionView | undefined, string][] 
   ['one that is deleted', { deleting: true }, undefined, 'Nothing'],
   ['one that runs', { phase: 'Building' }, newer, 'Work'],
   ['one that succeeded', { phase: 'Succeeded' }, newer, 'Nothing'],
-  ['one that succeeded, with another spec', { phase: 'Succeeded', generation: 2 }, undefined, 'Nothing'],
+  ['one that succeeded, with another spec', { phase: 'Succeeded', generation: 2 }, undefined, 'Seal'],
   ['one that succeeded, asked for', { phase: 'Succeeded', requestedAt: 'x' }, undefined, 'Verify'],
   ['one that succeeded, asked for before', { phase: 'Succeeded', requestedAt: 'x', handledRequest: 'x' }, undefined, 'Nothing'],
   ['one that succeeded, canceled after', { phase: 'Succeeded', canceled: true }, undefined, 'Nothing'],
@@ -70,9 +77,38 @@ const table: [string, Partial<BuildView>, DefinitionView | undefined, string][] 
   ],
 ];
 
+const stands = { now, judged: 'Stands' } as const;
+const outdated = { now, judged: 'Outdated' } as const;
+
 for (const [name, change, definition, step] of table) {
-  test(`${name}: ${step}`, () => assert.equal(lifeStep({ ...base, ...change }, definition, now).kind, step));
+  test(`${name}: ${step}`, () => assert.equal(lifeStep({ ...base, ...change }, definition, stands).kind, step));
 }
+
+const byPolicy: [string, Partial<BuildView>, DefinitionView | undefined, string][] = [
+  ['a good one that is wanted', { phase: 'Succeeded' }, wants('worker-1'), 'Seal'],
+  ['a good one that another replaced', { phase: 'Succeeded' }, newer, 'Nothing'],
+  ['a good one that nobody defines', { phase: 'Succeeded' }, undefined, 'Nothing'],
+  ['a refused one', { phase: 'Failed', reason: 'Untrusted' }, wants('worker-1'), 'Begin'],
+  ['a refused one that is canceled', { phase: 'Failed', reason: 'Untrusted', canceled: true }, wants('worker-1'), 'Nothing'],
+  ['one that failed otherwise', { phase: 'Failed', reason: 'BuildFailed' }, wants('worker-1'), 'Nothing'],
+];
+
+for (const [name, change, definition, step] of byPolicy) {
+  test(`${name}, when policies have changed: ${step}`, () =>
+    assert.equal(lifeStep({ ...base, ...change }, definition, outdated).kind, step));
+}
+
+const signs = { ...newer, signing };
+test('all builds of a definition are signed as it says, whether they are wanted or not', () => {
+  for (const phase of ['Succeeded', 'Building', 'Pending', 'Failed'] as const) {
+    assert.equal(lifeStep({ ...base, phase }, signs, stands).kind, 'Align', phase);
+    assert.equal(lifeStep({ ...base, phase, signing }, newer, stands).kind, 'Align', phase);
+  }
+  assert.equal(lifeStep({ ...base, phase: 'Succeeded', signing, generation: 2 }, signs, stands).kind, 'Seal');
+  assert.equal(lifeStep({ ...base, phase: 'Succeeded', signing }, signs, stands).kind, 'Nothing');
+  assert.equal(lifeStep({ ...base, phase: 'Succeeded', signing }, undefined, stands).kind, 'Nothing');
+  assert.equal(lifeStep({ ...base, deleting: true }, signs, stands).kind, 'Nothing');
+});
 
 test('a queued build that may be superseded is looked at when it is old enough', () => {
   assert.equal(queuedCheckMs({ ...base, created: now - 1000 }, newer, now), 29_001);

@@ -141,7 +141,7 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
   });
 
   test('a failing step is named with its number, exit code and last lines', async () => {
-    const failing = 'RUN echo fine\nRUN echo one; echo two >&2; \\\n    exit 7\nRUN echo never\n';
+    const failing = 'RUN echo fine\nRUN echo one; echo two >&2; \\\n    sleep 0.3; exit 7\nRUN echo never\n';
     await assert.rejects(build(failing), (error: unknown) => {
       assert.ok(error instanceof BuildError, String(error));
       assert.match(error.step, /^3\/4: RUN echo one; echo two >&2; .*exit 7$/);
@@ -169,7 +169,7 @@ describe('the process builder', { skip: withoutBuildah() }, () => {
   test('no step sees the credentials, the environment of the controller or its files', async () => {
     const secretive = createProcessBuilder({ ...place(), env: { ...process.env, SECRET_OF_CONTROLLER: 'geheim' } });
     const auth = parseDockerConfig(JSON.stringify({ auths: { 'r.example': { username: 'me', password: 'hunter22' } } }));
-    const look = await task(`RUN env; cat ${directory}/*/*/auth.json; echo hunter22; exit 1\n`);
+    const look = await task(`RUN env; cat ${directory}/*/*/auth.json; echo hunter22; sleep 0.3; exit 1\n`);
     const lines: string[] = [];
     const access = plainAccess({ credentials: () => Promise.resolve(auth), onOutput: masked => lines.push(masked()) });
     await assert.rejects(secretive.build(look, access), (error: unknown) => {

@@ -43,7 +43,7 @@ describe('the ImageBuild reconciler on a real API server', () => {
     assert.ok(isTrue(status?.conditions, 'Ready'));
     assert.deepEqual(
       status?.conditions?.map(c => c.type),
-      ['Ready'],
+      ['ImageTrusted', 'Ready'],
     );
     assert.equal(status?.attempts, 1);
     assert.equal(status?.observedGeneration, 1);

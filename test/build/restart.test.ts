@@ -1,11 +1,14 @@
 /** A controller that ends at any moment, and the one that comes after it. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { secrets } from '../../controller/api/core.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
-import { fieldManagers } from '../../controller/api/names.ts';
+import { defaultNamespace, fieldManagers, signsAnnotation } from '../../controller/api/names.ts';
 import type { Client } from '../../controller/kube/client.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
 import { until } from '../kube/until.ts';
+import { clientOf } from '../registry/image-fixture.ts';
+import { StoredSignatures, newSigningKey } from '../trust/signing-scene.ts';
 import { inPhase, startBuildCluster } from './build-cluster.ts';
 import type { BuildCluster } from './build-cluster.ts';
 import { contextOf } from './build-fixture.ts';
@@ -71,6 +74,43 @@ describe('a build whose controller ends', () => {
       assert.equal(build.status?.attempts, 1);
       await second.stop();
       assert.ok(calls < 100);
+    }
+  });
+
+  test('a controller killed after any call, while it signs: all is signed in the end', async () => {
+    const key = await newSigningKey();
+    const annotations = { [signsAnnotation]: `${cluster.server.host}/sealed` };
+    const metadata = { name: 'restart-signer', namespace: defaultNamespace, annotations };
+    const data = { 'cosign.key': Buffer.from(key.pem).toString('base64') };
+    await cluster.admin.apply(secrets, { apiVersion: 'v1', kind: 'Secret', metadata, data }, { fieldManager: 'test' });
+    let ended = false;
+    // Which call is the last differs from run to run anyway, because many are made at a time.
+    for (let calls = 9; !ended; calls += 8) {
+      const repository = `${cluster.server.host}/sealed/${calls}`;
+      const signing = { keySecretRef: { name: 'restart-signer' } };
+      const name = await cluster.ask(finish('sealed'), { repository, signing, platforms: ['linux/amd64'] });
+      let killed = false;
+      const limited = killedAfter(calls, () => {
+        killed = true;
+      });
+      // A process that ends takes its client along, and with it the turns that its writers wait for.
+      const own = clientOf(cluster.server.host);
+      const first = await cluster.start({ wrap: client => limited(client, own) });
+      await until('killed or done', async () => killed || inPhase('Succeeded')((await cluster.find(name))!));
+      await first.kill();
+      ended = !killed;
+      const second = await cluster.start();
+      const build = await cluster.becomes(name, 'Succeeded', inPhase('Succeeded'));
+      const stored = new StoredSignatures(cluster.server.host, `sealed/${calls}`);
+      for (const { digest } of build.status?.image?.platforms ?? []) {
+        assert.ok((await stored.taggedBy(digest, key, `${repository}:${name}`)) >= 1);
+        const types = new Set((await stored.statementsBy(digest, key)).map(statement => statement.predicateType));
+        assert.equal(types.size, 3, `killed after ${calls} calls`);
+      }
+      assert.equal(build.status?.signatures?.length, 4);
+      await second.stop();
+      await own.close();
+      assert.ok(calls < 300);
     }
   });
 

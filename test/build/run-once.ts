@@ -13,7 +13,9 @@ import { Transport } from '../../controller/kube/transport.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
 import { createAuthority } from '../cluster/certificates.ts';
 import { writeKubeconfig } from '../cluster/kubeconfig.ts';
+import { SigningKeys } from '../../controller/build/signing-keys.ts';
 import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
+import { openTrustDoor } from './trust-door.ts';
 
 /** For builds that have no steps to run. */
 export const noBuilder: FoundationBuilder = {
@@ -36,9 +38,14 @@ export async function runOnce(
   });
   const transport = new Transport({ kubeConfig: loadKubeConfig(kubeconfig), userAgent: 'test' });
   const client = createClient(transport);
+  const door = openTrustDoor(registry);
   const run = new BuildRun({
     registry,
     inputs: new BuildInputs(client, 'none'),
+    ...door,
+    origins: { of: async () => undefined },
+    keys: new SigningKeys(client, 'none'),
+    baseTrust: () => undefined,
     jobs: new BuildJobs(client, () => {
       throw new Error('no Job was to be made');
     }),
@@ -58,6 +65,7 @@ export async function runOnce(
     if (result.kind === 'Succeeded') return result.image;
     throw result.kind === 'Thrown' ? result.error : new Error(result.kind);
   } finally {
+    await door.stop();
     await transport.close();
     removeDirectory(directory);
   }

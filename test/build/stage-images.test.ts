@@ -22,6 +22,19 @@ test('the images of other stages, of COPY and of mounts are found once each', ()
   ]);
 });
 
+test('quotes and continued lines hide no image', () => {
+  const containerfile = [
+    `COPY --from="r.example/a@${digest}" /x /y`,
+    `COPY --fr\\\nom=r.example/b@${digest} /x /y`,
+    `RUN --mount=type=bind,'from=r.exam\\  \nple/c@${digest}',target=/c true`,
+    `COPY --f\\rom=r.example/d@${digest} /x /y`,
+  ].join('\n');
+  assert.deepEqual(
+    stageImages(containerfile),
+    ['a', 'b', 'c', 'd'].map(name => `r.example/${name}@${digest}`),
+  );
+});
+
 test('a Containerfile made to be slow to read is read in a moment', () => {
   assert.deepEqual(stageImages('from='.repeat(400_000)), []);
   assert.deepEqual(stageImages(`FROM ${'--a '.repeat(400_000)}`), []);

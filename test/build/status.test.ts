@@ -48,7 +48,8 @@ function buildOf(status?: ImageBuildStatus, asked?: string): ImageBuild {
   };
 }
 
-const stepOf = (build: ImageBuild): string => lifeStep(projectBuild(build), undefined, now.getTime()).kind;
+const stepOf = (build: ImageBuild): string =>
+  lifeStep(projectBuild(build), undefined, { now: now.getTime(), judged: 'Stands' }).kind;
 const after = (build: ImageBuild, event: BuildEvent): Verdict => statusAfter(build, event, now);
 const ready = (verdict: Verdict): [string | undefined, string | undefined] => {
   const condition = conditionOf(verdict.status.conditions, 'Ready');
