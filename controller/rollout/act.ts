@@ -45,7 +45,7 @@ export async function carryOut(acting: Acting, action: Action): Promise<void> {
     case 'report':
       return report(acting, action);
     case 'remove':
-      return remove(acting, action.node);
+      return remove(acting, action);
   }
 }
 
@@ -134,10 +134,10 @@ async function report(acting: Acting, action: Action & { type: 'report' }): Prom
 }
 
 /** Deletes a NodeTarget or lets it go, after a look at the node itself: what only the cache says is not enough to take a target away. */
-async function remove(acting: Acting, name: string): Promise<void> {
+async function remove(acting: Acting, { node: name, back }: Action & { type: 'remove' }): Promise<void> {
   const seen = acting.seen.nodeTargets.get(name);
   if (!seen) return;
-  const node = await liveNode(acting, name);
+  const node = back ? undefined : await liveNode(acting, name);
   const wanted = !seen.deleting && node && !isOfAnother(seen, node);
   if (wanted && acting.pool && !acting.pool.deleting && matches(acting.pool.spec.nodeSelector, node.labels)) {
     noteNode(acting, node);

@@ -7,8 +7,19 @@ import type { NodeTargetView, NodeView } from './projection.ts';
 import type { PullSecret } from './pull-secret.ts';
 
 export type Action =
-  /** Creates the NodeTarget, or moves it to another image, state Staged. `retried` forgives these failures. */
-  | { type: 'target'; node: string; target: Target; pullSecret?: PullSecret; since: number; retried?: readonly string[] }
+  /**
+   * Creates the NodeTarget, or moves it to another image, state Staged. `retried` forgives these failures. `back`: because of trust, to what the node
+   * runs already or ran before, or to the image that it has, without its go-ahead.
+   */
+  | {
+      type: 'target';
+      node: string;
+      target: Target;
+      pullSecret?: PullSecret;
+      since: number;
+      retried?: readonly string[];
+      back?: true;
+    }
   /** Cordons the node and says so on it, in one patch. */
   | { type: 'cordon'; node: string; cordon: Cordon }
   /** Lets the agent reboot: state Booted. From then on the NodeTarget does not go before the plan lets it. */
@@ -17,8 +28,8 @@ export type Action =
   | { type: 'uncordon'; node: string; cordon: Cordon; proven: boolean }
   /** Says on the NodeTarget why the node does not move, or takes that back. */
   | { type: 'report'; node: string; rollout?: NodeTargetStatusRollout }
-  /** Deletes the NodeTarget, or lets it go when it is being deleted. */
-  | { type: 'remove'; node: string };
+  /** Deletes the NodeTarget, or lets it go when it is being deleted. `back`: of a node that stays, because trust does not allow what it names. */
+  | { type: 'remove'; node: string; back?: true };
 
 /** What is known of a node before and after an action. */
 export interface Subject {

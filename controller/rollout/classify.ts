@@ -130,6 +130,18 @@ export function mayGoDown(node: NodeView, nodeTarget: NodeTargetView, around: Su
   return isGoingDown(node, nodeTarget, now) && now < nodeTarget.since + timeouts.reboot + silentAfterMs;
 }
 
+/**
+ * Whether a node is on its way into what its go-ahead was for, too far to be called back: its agent has told the host to reboot, or it has booted
+ * since the agent last reported.
+ */
+export function isBeyondRecall(node: NodeView, nodeTarget: NodeTargetView, around: Surroundings): boolean {
+  if (isGoingDown(node, nodeTarget, around.now)) return true;
+  const { host } = nodeTarget;
+  if (!host || ownState(node, nodeTarget, around).kind !== 'Rebooting') return false;
+  const booted = host.bootID !== undefined && node.bootID !== undefined && host.bootID !== node.bootID;
+  return booted || host.phase === 'Rebooting';
+}
+
 /** The go-ahead was taken back too late. */
 function goingDown(nodeTarget: NodeTargetView, { timeouts, now }: Surroundings): NodeState {
   const { since } = nodeTarget;
@@ -213,7 +225,8 @@ export function isOfAnother(nodeTarget: NodeTargetView, node: NodeView): boolean
   return nodeTarget.nodeUID !== undefined && nodeTarget.nodeUID !== node.uid;
 }
 
-function runsAny(nodeTarget: NodeTargetView, digests: readonly string[]): boolean {
+/** Whether the node's host runs one of these. */
+export function runsAny(nodeTarget: NodeTargetView, digests: readonly string[]): boolean {
   return nodeTarget.host?.booted !== undefined && digests.includes(nodeTarget.host.booted);
 }
 

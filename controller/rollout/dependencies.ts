@@ -4,7 +4,8 @@ import type { ApiError } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Store } from '../kube/store.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { DefinitionImageView, NodeTargetView, NodeView, SystemPoolView } from './projection.ts';
+import type { BuiltImageView, DefinitionImageView, NodeTargetView, NodeView, SystemPoolView } from './projection.ts';
+import type { PoolDoor, PoolTrust } from './pool-trust.ts';
 import type { PullSecrets } from './pull-secrets.ts';
 import type { Setbacks } from './setbacks.ts';
 import type { Written } from './written.ts';
@@ -13,6 +14,9 @@ export interface PoolDependencies {
   client: Client;
   registry: Pick<Registry, 'resolve' | 'manifest'>;
   events: Pick<EventRecorder, 'record'>;
+  trust: PoolDoor;
+  /** Digest of what hosts are to require of an image's repository now: null without policies, undefined while it is not known. */
+  hostRule: (image: string) => string | null | undefined;
   stores: PoolStores;
   /** The operator's own namespace, and the one whose Secrets agents read. */
   namespaces: { operator: string; agents: string };
@@ -25,6 +29,8 @@ export interface PoolStores {
   nodes: Store<NodeView>;
   nodeTargets: Store<NodeTargetView>;
   definitions: Store<DefinitionImageView>;
+  /** With builtIndexes. */
+  builds: Store<BuiltImageView>;
 }
 
 /** What the passes share: the stores with our own writes in them, and hints that only save calls. */
@@ -43,4 +49,5 @@ export interface PoolMemory {
   /** Images that could not be looked up. */
   lookUps: Setbacks<unknown>;
   pullSecrets: PullSecrets;
+  trust: PoolTrust;
 }

@@ -11,7 +11,7 @@ import {
   type Target,
 } from './classify.ts';
 import { compare, placesOf, type Place } from './order.ts';
-import type { PoolState } from './pool-state.ts';
+import type { Frozen, PoolState } from './pool-state.ts';
 
 export interface Entry {
   member: Member;
@@ -28,11 +28,32 @@ export interface Draft {
 }
 
 /** The picture before any action. */
-export function newDraft(pool: PoolState): Draft {
+export function newDraft(state: PoolState): Draft {
+  const frozen = heldBy(state) ?? state.frozen;
+  const pool = { ...state, ...(frozen ? { frozen } : {}) };
   const { target, timeouts, now } = pool;
   const around: Surroundings = { pool: pool.pool, timeouts, now, ...(target ? { target } : {}) };
   const members = pool.members.toSorted((a, b) => compare(a.node.name, b.node.name));
   return { pool, around, entries: members.map(member => ({ member, state: classify(member, around) })), actions: [] };
+}
+
+/** What trust holds a pool up with: nothing starts towards a target that it does not allow, or that nobody could judge. */
+function heldBy({ target, trust }: PoolState): Frozen | undefined {
+  if (!target) return undefined;
+  const refused = trust.refused.find(r => r.image === target.image);
+  if (refused) return { reason: refused.reason, message: `the target is not trusted: ${refused.message}`, stalled: true };
+  return trust.unknown;
+}
+
+/** Whether trust does not allow an image. */
+export function isRefusedImage({ pool }: Draft, image: string): boolean {
+  return pool.trust.refused.some(r => r.image === image);
+}
+
+/** Whether nobody can say if trust allows an image that nodes may be about to boot. */
+export function isUnjudgedImage({ pool }: Draft, image: string): boolean {
+  const { unknown, unjudged = [] } = pool.trust;
+  return (unknown !== undefined && pool.target?.image === image) || unjudged.some(of => of.image === image);
 }
 
 /** Adds an action, and looks at the node as it will be after it. Nothing is asked for a node for which a write was refused. */

@@ -3,6 +3,7 @@ import { conditionsOf } from '../api/conditions.ts';
 import { fieldManagers, poolFinalizer } from '../api/names.ts';
 import { systempools } from '../api/system-pool.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
+import { judgeLeft } from './find-target.ts';
 import { actAll, maxRefusals, type Refusal } from './perform.ts';
 import { type Plan, plan } from './plan.ts';
 import type { PoolState } from './pool-state.ts';
@@ -20,8 +21,9 @@ export async function finish(
 ): Promise<Result> {
   if (!pool.finalizers.includes(poolFinalizer)) return {};
   const frozen = { reason: 'Deleting', message: 'being deleted' };
+  const trust = await judgeLeft({ o, memory, pool });
   const stateOf = (views: Views, refused: readonly string[]): PoolState =>
-    poolStateOf(pool, views, { now: o.now(), retry: false, drains: {}, frozen, refused });
+    poolStateOf(pool, views, { now: o.now(), retry: false, drains: {}, frozen, refused, trust });
   const { made, refusal } = await takeOff(o, memory, { pool, context }, stateOf);
   if (refusal) throw refusal.error;
   if (made.departing.length > 0) {

@@ -1,10 +1,10 @@
 /** What has to be done on nodes whatever else goes on: records of failures, cordons that are over, nodes that left. */
 import { nodeTargetFinalizer } from '../api/names.ts';
 import type { NodeTargetStatusRollout } from '../api/node-target.ts';
-import { forgivenFailures, isOfAnother, mayGoDown, type Member } from './classify.ts';
+import { forgivenFailures, isBeyondRecall, isOfAnother, mayGoDown, type Member } from './classify.ts';
 import { newCordon } from './cordon.ts';
 import { digestOf } from './digest.ts';
-import { act, type Draft, type Entry, isRefused, targetOf } from './draft.ts';
+import { act, type Draft, type Entry, isRefused, isRefusedImage, isUnjudgedImage, targetOf } from './draft.ts';
 import { withoutWording } from './failure.ts';
 import type { Departed } from './pool-state.ts';
 import type { NodeTargetView } from './projection.ts';
@@ -143,7 +143,11 @@ function isOver({ member, state }: Entry): boolean {
 export function release(draft: Draft, departed: Departed): boolean {
   const { node, nodeTarget, name } = departed;
   const { pool } = draft.pool;
-  if (node && nodeTarget && !isOfAnother(nodeTarget, node) && mayGoDown(node, nodeTarget, draft.around)) return true;
+  if (node && nodeTarget && !isOfAnother(nodeTarget, node) && mayGoDown(node, nodeTarget, draft.around)) {
+    // What trust does not allow, or nobody can judge, is not waited for, unless it cannot be called back any more.
+    const recalled = isRefusedImage(draft, nodeTarget.image) || isUnjudgedImage(draft, nodeTarget.image);
+    if (!recalled || isBeyondRecall(node, nodeTarget, draft.around)) return true;
+  }
   // What is left of us on it keeps the pool until it may be taken off.
   if (isRefused(draft, name)) return (nodeTarget && isOurs(nodeTarget)) || node?.cordon?.pool === pool;
   if (nodeTarget && isOurs(nodeTarget)) draft.actions.push({ type: 'remove', node: name });

@@ -9,6 +9,8 @@ import { recordLink } from '../telemetry/tracing.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { digestOf } from './digest.ts';
 import { drainNode, drainPaceMs, withBlockedSince } from './drain.ts';
+import { findTarget, type TargetFound } from './find-target.ts';
+import { tellHostRules } from './host-rules.ts';
 import { actAll, maxRefusals } from './perform.ts';
 import { type Plan, plan } from './plan.ts';
 import type { DrainReport, PoolState } from './pool-state.ts';
@@ -16,18 +18,12 @@ import { copyName } from './pull-secret.ts';
 import { projectSystemPool, type SystemPoolView } from './projection.ts';
 import { type Found, poolStateOf, type Views } from './snapshot.ts';
 import { statusAfter, statusChange, statusIntervalMs, transitionsOf, withTarget } from './status.ts';
-import { isRequested, type ResolvedTarget, resolveTarget, targetStep } from './target.ts';
+import { isRequested } from './target.ts';
 
 /** Nodes whose pods are listed in one pass; the others follow in the next. */
 const drainsPerPass = 50;
 /** Enough to be past a deadline when the timer fires. */
 const slackMs = 20;
-
-interface TargetFound {
-  target?: ResolvedTarget;
-  frozen?: PoolState['frozen'];
-  error?: unknown;
-}
 
 interface Made {
   plan: Plan;
@@ -40,6 +36,9 @@ export class Pass {
   readonly #context: ReconcileContext;
   #pool: SystemPoolView;
   readonly #began: number;
+  /** What was asked for when the pass began: what comes during it may come too late for a part of it, and is answered by the next. */
+  readonly #requestedAt: string | undefined;
+  readonly #retry: boolean;
   /** Nodes that are left as they are in this pass, and what the API server said. */
   readonly #refused: Map<string, ApiError>;
 
@@ -49,14 +48,17 @@ export class Pass {
     this.#pool = pool;
     this.#context = context;
     this.#began = o.now();
+    this.#requestedAt = pool.requestedAt;
+    this.#retry = isRequested(pool);
     this.#refused = memory.refusals.open(pool.name, o.now());
   }
 
   async run(): Promise<Result> {
     await this.#ensureFinalizer();
-    const sought = await this.#findTarget();
+    const sought = await findTarget({ o: this.#o, memory: this.#memory, pool: this.#pool, log: this.#context.log });
     // Recorded before anything goes by it, so that a new process goes by the same.
-    if (sought.target) await this.#writeStatus(withTarget(this.#pool, sought.target, this.#o.now()));
+    const { target, previous } = sought;
+    if (target) await this.#writeStatus(withTarget(this.#pool, { target, previous }, this.#o.now()));
     const found = await this.#keepPullSecret(sought);
 
     const first = await this.#planAndAct(found, {});
@@ -66,14 +68,16 @@ export class Pass {
 
     const wait = await this.#report(last, found);
     const { name } = this.#pool;
+    const untold = await tellHostRules(this.#o, this.#memory, name, this.#context);
     this.#memory.refusals.keep(name, this.#refused.keys());
     const now = this.#o.now();
     const again = [
       this.#memory.refusals.nextMs(name, now),
       this.#memory.lookUps.nextMs(name, now),
       this.#memory.pullSecrets.nextMs(name),
+      this.#memory.trust.nextMs(name),
     ];
-    return requeue(last.plan.nextCheckMs, this.#nextDrainMs(last), wait, ...again);
+    return requeue(last.plan.nextCheckMs, this.#nextDrainMs(last), wait, untold, ...again);
   }
 
   async #ensureFinalizer(): Promise<void> {
@@ -82,43 +86,6 @@ export class Pass {
     const body = { metadata: { resourceVersion, finalizers: [...finalizers, poolFinalizer] } };
     const options = { fieldManager: fieldManagers.rollout };
     this.#note(projectSystemPool(await this.#o.client.mergePatch(systempools, name, body, options)));
-  }
-
-  async #findTarget(): Promise<TargetFound> {
-    const suspended = this.#pool.spec.suspend ? { frozen: { reason: 'Suspended', message: 'suspended' } } : {};
-    const definition = this.#pool.spec.system.definitionRef?.name;
-    const step = targetStep(this.#pool, definition === undefined ? undefined : this.#o.stores.definitions.get(definition));
-    if (step.kind === 'known') return { target: step.target, ...suspended };
-    if (step.kind === 'waiting') {
-      const frozen = { reason: step.reason, message: step.message };
-      return { frozen, ...(step.last ? { target: step.last } : {}), ...suspended };
-    }
-    try {
-      return { target: await this.#lookUp(step.image), ...suspended };
-    } catch (error) {
-      // The image that was asked for is not known: nothing starts, unless only its tag was to be looked up again.
-      const frozen = step.until ? {} : { frozen: { reason: reasonOf(error), message: messageOf(error) } };
-      return { error, ...(step.until ? { target: step.until } : {}), ...frozen, ...suspended };
-    }
-  }
-
-  /** Asks the registry, unless it has failed for this very request a moment ago: drains that are under way do not wait for it. */
-  async #lookUp(image: string): Promise<ResolvedTarget> {
-    const { lookUps } = this.#memory;
-    const { name, requestedAt = '' } = this.#pool;
-    const about = `${image} ${requestedAt}`;
-    const open = lookUps.open(name, this.#o.now());
-    if (open.has(about)) throw open.get(about);
-    lookUps.keep(name, [about]);
-    try {
-      const target = await resolveTarget(this.#o.registry, image, await this.#memory.pullSecrets.credentials(this.#pool));
-      lookUps.keep(name, []);
-      return target;
-    } catch (error) {
-      this.#context.log.warn({ reason: reasonOf(error), image }, `the target could not be looked up: ${messageOf(error)}`);
-      if (!(error instanceof StallingError)) lookUps.add(name, about, error, this.#o.now());
-      throw error;
-    }
   }
 
   /** Makes the copy of the pull Secret that nodes read, or takes it away; nothing starts without one that is asked for. */
@@ -146,7 +113,7 @@ export class Pass {
       await this.#writeStatus({ ...this.#pool.status, pullSecret: { name: copyName(name), revision } });
       return found;
     } catch (error) {
-      return { frozen: { reason: reasonOf(error), message: messageOf(error) }, error, ...found };
+      return { error, ...found, frozen: found.frozen ?? { reason: reasonOf(error), message: messageOf(error) } };
     }
   }
 
@@ -173,10 +140,12 @@ export class Pass {
     const views = this.#views();
     const state = poolStateOf(this.#pool, views, {
       now: this.#o.now(),
-      retry: isRequested(this.#pool),
+      retry: this.#retry,
       drains,
       refused: [...this.#refused.keys()],
+      trust: found.trust,
       ...(found.target ? { target: found.target } : {}),
+      ...(found.previous ? { previous: found.previous } : {}),
       ...(found.frozen ? { frozen: found.frozen } : {}),
     } satisfies Found);
     return { plan: plan(state), state, views };
@@ -237,18 +206,33 @@ export class Pass {
 
   /** Writes the status when there is something to say; returns how long a small change has to wait. */
   async #report({ plan: { summary }, state }: Made, found: TargetFound): Promise<number | undefined> {
-    const { name, requestedAt } = this.#pool;
+    const { name } = this.#pool;
     for (const [state, count] of Object.entries(summary.nodes)) metrics.poolNodes.set({ pool: name, state }, count);
+    metrics.trustUntrustedNodes.set({ pool: name }, summary.untrusted?.nodes.length ?? 0);
+    metrics.trustUnjudgedNodes.set({ pool: name }, summary.unjudged?.nodes.length ?? 0);
     const now = this.#o.now();
-    const handled = state.frozen || found.error !== undefined ? undefined : requestedAt;
-    const error = found.error ?? this.#refusal(summary.outcome.message);
-    const status = statusAfter(this.#pool, summary, { now, handled, error });
+    const error = found.error ?? this.#trouble(found, summary.outcome.message) ?? this.#refusal(summary.outcome.message);
+    const handled = this.#isAnswered(found, state) ? this.#requestedAt : undefined;
+    const status = statusAfter(this.#pool, summary, { now, handled, error, trusted: found.trusted });
     if (statusChange(this.#pool.status, status) === 'small') {
       const wait = (this.#memory.statusWrittenAt.get(name) ?? 0) + statusIntervalMs - now;
       if (wait > 0) return wait;
     }
     await this.#writeStatus(status);
     return undefined;
+  }
+
+  /** Whether all that was asked for has been done, or definitely refused. */
+  #isAnswered({ error, trouble, trust }: TargetFound, { frozen }: PoolState): boolean {
+    const waits = trust.unknown !== undefined || (trouble !== undefined && !trouble.stalls);
+    return error === undefined && !waits && (!frozen || frozen.stalled === true);
+  }
+
+  /** Why the pool stays with its last target, before how far it is with that. */
+  #trouble({ trouble }: TargetFound, progress: string): Error | undefined {
+    if (!trouble) return undefined;
+    const message = `${trouble.message}; the last target stays: ${progress}`;
+    return trouble.stalls ? new StallingError(trouble.reason, message) : new TransientError(trouble.reason, message);
   }
 
   /** What of the refusals the status says, before how far the pool is all the same. */

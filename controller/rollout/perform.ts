@@ -5,7 +5,8 @@ import { type Acting, carryOut } from './act.ts';
 import type { Action } from './actions.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import type { ApiError } from '../kube/errors.ts';
-import type { SystemPoolView } from './projection.ts';
+import { trustChanged } from './pool-trust.ts';
+import type { NodeTargetView, SystemPoolView } from './projection.ts';
 import { isRefusal } from './refusal.ts';
 import type { Views } from './snapshot.ts';
 
@@ -41,6 +42,8 @@ export async function actAll(
   };
   for (const action of actions) {
     context.signal.throwIfAborted();
+    const image = usedBy(action, acting.seen.nodeTargets.get(action.node));
+    if (pool && image !== undefined && !memory.trust.allows(pool.name, image)) throw trustChanged(image);
     try {
       await carryOut(acting, action);
     } catch (error) {
@@ -54,6 +57,12 @@ export async function actAll(
     }
   }
   return undefined;
+}
+
+/** The image that an action lets a node stage or boot; what only sets a node back is no use of it. */
+export function usedBy(action: Action, nodeTarget: Pick<NodeTargetView, 'image'> | undefined): string | undefined {
+  if (action.type === 'target') return action.back ? undefined : action.target.image;
+  return action.type === 'approve' ? nodeTarget?.image : undefined;
 }
 
 function logged(action: Action): object {

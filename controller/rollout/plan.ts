@@ -6,6 +6,7 @@ import type { Action } from './actions.ts';
 import { maxUnavailableOf } from './budget.ts';
 import { count, type Draft, newDraft } from './draft.ts';
 import { discard, maintainCordon, record, release, retryFailed } from './maintain.ts';
+import { takeBack } from './take-back.ts';
 import { givePermits, renewPullSecrets } from './permits.ts';
 import type { PoolState } from './pool-state.ts';
 import { summarize, type Summary } from './summary.ts';
@@ -27,9 +28,11 @@ export interface Plan {
 const awaitAgentMs = 60_000;
 
 /** The plan for a pool. Pure; the order of nodes does not matter. */
-export function plan(pool: PoolState): Plan {
-  const draft = newDraft(pool);
+export function plan(state: PoolState): Plan {
+  const draft = newDraft(state);
+  const { pool } = draft;
   for (const entry of draft.entries) discard(draft, entry);
+  takeBack(draft);
   if (pool.retry && !pool.frozen) retryFailed(draft);
   if (!pool.frozen) renewPullSecrets(draft);
   for (const entry of draft.entries) if (entry.state.kind === 'Failed') record(draft, entry);

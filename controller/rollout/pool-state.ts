@@ -20,6 +20,34 @@ export interface Departed {
   nodeTarget?: NodeTargetView;
 }
 
+/** What trust says of an image, of those that NodeTargets name, that nodes run, or that the pool asks for. */
+export interface JudgedImage {
+  /** repository@digest. */
+  image: string;
+  /** Index and platform digests that count as the image. */
+  digests: readonly string[];
+  /** They count for those nodes alone that name the image. */
+  own?: true;
+  reason: string;
+  message: string;
+}
+
+/** What the trust policies say, as far as a plan has to know it. */
+export interface TrustState {
+  refused: readonly JudgedImage[];
+  /** Of which nobody can say whether they are allowed, and why: go-aheads for them are taken back, and nodes that run them are named. */
+  unjudged?: readonly JudgedImage[];
+  /** Why nobody knows whether the target is allowed now: it stays, nothing is staged or armed, and go-aheads that are not used yet are taken back. */
+  unknown?: { reason: string; message: string };
+}
+
+/** Why nothing new may start; `stalled` when a person has to do something. */
+export interface Frozen {
+  reason: string;
+  message: string;
+  stalled?: true;
+}
+
 export interface PoolState {
   pool: string;
   now: number;
@@ -34,7 +62,10 @@ export interface PoolState {
   /** What the nodes pull it with; absent where they use what they have. */
   pullSecret?: PullSecret;
   /** Why nothing new may start. Nodes that were approved finish all the same. */
-  frozen?: { reason: string; message: string };
+  frozen?: Frozen;
+  trust: TrustState;
+  /** What the nodes were moved to before the target. */
+  previous?: Target;
   /** A person asked for failed nodes to be tried again. */
   retry: boolean;
   members: readonly Member[];

@@ -1,8 +1,9 @@
 /** What a rollout remembers of Nodes, NodeTargets, SystemPools and SystemDefinitions. Heartbeats of kubelets are dropped. */
 import type { Node } from '../api/core.ts';
 import { conditionOf } from '../api/conditions.ts';
+import type { ImageBuild } from '../api/image-build.ts';
 import type { Condition, KubeObject } from '../api/meta.ts';
-import { cordonAnnotation, nodeUIDAnnotation, requestedAt, retriedAnnotation } from '../api/names.ts';
+import { cordonAnnotation, hostRuleAnnotation, nodeUIDAnnotation, requestedAt, retriedAnnotation } from '../api/names.ts';
 import type {
   NodeTarget,
   NodeTargetSpec,
@@ -12,6 +13,7 @@ import type {
 } from '../api/node-target.ts';
 import type { SystemDefinition } from '../api/system-definition.ts';
 import type { SystemPool, SystemPoolSpec, SystemPoolStatus } from '../api/system-pool.ts';
+import { recordIn, type StatusJudgement } from '../trust/judgement.ts';
 import { type Cordon, parseCordon } from './cordon.ts';
 import type { PullSecret } from './pull-secret.ts';
 
@@ -37,6 +39,8 @@ export interface HostView {
   bootID?: string;
   /** Digest of the image that runs. */
   booted?: string;
+  /** That image as the host names it, while it is not the NodeTarget's. */
+  bootedImage?: string;
   staged?: { digest: string; locked: boolean };
   /** Whether the host's bootc can keep a staged image from being booted by accident. */
   canLock: boolean;
@@ -50,6 +54,8 @@ export interface NodeTargetView extends View {
   pool: string;
   /** uid of the Node that it was written for. */
   nodeUID?: string;
+  /** What its agent was told last of the rules that its host is to have. */
+  hostRule?: string;
   deleting: boolean;
   finalizers: readonly string[];
   image: string;
@@ -85,11 +91,26 @@ export interface DefinitionImageView extends View {
   image?: string;
   digests: readonly string[];
   revision?: string;
+  /** What was judged of the image. */
+  trust?: StatusJudgement;
   /** Images of its workloads, which nodes pull together with it. */
   workloadImages: readonly string[];
   /** Why there is no image yet. */
   message?: string;
 }
+
+/** The part of an ImageBuild by which an image is known that a host runs. */
+export interface BuiltImageView extends View {
+  image: string;
+  /** Of the index and of its platforms; none while it has not ended well. */
+  digests: readonly string[];
+  revision?: string;
+  /** What was judged of it. */
+  trust?: StatusJudgement;
+}
+
+/** The index of the store of builds by the digests of their images. */
+export const builtIndexes = { digest: (build: BuiltImageView): readonly string[] => build.digests };
 
 /** Projection of a Node: no heartbeats, images, addresses or other conditions. */
 export function projectNode(node: Node): NodeView {
@@ -116,6 +137,7 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
     ...identity(target),
     pool: spec.poolRef.name,
     ...optional('nodeUID', metadata.annotations?.[nodeUIDAnnotation]),
+    ...optional('hostRule', metadata.annotations?.[hostRuleAnnotation]),
     deleting: metadata.deletionTimestamp !== undefined,
     finalizers: metadata.finalizers ?? [],
     image: spec.image,
@@ -126,7 +148,7 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
     ...optional('revision', spec.revision === '' ? undefined : spec.revision),
     ...optional('approval', spec.approval),
     ...optional('pullSecret', spec.pullSecret),
-    ...optional('host', status?.host && projectHost(status.host)),
+    ...optional('host', status?.host && projectHost(status.host, spec.digests)),
     ...optional('trouble', trouble && `${trouble.reason}: ${trouble.message}`.slice(0, 300)),
     ...optional(
       'verdict',
@@ -150,8 +172,9 @@ function troubleOf(status: NodeTargetStatus | undefined): Condition | undefined 
   return phase === 'Rebooting' && ready?.reason !== 'Rebooting' ? ready : undefined;
 }
 
-function projectHost(host: NodeTargetStatusHost): HostView {
-  const { staged } = host;
+function projectHost(host: NodeTargetStatusHost, wanted: readonly string[]): HostView {
+  const { booted, staged } = host;
+  const isWanted = booted?.digest === undefined || wanted.includes(booted.digest);
   return {
     canLock: host.capabilities?.includes('LockedStaging') ?? false,
     reportedAt: epoch(host.reportedAt),
@@ -165,7 +188,8 @@ function projectHost(host: NodeTargetStatusHost): HostView {
     ...optional('agentVersion', host.agentVersion),
     ...optional('phase', host.phase),
     ...optional('bootID', host.bootID),
-    ...optional('booted', host.booted?.digest),
+    ...optional('booted', booted?.digest),
+    ...optional('bootedImage', isWanted ? undefined : booted.image),
     ...optional('staged', staged?.digest === undefined ? undefined : { digest: staged.digest, locked: staged.locked === true }),
   };
 }
@@ -193,7 +217,21 @@ export function projectDefinitionImage(definition: SystemDefinition): Definition
     workloadImages: (spec.workloads ?? []).flatMap(w => w.containers.map(c => c.image)),
     ...optional('image', status?.image),
     ...optional('revision', status?.revision),
+    ...optional('trust', recordIn(status?.trust)),
     ...optional('message', status?.image === undefined ? conditionOf(status?.conditions, 'Ready')?.message : undefined),
+  };
+}
+
+/** Projection of an ImageBuild for pools. */
+export function projectBuiltImage(build: ImageBuild): BuiltImageView {
+  const { image, trust } = build.status ?? {};
+  const whole = image?.reference === undefined ? undefined : { reference: image.reference, digest: image.digest };
+  return {
+    ...identity(build),
+    image: whole?.reference ?? '',
+    digests: whole ? [...new Set([whole.digest, ...(image?.platforms ?? []).map(p => p.digest)])] : [],
+    ...optional('revision', build.spec.revision),
+    ...optional('trust', recordIn(trust)),
   };
 }
 

@@ -23,6 +23,14 @@ export const poolReasons = {
   BadRequest: 'The API server refuses what the controller writes; the message says why.',
   Suspended: 'spec.suspend is set: nothing new starts; approved nodes finish.',
   Deleting: 'The pool is being deleted: approved nodes finish, then every mark is taken off.',
+  RunningUntrusted:
+    'Nodes run an image that trust does not allow (condition, whose reason says why, and event). None is rebooted for it: move them to another target, or trust the image again.',
+  RunningUnjudged:
+    'Nodes run an image of which nobody can say whether trust allows it (condition RunningUntrusted, status Unknown): it was booted by hand and only its platform is known, or signatures cannot be looked up.',
+  TrustChanged: 'What is trusted changed between plan and action; the pool looks again.',
+  TrustNotLoaded: 'The controller has not read the trust policies yet.',
+  TrustRemoved:
+    'The last TrustPolicy for images was removed less than a minute ago (condition ImageTrusted and event). Nothing starts meanwhile; what was refused stays so until a policy allows it.',
   RolloutStarted: 'The pool has a new target (event).',
   CanaryDone: 'The canary is proven; the other nodes follow (event).',
   RolloutComplete: 'Every node runs the target (event).',

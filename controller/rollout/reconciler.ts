@@ -8,6 +8,7 @@ import { metrics } from '../telemetry/metrics.ts';
 import { finish, retire } from './finish.ts';
 import { Pass } from './pass.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
+import { PoolTrust } from './pool-trust.ts';
 import { projectSystemPool, type SystemPoolView } from './projection.ts';
 import { PullSecrets } from './pull-secrets.ts';
 import { isRefusal, sayRefused } from './refusal.ts';
@@ -30,6 +31,7 @@ export function createPoolReconciler(dependencies: PoolDependencies): { reconcil
     refusals: new Setbacks(),
     lookUps: new Setbacks(),
     pullSecrets: new PullSecrets({ client, namespaces, now }),
+    trust: new PoolTrust({ trust: dependencies.trust, now }),
   };
   return { reconcile: (name, context) => reconcilePool(dependencies, memory, name, context) };
 }
@@ -39,14 +41,18 @@ async function reconcilePool(o: PoolDependencies, memory: PoolMemory, name: stri
   for (const [kind, store] of Object.entries(o.stores)) {
     if (!store.synced) throw new WaitingError('CacheNotSynced', `the cache of ${kind} is not filled yet`, syncPollMs);
   }
+  if (!memory.trust.isReady) throw new WaitingError('TrustNotLoaded', 'the trust policies are not read yet', syncPollMs);
   const pool = memory.pools.get(name) ?? (await livePool(o.client, memory, name));
   if (!pool) {
     for (const state of nodeCounts) metrics.poolNodes.remove({ pool: name, state });
     metrics.rolloutSeconds.remove({ pool: name });
+    metrics.trustUntrustedNodes.remove({ pool: name });
+    metrics.trustUnjudgedNodes.remove({ pool: name });
     memory.statusWrittenAt.delete(name);
     memory.refusals.keep(name, []);
     memory.lookUps.keep(name, []);
     memory.pullSecrets.forget(name);
+    memory.trust.forget(name);
     return retire(o, memory, name, context);
   }
   try {

@@ -14,7 +14,11 @@ export interface Views {
 }
 
 /** What the reconciler found out before it plans. */
-export type Found = Pick<PoolState, 'now' | 'drains' | 'retry' | 'refused'> & { target?: Target; frozen?: PoolState['frozen'] };
+export type Found = Pick<PoolState, 'now' | 'drains' | 'retry' | 'refused' | 'trust'> & {
+  target?: Target;
+  previous?: Target;
+  frozen?: PoolState['frozen'];
+};
 
 /** The state to plan from. */
 export function poolStateOf(pool: SystemPoolView, views: Views, found: Found): PoolState {
@@ -23,13 +27,14 @@ export function poolStateOf(pool: SystemPoolView, views: Views, found: Found): P
     const nodeTarget = targets.get(node.name);
     return { node, conflicts, ...(nodeTarget ? { nodeTarget } : {}) };
   });
-  const { target, frozen, ...rest } = found;
+  const { target, previous, frozen, ...rest } = found;
   const pullSecret = pullSecretOf(pool);
   return {
     ...rest,
     pool: pool.name,
     ...rolloutOf(pool.spec),
     ...(target ? { target } : {}),
+    ...(previous ? { previous } : {}),
     ...(pullSecret ? { pullSecret } : {}),
     ...(frozen ? { frozen } : {}),
     members,
@@ -48,6 +53,7 @@ export function goneState(name: string, views: Views, { now, refused }: Pick<Fou
     failureThreshold: 1,
     timeouts: { stage: 0, drain: 0, reboot: 0 },
     drain: true,
+    trust: { refused: [] },
     retry: false,
     frozen: { reason: 'Deleting', message: 'the SystemPool is gone' },
     members: [],

@@ -2,9 +2,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { conditionOf, conditionsOf, type Outcome } from '../api/conditions.ts';
 import { StallingError } from '../api/errors.ts';
+import type { Condition } from '../api/meta.ts';
 import type { SystemPoolStatus, SystemPoolStatusTarget } from '../api/system-pool.ts';
 import type { SystemPoolView } from './projection.ts';
 import type { PoolReason } from './reasons.ts';
+import { eventOfCondition } from '../trust/judgement.ts';
 import type { Summary } from './summary.ts';
 import type { ResolvedTarget } from './target.ts';
 
@@ -12,9 +14,14 @@ import type { ResolvedTarget } from './target.ts';
 export const statusIntervalMs = 5_000;
 
 /** The status with another target, and the one before it remembered: Ready no longer, until a pass has looked at the nodes. */
-export function withTarget(pool: SystemPoolView, target: ResolvedTarget, now: number): SystemPoolStatus {
-  const { status, generation } = pool;
-  const next: SystemPoolStatusTarget = { ...target, digests: [...target.digests] };
+export function withTarget(
+  pool: Pick<SystemPoolView, 'status' | 'generation'>,
+  { target, previous }: { target: ResolvedTarget; previous?: ResolvedTarget | undefined },
+  now: number,
+): SystemPoolStatus {
+  const { generation } = pool;
+  const status = previous ? { ...pool.status, previous: inStatus(previous) } : pool.status;
+  const next = inStatus(target);
   const { target: last } = status;
   if (isDeepStrictEqual(last, next)) return status;
   if (last?.image === next.image) return { ...status, target: next };
@@ -27,12 +34,17 @@ export function withTarget(pool: SystemPoolView, target: ResolvedTarget, now: nu
   return { ...status, target: next, ...(last ? { previous: last } : {}), conditions };
 }
 
-/** The whole status after a pass. `error` is why the target could not be found out. */
+function inStatus(target: ResolvedTarget): SystemPoolStatusTarget {
+  return { ...target, digests: [...target.digests] };
+}
+
+/** The whole status after a pass. `error` is why the target could not be found out, or was not taken; `trusted` what trust says of it. */
 export function statusAfter(
   pool: SystemPoolView,
   summary: Summary,
-  { now, handled, error }: { now: number; handled: string | undefined; error?: unknown },
+  o: { now: number; handled: string | undefined; error?: unknown; trusted?: Said | undefined },
 ): SystemPoolStatus {
+  const { now, handled, error, trusted } = o;
   const { currentWave: _, failedNodes: __, lastHandledReconcileAt, ...kept } = pool.status;
   const last = handled ?? lastHandledReconcileAt;
   return {
@@ -42,9 +54,23 @@ export function statusAfter(
     nodes: summary.nodes,
     ...(summary.currentWave ? { currentWave: summary.currentWave } : {}),
     ...(summary.failedNodes.length > 0 ? { failedNodes: summary.failedNodes } : {}),
-    conditions: conditionsOf(pool.status.conditions, pool.generation, outcomeOf(summary, error), new Date(now)),
+    conditions: conditionsOf(pool.status.conditions, pool.generation, outcomeOf(summary, error), new Date(now), {
+      ...(trusted ? { ImageTrusted: trusted } : {}),
+      RunningUntrusted: runningUntrusted(summary),
+    }),
   };
 }
+
+/** True is what was found; what nobody can say is never left out. */
+function runningUntrusted({ untrusted, unjudged }: Summary): Said | undefined {
+  if (!untrusted && !unjudged) return undefined;
+  const unknown = unjudged && `nobody can say whether trust allows what these nodes run: ${unjudged.message}`;
+  const message = [untrusted?.message, unknown].filter(part => part !== undefined).join('; ');
+  if (untrusted) return { status: 'True', reason: untrusted.reason, message };
+  return { status: 'Unknown', reason: 'RunningUnjudged' satisfies PoolReason, message };
+}
+
+type Said = Pick<Condition, 'status' | 'reason' | 'message'>;
 
 function outcomeOf({ outcome }: Summary, error: unknown): Outcome {
   if (error !== undefined) return { kind: 'Failed', error };
@@ -85,7 +111,25 @@ export function transitionsOf(before: SystemPoolStatus, after: SystemPoolStatus)
   for (const { name, reason, message } of after.failedNodes ?? []) {
     if (!known.has(name)) out.push(transition('Warning', 'NodeFailed', `${name}: ${reason}: ${message}`));
   }
-  return [...out, ...readyTransitions(before, after)];
+  return [...out, ...trustTransitions(before, after), ...readyTransitions(before, after)];
+}
+
+const removed = 'TrustRemoved' satisfies PoolReason;
+
+/** One for each change of what trust says of the image that is asked for, and one when nodes are found to run what it does not allow. */
+function trustTransitions(before: SystemPoolStatus, after: SystemPoolStatus): Transition[] {
+  const out: Transition[] = [];
+  const [was, is] = [conditionOf(before.conditions, 'ImageTrusted'), conditionOf(after.conditions, 'ImageTrusted')];
+  if (is && is.reason === removed && was?.reason !== removed) {
+    out.push({ type: 'Warning', reason: removed, action: 'Judge', note: is.message });
+  }
+  const event = is && eventOfCondition(was, is);
+  if (event) out.push({ ...event, action: 'Judge', note: is.message });
+  const running = conditionOf(after.conditions, 'RunningUntrusted');
+  if (running?.status === 'True' && conditionOf(before.conditions, 'RunningUntrusted')?.status !== 'True') {
+    out.push({ type: 'Warning', reason: 'RunningUntrusted' satisfies PoolReason, action: 'Judge', note: running.message });
+  }
+  return out;
 }
 
 function readyTransitions(before: SystemPoolStatus, after: SystemPoolStatus): Transition[] {

@@ -4,7 +4,8 @@ import type { SystemPoolStatusFailedNode, SystemPoolStatusNodes } from '../api/s
 import type { NodeState } from './classify.ts';
 import { digestOf } from './digest.ts';
 import { away, count, type Draft, type Entry, proven, reachable, silent, unavailable } from './draft.ts';
-import type { PoolState } from './pool-state.ts';
+import { runsImage } from './images-in-use.ts';
+import type { JudgedImage, PoolState } from './pool-state.ts';
 import { canaryLeft } from './turns.ts';
 
 export interface Summary {
@@ -12,8 +13,19 @@ export interface Summary {
   currentWave?: 'canary' | 'rest';
   /** By name, the first 50. */
   failedNodes: SystemPoolStatusFailedNode[];
+  /** Names of all nodes that run an image that trust does not allow, and why. */
+  untrusted?: Named;
+  /** The same of those that run an image of which nobody can say whether trust allows it. */
+  unjudged?: Named;
   /** Ready: nothing is left to do. Stalled: a person has to do something. */
   outcome: { kind: 'Ready' | 'Progressing' | 'Stalled'; reason: string; message: string };
+}
+
+/** Nodes by what they run, and why they are named. */
+interface Named {
+  nodes: string[];
+  reason: string;
+  message: string;
 }
 
 interface Facts {
@@ -28,10 +40,14 @@ export function summarize(draft: Draft, facts: Facts): Summary {
   const nodes = countNodes(draft);
   const complete = nodes.updated === nodes.total && facts.departing.length === 0 && conflicting(draft).length === 0;
   const wave = complete || !draft.pool.target ? undefined : canaryLeft(draft) > 0 ? 'canary' : 'rest';
+  const { refused, unjudged: unknown = [] } = draft.pool.trust;
+  const [untrusted, unjudged] = [running(draft, refused), running(draft, unknown)];
   return {
     nodes,
     ...(wave ? { currentWave: wave } : {}),
     failedNodes: failedNodes(draft),
+    ...(untrusted ? { untrusted } : {}),
+    ...(unjudged ? { unjudged } : {}),
     outcome: outcomeOf(draft, facts, { nodes, complete }),
   };
 }
@@ -58,6 +74,29 @@ function failedNodes(draft: Draft): SystemPoolStatusFailedNode[] {
     .slice(0, 50);
 }
 
+/** Nodes go on with what they run, whatever trust says of it: it is said, and a person decides. */
+function running({ pool: { members } }: Draft, images: readonly JudgedImage[]): Named | undefined {
+  const found = images
+    .map(of => ({
+      of,
+      // As they are before the plan, which gives those that are known by their NodeTargets alone another one.
+      nodes: members
+        .filter(({ nodeTarget }) => nodeTarget && runsImage(nodeTarget, of))
+        .map(({ node }) => node.name)
+        .toSorted(),
+    }))
+    .filter(({ nodes }) => nodes.length > 0);
+  const [first] = found;
+  if (!first) return undefined;
+  return {
+    nodes: [...new Set(found.flatMap(({ nodes }) => nodes))].toSorted(),
+    reason: first.of.reason,
+    message: found
+      .map(({ of, nodes }) => `${list(nodes, namedUntrusted)} ${nodes.length === 1 ? 'runs' : 'run'} ${of.image}: ${of.message}`)
+      .join('; '),
+  };
+}
+
 function outcomeOf(
   draft: Draft,
   facts: Facts,
@@ -71,14 +110,10 @@ function outcomeOf(
     message: parts.filter(Boolean).join('; ') || `SystemPool ${pool}`,
   });
   const details = detailsOf(draft, facts);
-  if (frozen)
-    return say(
-      complete && frozen.reason === 'Suspended' ? 'Ready' : 'Progressing',
-      frozen.reason,
-      frozen.message,
-      progress,
-      ...details,
-    );
+  if (frozen) {
+    const kind = frozen.stalled ? 'Stalled' : complete && frozen.reason === 'Suspended' ? 'Ready' : 'Progressing';
+    return say(kind, frozen.reason, frozen.message, progress, ...details);
+  }
   if (facts.halted) {
     const { failureThreshold } = draft.pool;
     const halted = `halted: ${nodes.failed} failed, and failureThreshold is ${failureThreshold}`;
@@ -197,7 +232,10 @@ function phrase(items: readonly string[], state?: string): string | undefined {
   return state === undefined ? list(items) : `${list(items)} ${state}`;
 }
 
+/** A person has to find these; where there are more, the count says so. */
+const namedUntrusted = 10;
+
 /** The first three; more names would only hide them. */
-function list(items: readonly string[]): string {
-  return items.length <= 3 ? items.join(', ') : `${items.slice(0, 3).join(', ')} and ${items.length - 3} more`;
+function list(items: readonly string[], most = 3): string {
+  return items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')} and ${items.length - most} more`;
 }

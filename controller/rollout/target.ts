@@ -5,11 +5,12 @@ import type { DockerConfig } from '../registry/credentials.ts';
 import { isDigest } from '../registry/digest.ts';
 import { NotFoundError } from '../registry/errors.ts';
 import type { Manifest, Registry } from '../registry/registry.ts';
+import { recordIn, type StatusJudgement } from '../trust/judgement.ts';
 import type { Target } from './classify.ts';
 import type { DefinitionImageView, SystemPoolView } from './projection.ts';
 
 /** A target, and what it was made from where it was resolved. */
-export type ResolvedTarget = Target & { requested?: string };
+export type ResolvedTarget = Target & { requested?: string; trust?: StatusJudgement };
 
 export type TargetStep =
   | { kind: 'known'; target: ResolvedTarget }
@@ -56,7 +57,14 @@ export function isRequested({ requestedAt, status }: SystemPoolView): boolean {
 export function recordedTarget(status: SystemPoolStatusTarget | undefined): ResolvedTarget | undefined {
   if (!status?.image || !status.digests?.length) return undefined;
   const { image, digests, revision, requested } = status;
-  return { image, digests, ...(revision ? { revision } : {}), ...(requested ? { requested } : {}) };
+  const trust = recordIn(status.trust);
+  return {
+    image,
+    digests,
+    ...(revision ? { revision } : {}),
+    ...(requested ? { requested } : {}),
+    ...(trust ? { trust } : {}),
+  };
 }
 
 /**

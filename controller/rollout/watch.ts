@@ -1,6 +1,7 @@
 /** Which changes are worth a look at which pools. */
 import { isDeepStrictEqual } from 'node:util';
 import type { DefinitionImageView, NodeTargetView, NodeView, SystemPoolView } from './projection.ts';
+import type { Trust } from '../trust/trust.ts';
 import type { PoolStores } from './dependencies.ts';
 import { matches } from './select.ts';
 
@@ -10,7 +11,7 @@ export type Enqueue = (pool: string, o?: { afterMs?: number }) => void;
 const bunchMs = 50;
 
 /** Wakes pools when something changes that they go by. Returns the function that ends it. */
-export function watchPools(stores: PoolStores, enqueue: Enqueue): () => void {
+export function watchPools(stores: PoolStores, trust: Pick<Trust, 'onChange'>, enqueue: Enqueue): () => void {
   const { pools } = stores;
   const wake = (names: Iterable<string>): void => {
     for (const name of new Set(names)) enqueue(name, { afterMs: bunchMs });
@@ -29,6 +30,8 @@ export function watchPools(stores: PoolStores, enqueue: Enqueue): () => void {
       wake([now, before].flatMap(target => target?.pool ?? []));
     }),
     stores.definitions.onChange((_, now, before) => wake(poolsUsing((now ?? before)?.name, pools.list()))),
+    // What every node runs, and is to run, is judged anew.
+    trust.onChange(() => wake(pools.keys())),
   ];
   return () => ends.forEach(end => end());
 }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Node, nodes, type Pod, pods } from '../../controller/api/core.ts';
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { defaultAgentNamespace, defaultNamespace } from '../../controller/api/names.ts';
+import { imagebuilds } from '../../controller/api/image-build.ts';
 import { type NodeTarget, nodetargets, type NodeTargetStatusHost } from '../../controller/api/node-target.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { type SystemPool, type SystemPoolSpec, systempools } from '../../controller/api/system-pool.ts';
@@ -22,14 +23,17 @@ import { createRegistry } from '../../controller/registry/client.ts';
 import type { Target } from '../../controller/rollout/classify.ts';
 import type { PoolStores } from '../../controller/rollout/dependencies.ts';
 import * as views from '../../controller/rollout/projection.ts';
+import type { PoolDoor } from '../../controller/rollout/pool-trust.ts';
 import { createPoolReconciler } from '../../controller/rollout/reconciler.ts';
 import { watchPools } from '../../controller/rollout/watch.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
+import type { Trust } from '../../controller/trust/trust.ts';
 import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
 import { type FaultProxy, startFaultProxy } from '../cluster/fault-proxy.ts';
 import { install } from '../cluster/manifests.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
 import { image } from './machine.ts';
+import { withoutPolicies } from './without-policies.ts';
 
 const fieldManager = 'test';
 const log = createLog(process.env['LOG_LEVEL'] ?? 'silent');
@@ -42,8 +46,14 @@ export class Cluster {
   readonly #token: string;
   /** The controller's clock is ahead by so much. */
   aheadMs = 0;
+  /** What the controller that is started next asks whether images may be used. */
+  trust: PoolDoor & Pick<Trust, 'onChange'> = withoutPolicies;
+  /** What hosts are to require of every image, as policies would have it. */
+  hostRule: string | null | undefined = null;
   /** Registries that the controller speaks plain http to. */
   readonly insecureHosts = new Set<string>();
+  /** Of the controller that is started next. */
+  log = log;
   /** Nodes whose agent does nothing. */
   readonly idle = new Set<string>();
   /** Most nodes that were away at once, of any pool, in any version of any Node. */
@@ -124,11 +134,18 @@ export class Cluster {
     });
     this.lost = false;
     const client = createClient(transport);
-    const stores: PoolStores = { pools: new Store(), nodes: new Store(), nodeTargets: new Store(), definitions: new Store() };
+    const stores: PoolStores = {
+      pools: new Store(),
+      nodes: new Store(),
+      nodeTargets: new Store(),
+      definitions: new Store(),
+      builds: new Store(views.builtIndexes),
+    };
     const reflectors = [
       new Reflector({ transport, resource: systempools, project: views.projectSystemPool, store: stores.pools, log }),
       new Reflector({ transport, resource: nodes, project: views.projectNode, store: stores.nodes, log }),
       new Reflector({ transport, resource: nodetargets, project: views.projectNodeTarget, store: stores.nodeTargets, log }),
+      new Reflector({ transport, resource: imagebuilds, project: views.projectBuiltImage, store: stores.builds, log }),
       new Reflector({
         transport,
         resource: systemdefinitions,
@@ -145,10 +162,12 @@ export class Cluster {
       events,
       stores,
       namespaces: { operator: defaultNamespace, agents: defaultAgentNamespace },
+      trust: this.trust,
+      hostRule: () => this.hostRule,
       now: () => Date.now() + this.aheadMs,
     });
-    const controller = new Controller({ name: 'pool', reconcile, log });
-    const unwatch = watchPools(stores, (pool, o) => controller.enqueue(pool, o));
+    const controller = new Controller({ name: 'pool', reconcile, log: this.log });
+    const unwatch = watchPools(stores, this.trust, (pool, o) => controller.enqueue(pool, o));
     for (const reflector of reflectors) reflector.start();
     const times = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 300 };
     const lease = { namespace: defaultNamespace, name: leaderLease, identity: randomUUID(), ...times };
@@ -279,12 +298,15 @@ export class Cluster {
 
   /** Resolves when every node of the pool runs the target and the pool says so. */
   updated(pool: string, target: Target): Promise<void> {
-    return until(async () => {
-      const { status } = await this.pool(pool);
-      const ready = conditionOf(status?.conditions, 'Ready');
-      assert.equal(status?.target?.image, target.image);
-      assert.equal(`${ready?.status} ${ready?.reason}`, 'True Updated', ready?.message);
-    });
+    return until(() => this.isUpdated(pool, target));
+  }
+
+  /** Rejects while a node of the pool does not run the target, or the pool does not say so. */
+  async isUpdated(pool: string, target: Target): Promise<void> {
+    const { status } = await this.pool(pool);
+    const ready = conditionOf(status?.conditions, 'Ready');
+    assert.equal(status?.target?.image, target.image);
+    assert.equal(`${ready?.status} ${ready?.reason}`, 'True Updated', ready?.message);
   }
 
   /** Writes that the controller made since `from`. */

@@ -91,8 +91,8 @@ export class Hosts {
     return this.now + this.clock;
   }
 
-  /** One step of a node's agent. `fails` makes what it does fail. */
-  agent(machine: Machine, fails = false): void {
+  /** One step of a node's agent. `fails` makes what it does fail, for that reason where it is one. */
+  agent(machine: Machine, fails: boolean | string = false): void {
     if (machine.agentDead || machine.down || machine.deleted) return;
     machine.host = { ...machine.host, reportedAt: this.now + machine.skew };
     const { nodeTarget, host } = machine;
@@ -103,7 +103,7 @@ export class Hosts {
     this.#report(machine);
   }
 
-  #follow(machine: Machine, nodeTarget: NodeTargetView, host: Machine['host'], fails: boolean): void {
+  #follow(machine: Machine, nodeTarget: NodeTargetView, host: Machine['host'], fails: boolean | string): void {
     const wanted = nodeTarget.digests[1] ?? '';
     const { approval } = nodeTarget;
     const used = machine.verdict?.approval === approval || host.failures.some(f => f.approval === approval);
@@ -116,7 +116,12 @@ export class Hosts {
     }
     if (host.staged?.digest !== wanted) {
       const failures = host.failures.filter(f => f.digest !== wanted || f.approval !== undefined);
-      const failure = { digest: wanted, reason: 'PullFailed', message: 'registry says no', time: this.#stamp(machine) };
+      const failure = {
+        digest: wanted,
+        reason: fails === true ? 'PullFailed' : `${fails}`,
+        message: 'it says no',
+        time: this.#stamp(machine),
+      };
       machine.host = fails
         ? { ...host, failures: [...failures, failure] }
         : { ...host, failures, staged: { digest: wanted, locked: host.canLock } };

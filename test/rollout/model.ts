@@ -4,14 +4,22 @@
  */
 import assert from 'node:assert/strict';
 import type { Action } from '../../controller/rollout/actions.ts';
+import { usedBy } from '../../controller/rollout/perform.ts';
 import { maxUnavailableOf } from '../../controller/rollout/budget.ts';
 import { type Plan, plan } from '../../controller/rollout/plan.ts';
 import { silentAfterMs } from '../../controller/rollout/classify.ts';
+import { imagesInUse } from '../../controller/rollout/images-in-use.ts';
+import { trustedTarget, type TrustedTarget } from '../../controller/rollout/target-trust.ts';
+import { withTarget } from '../../controller/rollout/status.ts';
+import type { SystemPoolStatus } from '../../controller/api/system-pool.ts';
 import { withBlockedSince } from '../../controller/rollout/drain.ts';
 import { image, type Machine, platformOf, type PoolName, type Seen, timeouts } from './machine.ts';
 import { Hosts } from './hosts.ts';
+import { Policies } from './policies.ts';
+import { checkRecalled, checkWithdrawn } from './trust-checks.ts';
 import { checkPrecondition, Conflict, write } from './write.ts';
 import type { DrainReport, PoolState } from '../../controller/rollout/pool-state.ts';
+import { recordedTarget } from '../../controller/rollout/target.ts';
 export class Fleet extends Hosts {
   target = image(1);
   /** What a second pool wants, which selects machines too. */
@@ -19,6 +27,12 @@ export class Fleet extends Hosts {
   suspended = false;
   retry = false;
   deleting = false;
+  /** What trust says of the images of the pool; the other pool's are not covered. */
+  readonly policies = new Policies(() => this.controllerNow);
+  /** A change of the policies that comes in the middle of a pass, after so many writes. */
+  change: { after: number; happen: () => void } | undefined;
+  /** The pool's, as far as it says what the target is. */
+  #status: SystemPoolStatus = {};
   /** Every write there was. */
   readonly writes: Action[] = [];
 
@@ -29,6 +43,7 @@ export class Fleet extends Hosts {
   forget(): void {
     for (const m of this.machines) m.lag = 0;
     this.#blockedSince.clear();
+    this.policies.forget();
   }
 
   /** What the controller's cache has of a machine; as with the controller, its own writes are in it at once. */
@@ -55,6 +70,9 @@ export class Fleet extends Hosts {
       s => !members.includes(s) && (s.nodeTarget?.pool === pool || (!s.deleted && s.node.cordon?.pool === pool)),
     );
     const frozen = this.suspended && pool === 'pool';
+    const found: TrustedTarget = pool === 'pool' ? this.#find() : { target: this.otherTarget, trust: { refused: [] } };
+    const suspended = frozen ? { reason: 'Suspended', message: 'suspended' } : undefined;
+    const why = found.frozen ?? suspended;
     return structuredClone({
       pool,
       now: this.controllerNow,
@@ -64,8 +82,10 @@ export class Fleet extends Hosts {
       failureThreshold: this.o.failureThreshold,
       timeouts: this.timeouts,
       drain: this.o.drain,
-      target: pool === 'pool' ? this.target : this.otherTarget,
-      ...(frozen ? { frozen: { reason: 'Suspended', message: 'suspended' } } : {}),
+      trust: found.trust,
+      ...(found.target ? { target: found.target } : {}),
+      ...(found.previous ? { previous: found.previous } : {}),
+      ...(why ? { frozen: why } : {}),
       retry: this.retry,
       members: members.map(s => ({
         node: s.node,
@@ -80,6 +100,24 @@ export class Fleet extends Hosts {
       drains,
       refused,
     });
+  }
+
+  /** The target that counts, of what is asked for. */
+  #find(): TrustedTarget {
+    const pool = { name: 'pool', status: this.#status };
+    const last = this.suspended ? recordedTarget(this.#status.target) : undefined;
+    const asked = this.deleting ? undefined : (last ?? this.target);
+    const nodeTargets = this.machines.flatMap(m => this.seen(m).nodeTarget ?? []);
+    const images = imagesInUse({ pool, asked, definition: undefined, nodeTargets, buildsOf: () => [] });
+    return trustedTarget(pool, asked, { images, verdicts: this.policies.judge(images) });
+  }
+
+  /** Records the target before anything goes by it. */
+  #decide(): void {
+    const { target, previous } = this.#find();
+    const isNew = target && target.image !== this.#status.target?.image;
+    if (isNew) assert(this.policies.isAllowed(target.image), `${target.image} becomes the target, which is not allowed`);
+    if (target) this.#status = withTarget({ status: this.#status }, { target, previous }, this.now);
   }
 
   /**
@@ -99,6 +137,8 @@ export class Fleet extends Hosts {
   #pass(pass: { made: number; readonly killAfter: number; readonly pool: PoolName }): void {
     const refused: string[] = [];
     const { pool } = pass;
+    let changed = false;
+    if (pool === 'pool') this.#decide();
     const carryOut = (drains: Record<string, DrainReport>): Plan | undefined => {
       const planned = plan(this.state(drains, refused, pool));
       for (const action of planned.actions) {
@@ -106,7 +146,16 @@ export class Fleet extends Hosts {
           this.forget();
           return undefined;
         }
-        if (this.#find(action.node).refuses === action.type) {
+        if (this.change && pass.made >= this.change.after) {
+          this.change.happen();
+          this.change = undefined;
+          changed = true;
+        }
+        if (pool === 'pool' && this.#isStale(action)) {
+          assert(changed, `a plan asks for ${action.type} of ${action.node}, which it knows not to be allowed`);
+          return undefined;
+        }
+        if (this.#machine(action.node).refuses === action.type) {
           refused.push(action.node);
           return carryOut(drains);
         }
@@ -124,6 +173,33 @@ export class Fleet extends Hosts {
     if (!this.suspended && pool === 'pool') this.retry = false;
   }
 
+  /** As with the controller, by what it goes by: what is not allowed at this moment ends the pass. */
+  #isStale(action: Action): boolean {
+    const image = usedBy(action, this.seen(this.#machine(action.node)).nodeTarget);
+    return image !== undefined && !this.policies.allows(image);
+  }
+
+  /** The image that a write lets a node stage or boot. */
+  #usedBy(action: Action): string | undefined {
+    if (action.type === 'target') return action.back ? undefined : action.target.image;
+    return action.type === 'approve' ? this.#machine(action.node).nodeTarget?.image : undefined;
+  }
+
+  /** Invariant 3, at the moment of a write; what sets a node back names what that runs. */
+  #checkTrusted(action: Action): void {
+    const image = this.#usedBy(action);
+    if (image !== undefined)
+      assert(this.policies.isAllowed(image), `${action.type} of ${action.node} to ${image}, which is not allowed`);
+    if (action.type !== 'target' || !action.back) return;
+    const { nodeTarget } = this.seen(this.#machine(action.node));
+    const { host } = nodeTarget ?? {};
+    const keeps = nodeTarget?.state === 'Booted' && nodeTarget.image === action.target.image;
+    assert(keeps || action.target.digests.includes(host?.booted ?? ''), `${action.node} is set back to what it does not run`);
+    const told = host?.phase === 'Rebooting' && this.controllerNow - host.reportedAt <= silentAfterMs;
+    const same = host?.bootID === this.seen(this.#machine(action.node)).node.bootID;
+    assert(!(told && same), `${action.node} is called back though it goes down already`);
+  }
+
   /** Invariant 5, for the state after a whole pass. */
   checkStable(drains: Record<string, DrainReport>, refused: readonly string[], pool: PoolName): void {
     const state = this.state(drains, refused, pool);
@@ -132,10 +208,13 @@ export class Fleet extends Hosts {
     const shuffled = plan({ ...state, members: state.members.toReversed(), departed: state.departed.toReversed() });
     assert.deepEqual(shuffled, again, 'the order of nodes changes the plan');
     assert.deepEqual(plan(JSON.parse(JSON.stringify(state)) as PoolState), again, 'a JSON round trip changes the plan');
+    if (pool !== 'pool') return;
+    checkWithdrawn(this.state(), refused);
+    checkRecalled(this.state(), refused);
   }
 
   evict(name: string): DrainReport {
-    const machine = this.#find(name);
+    const machine = this.#machine(name);
     assert(this.seen(machine).node.unschedulable, 'pods are evicted only from a cordoned node');
     const { cordon } = this.seen(machine).node;
     const times = { cordonedAt: cordon?.since, now: this.controllerNow };
@@ -150,7 +229,8 @@ export class Fleet extends Hosts {
 
   /** Carries out one write, and checks what must hold right after it. Throws Conflict where the API server would. */
   apply(action: Action, pool: PoolName = 'pool'): void {
-    const machine = this.#find(action.node);
+    const machine = this.#machine(action.node);
+    if (pool === 'pool') this.#checkTrusted(action);
     checkPrecondition(machine, action, this.seen(machine), pool === 'pool' && this.deleting);
     const before = this.unavailable(pool);
     const wasUnavailable = this.isUnavailable(machine);
@@ -248,6 +328,8 @@ export class Fleet extends Hosts {
     Object.assign(this, { suspended: false, retry: true, clock: 0, timeouts: { ...timeouts } });
     if (this.o.maxUnavailable === 0) this.o.maxUnavailable = 1;
     this.bad.clear();
+    this.policies.clear();
+    this.change = undefined;
     for (const m of this.machines) {
       Object.assign(m, { blocked: false, agentDead: false, skew: 0, lag: 0, inOther: m.inOther && !m.inPool });
       delete m.refuses;
@@ -257,7 +339,7 @@ export class Fleet extends Hosts {
     }
   }
 
-  #find(name: string): Machine {
+  #machine(name: string): Machine {
     const machine = this.machines.find(m => m.node.name === name);
     assert(machine, name);
     return machine;

@@ -71,6 +71,14 @@ const happenings = {
   lag: (fleet, machine, n) => fleet.startLag(machine, n % 6),
   sendLate: (fleet, machine) => fleet.sendLate(machine),
   arriveLate: (fleet, machine) => fleet.arriveLate(machine),
+  revoke: (fleet, _, n) => fleet.policies.revoke(image(1 + (n % 3)).image),
+  revokeMidway: (fleet, _, n) => (fleet.change = { after: n % 4, happen: () => fleet.policies.revoke(image(1 + (n % 3)).image) }),
+  demand: (fleet, _, n) => fleet.policies.demand(image(1 + (n % 3)).image),
+  sign: (fleet, _, n) => fleet.policies.sign(image(1 + (n % 3)).image),
+  editPolicy: fleet => fleet.policies.edit(),
+  lookUpsFail: fleet => (fleet.policies.failing = true),
+  lookUpsWork: fleet => (fleet.policies.failing = false),
+  restart: fleet => fleet.forget(),
   // Rare, and taken back, as if the pool was made anew.
   poolDeleted: (fleet, _, n) => (fleet.deleting = n === 1),
 } satisfies Record<string, (fleet: Fleet, machine: Machine, n: number) => unknown>;
@@ -80,16 +88,35 @@ type Kind = keyof typeof happenings;
 const kinds: Kind[] = [
   ...(Object.keys(happenings) as Kind[]),
   ...(['agent', 'agent', 'agent', 'agent', 'agent', 'agent', 'agent', 'agent'] as const),
-  ...(['boot', 'boot', 'boot', 'time', 'time', 'notice', 'return', 'exit'] as const),
+  ...(['boot', 'boot', 'boot', 'time', 'time', 'notice', 'return', 'exit', 'sign', 'sign', 'lookUpsWork'] as const),
 ];
 
-const event = fc.record({
-  kind: fc.constantFrom(...kinds),
-  i: fc.nat(7),
-  n: fc.integer({ min: 1, max: 40 }),
-  kill: fc.option(fc.nat(4)),
-});
+const eventOf = (of: readonly Kind[]) =>
+  fc.record({
+    kind: fc.constantFrom(...of),
+    i: fc.nat(7),
+    n: fc.integer({ min: 1, max: 40 }),
+    kill: fc.option(fc.nat(4)),
+  });
+const event = eventOf(kinds);
 type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
+
+/** Where little else happens, what trust takes back meets the middle of a rollout in every run. */
+const ofTrust = eventOf([
+  ...(['agent', 'agent', 'agent', 'agent', 'boot', 'boot', 'time', 'goDown', 'notice', 'target', 'suspend', 'resume'] as const),
+  ...([
+    'revoke',
+    'revokeMidway',
+    'demand',
+    'sign',
+    'sign',
+    'editPolicy',
+    'lookUpsFail',
+    'lookUpsWork',
+    'restart',
+    'lag',
+  ] as const),
+]);
 
 const options = fc.record({
   nodes: fc.integer({ min: 1, max: 7 }),
@@ -116,7 +143,7 @@ function happen(fleet: Fleet, { kind, i, n }: Event): void {
 const runs = Number(process.env['FC_RUNS'] ?? 400);
 
 describe('plan, whatever happens', () => {
-  it("keeps the budget, reboots only what it may, keeps a person's cordons, and ends with healthy nodes", () => {
+  it("keeps the budget, reboots only what it may and trust allows, keeps a person's cordons, and ends with healthy nodes", () => {
     fc.assert(
       fc.property(options, fc.array(event, { minLength: 1, maxLength: 120 }), (o, events) => {
         const fleet = new Fleet(o);
@@ -135,6 +162,21 @@ describe('plan, whatever happens', () => {
           if (m.deleted || !(m.inPool || m.inOther)) assert.equal(m.nodeTarget, undefined, `${m.node.name} still has a target`);
         }
         assert.equal(plan(fleet.state()).summary.outcome.kind, 'Ready');
+      }),
+      { numRuns: runs },
+    );
+  });
+
+  it('makes nothing the target, and lets nothing be staged or booted, that trust does not allow', () => {
+    fc.assert(
+      fc.property(options, fc.array(ofTrust, { minLength: 20, maxLength: 60 }), (o, events) => {
+        const fleet = new Fleet(o);
+        for (const e of events) {
+          happen(fleet, e);
+          fleet.pass(e.kill ?? undefined);
+        }
+        fleet.settle();
+        assert.equal(fleet.updated(), fleet.machines.length, JSON.stringify(plan(fleet.state()).summary));
       }),
       { numRuns: runs },
     );

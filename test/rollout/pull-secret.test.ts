@@ -89,6 +89,7 @@ function state(more: { ago?: number; staged?: boolean; frozen?: boolean; pullSec
     target: image(1),
     retry: false,
     refused: [],
+    trust: { refused: [] },
     departed: [],
     drains: {},
     ...(more.frozen ? { frozen: { reason: 'SecretNotFound', message: '' } } : {}),

@@ -90,15 +90,15 @@ describe('pool status', () => {
 
   it('is not Ready from the moment the target changes, and remembers the one before', () => {
     const ready = statusAfter(pool(), summary({ kind: 'Ready', reason: 'Updated', message: 'all' }), { now, handled: undefined });
-    const one = withTarget(pool({ status: ready }), image(1), now);
+    const one = withTarget(pool({ status: ready }), { target: image(1) }, now);
     assert.equal(one.conditions?.find(c => c.type === 'Ready')?.status, 'False');
-    const two = withTarget(pool({ status: one }), image(2), now);
+    const two = withTarget(pool({ status: one }), { target: image(2) }, now);
     assert.equal(two.previous?.image, image(1).image);
     assert.deepEqual(
       transitionsOf(one, two).map(t => t.reason),
       ['RolloutStarted'],
     );
-    assert.equal(withTarget(pool({ status: two }), image(2), now), pool({ status: two }).status);
+    assert.equal(withTarget(pool({ status: two }), { target: image(2) }, now), pool({ status: two }).status);
   });
 });
 

@@ -92,7 +92,7 @@ export function checkPrecondition(machine: Machine, action: Action, seen: Seen, 
     uncordon: () => !machine.deleted && seen.node === node,
     approve: () => sameTarget && !machine.deleted && isAsTaken(machine, seen),
     report: () => seen.nodeTarget?.uid === nodeTarget?.uid,
-    remove: () => sameTarget && !isWanted(machine, seen, deleting),
+    remove: () => sameTarget && ((action.type === 'remove' && action.back) || !isWanted(machine, seen, deleting)),
   }[action.type];
   if (!holds()) throw new Conflict(`${action.type} of ${action.node}`);
 }
