@@ -323,7 +323,9 @@ class Loop implements Agent {
         situation,
         agentVersion: this.#o.version,
         memory,
-        ...(facts ? { boot: facts.boot, status: facts.status, features: facts.features } : {}),
+        ...(facts
+          ? { boot: facts.boot, status: facts.status, features: facts.features, signaturePolicy: facts.signaturePolicy }
+          : {}),
         ...(stageTrouble ? { trouble: stageTrouble } : {}),
       },
       force,

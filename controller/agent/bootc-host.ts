@@ -10,7 +10,9 @@ import type { CommandOptions } from './host-command.ts';
 import { wordsOf } from './host-failure.ts';
 import { HostError } from './host.ts';
 import type { BootFacts, Host, HostFeatures, Operation, Outcome, Request } from './host.ts';
-import { enforcesSignatures } from './signature-policy.ts';
+import { needsKeyLists } from './node-enforcement.ts';
+import { enforcesSignatures, readSignaturePolicy } from './signature-policy.ts';
+import type { SignaturePolicy } from './signature-policy.ts';
 import { findUnit, startUnit } from './transient-unit.ts';
 import type { UnitOptions } from './transient-unit.ts';
 
@@ -36,6 +38,7 @@ class BootcHost implements Host {
   readonly #units: UnitOptions;
   #features: Promise<HostFeatures> | undefined;
   #bootedSignature: string | undefined;
+  #skopeoVersion: Promise<string | undefined> | undefined;
 
   constructor(options: BootcHostOptions) {
     this.#o = options;
@@ -68,13 +71,31 @@ class BootcHost implements Host {
     return status;
   }
 
+  async signaturePolicy(): Promise<SignaturePolicy> {
+    try {
+      const policy = await readSignaturePolicy(this.#o.root);
+      const version = needsKeyLists(policy.policy?.text ?? '') ? await this.#askSkopeo() : undefined;
+      return version === undefined ? policy : { ...policy, skopeoVersion: version };
+    } catch (error) {
+      return { lookups: [], trouble: messageOf(error) };
+    }
+  }
+
   adopt(): Promise<Operation | undefined> {
     return findUnit(this.#units);
   }
 
   async start(request: Request): Promise<Operation> {
-    const enforce = request.kind === 'Stage' && (await enforcesSignatures(this.#o.root, this.#bootedSignature));
+    const enforce = request.kind === 'Stage' && (await this.#enforcesSignatures());
     return startUnit(request, commandFor(request, await this.features(), enforce), this.#units);
+  }
+
+  async #enforcesSignatures(): Promise<boolean> {
+    try {
+      return enforcesSignatures(await readSignaturePolicy(this.#o.root), this.#bootedSignature);
+    } catch (error) {
+      throw new HostError('Failed', `what the host accepts cannot be read: ${messageOf(error)}`, { cause: error });
+    }
   }
 
   /** The stamp, or the unit that found it: ostree-boot-complete.service takes the stamp away and then fails. */
@@ -127,6 +148,18 @@ class BootcHost implements Host {
       upgradeDownloadOnly: upgradeHelp?.includes('--download-only') ?? false,
       lockFinalization: lockHelp?.includes('--unlock') ?? false,
     };
+  }
+
+  /** Asked once, as features are. */
+  #askSkopeo(): Promise<string | undefined> {
+    this.#skopeoVersion ??= this.#ask(['skopeo', '--version']).then(
+      text => /\d+\.\d+\S*/.exec(text ?? '')?.[0]?.slice(0, 64),
+      (error: unknown) => {
+        this.#skopeoVersion = undefined;
+        throw error;
+      },
+    );
+    return this.#skopeoVersion;
   }
 
   /** What a command prints; undefined when there is no such program or verb. */

@@ -13,6 +13,7 @@ import { type HostFailure, longestWait } from './host-failure.ts';
 import { barredBy } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
 import { hindrance } from './problems.ts';
+import type { SignaturePolicy } from './signature-policy.ts';
 import { approvalOf, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
 
 /** Staging that failed since the agent was started; a restart tries at once. */
@@ -35,6 +36,7 @@ export interface Facts {
   boot: BootFacts;
   status: BootcStatus;
   features: HostFeatures;
+  signaturePolicy: SignaturePolicy;
   memory: Memory;
   /** The host is on its way down. */
   stopping: boolean;

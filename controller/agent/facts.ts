@@ -23,7 +23,12 @@ export async function gatherFacts(
   { target, memory, mind, fresh }: Known,
   { now, ...limits }: Limits,
 ): Promise<Facts> {
-  const [boot, features, status] = await Promise.all([host.boot(), host.features(), fresh ?? host.status()]);
+  const [boot, features, status, signaturePolicy] = await Promise.all([
+    host.boot(),
+    host.features(),
+    fresh ?? host.status(),
+    host.signaturePolicy(),
+  ]);
   const told = memory.intent?.toldAt !== undefined && memory.intent.bootID === boot.bootID;
   const stopping = told && (await host.stopping());
   const { stageTrouble, bootTrouble, lockTried } = mind;
@@ -35,6 +40,7 @@ export async function gatherFacts(
     boot,
     status,
     features,
+    signaturePolicy,
     memory,
     stopping,
     lockTried,

@@ -32,6 +32,13 @@ function badImage(reason: string): Class {
   return { reason, stalled: true, permanent: true, backoff: seldom };
 }
 
+/**
+ * Of containers/image (signature/policy_eval*.go) and of bootc's own check. The image proxy says them as they are, a pull by podman after "Source image rejected". A policy that
+ * cannot be read refuses every image.
+ */
+const signatureRefused =
+  /A signature was required|signature verification failed|refusing usage|Source image rejected|is rejected by policy|None of the signatures were accepted|Signature for (identity|digest) |invalid policy in |parsing signature storage configuration|No public key verified|missing dev\.cosignproject\.cosign/;
+
 /** The first that matches counts: what stands at the end of bootc's chain of causes is more telling than what it was doing. */
 const classes: readonly (readonly [RegExp, Class])[] = [
   [/Detected container; this command requires a booted host system/, person('AgentMisconfigured')],
@@ -40,7 +47,7 @@ const classes: readonly (readonly [RegExp, Class])[] = [
   [/local rpm-ostree modifications/, person('HostIncompatible')],
   [/Missing base image ref/, person('DeploymentCorrupt')],
   [/Merge conflicts found in etc/, person('EtcConflict')],
-  [/A signature was required|signature verification failed|refusing usage|Source image rejected/, person('SignatureRejected')],
+  [signatureRefused, person('SignatureRejected')],
   [
     /Image has architecture|does not have ostree\.bootable label|no image found in (manifest list|image index)/,
     badImage('ImageRefused'),

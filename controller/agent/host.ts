@@ -1,5 +1,6 @@
 /** What the agent needs of a host. bootc-host.ts drives a real one; tests and measures bring their own. */
 import type { BootcStatus } from './bootc-status.ts';
+import type { SignaturePolicy } from './signature-policy.ts';
 
 /** How a command on the host ended. The exit code is never taken as evidence: what happened is read back with `status`. */
 export interface Outcome {
@@ -70,6 +71,8 @@ export interface Host {
   features(): Promise<HostFeatures>;
   /** Rejects with HostError; waits for the sysroot lock for some seconds only. */
   status(): Promise<BootcStatus>;
+  /** What the host accepts; never rejects, but says what kept it from being read. */
+  signaturePolicy(): Promise<SignaturePolicy>;
   /** An operation that an earlier life of the agent started: one that still runs, or whose end nobody has read. */
   adopt(): Promise<Operation | undefined>;
   /** Starts a command; the agent runs one at a time. */

@@ -49,5 +49,13 @@ export const agentReasons = {
   StaleStaging: 'Something that is no longer the target is still staged (problem).',
   ForeignStaging: 'Something is staged that Scantling did not ask for (problem).',
   RollbackQueued: 'The boot order prefers another deployment than the one that runs (problem).',
+  Full: "Of the target's images the host itself refuses what the trust policies do not allow, as they are now (condition NodeEnforcement).",
+  Partial:
+    'The host refuses less than the trust policies do, is not as its image is, or they were changed since its image was made; the message says what is missing (condition NodeEnforcement).',
+  None: 'The host accepts images of the target without a signature: only the controller checks them (condition NodeEnforcement).',
+  PolicyUnreadable:
+    'What the host accepts cannot be read, so how far it checks signatures is not known (condition NodeEnforcement).',
   UsrOverlay: '/usr is overlaid: what runs is not the image alone (problem).',
 } as const;
+
+export type AgentReason = keyof typeof agentReasons;

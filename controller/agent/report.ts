@@ -16,7 +16,9 @@ import type { Situation, StageTrouble } from './decide.ts';
 import type { BootFacts, HostFeatures } from './host.ts';
 import { revisionOf } from './memory.ts';
 import type { Memory } from './memory.ts';
+import { enforcementOf } from './node-enforcement.ts';
 import { problemsOf } from './problems.ts';
+import type { SignaturePolicy } from './signature-policy.ts';
 import { digestsOf, isOneOf } from './target.ts';
 
 /** What the agent writes; status.rollout is the controller's. */
@@ -26,12 +28,15 @@ export interface ReportInput {
   now: number;
   generation?: number;
   spec: NodeTargetSpec;
+  /** What the host is to require of images of the target's repository, as the policies are now. */
+  hostRule: string | undefined;
   situation: Situation;
   agentVersion: string;
   /** Undefined where it could not be read; what was last reported stays then. */
   boot?: BootFacts;
   status?: BootcStatus;
   features?: HostFeatures;
+  signaturePolicy?: SignaturePolicy;
   memory: Memory;
   trouble?: StageTrouble;
   /** Beside those that the host's status shows. */
@@ -47,6 +52,7 @@ export function reportOf(input: ReportInput): Report {
     ...(memory.verdict ? { verdict: memory.verdict } : {}),
     conditions: conditionsOf(previous?.conditions, generation, situation.condition, new Date(now), {
       Staged: stagedCondition(input),
+      NodeEnforcement: enforcementCondition(input),
     }),
   };
 }
@@ -125,6 +131,18 @@ function stagedCondition({ status, spec, previous }: ReportInput): Pick<Conditio
   if (!isOneOf(status.staged, digests)) return { status: 'False', reason: 'NotStaged', message: 'the target is not on the host' };
   if (status.staged?.locked) return { status: 'True', reason: 'Locked', message: 'staged without effect on the next boot' };
   return { status: 'True', reason: 'Unlocked', message: 'staged; the next boot applies it' };
+}
+
+/** How far the host itself sees to the trust policies. */
+function enforcementCondition({
+  signaturePolicy: policy,
+  spec,
+  hostRule,
+  status,
+  previous,
+}: ReportInput): ReturnType<typeof stagedCondition> {
+  if (!policy || !status) return previous?.conditions?.find(c => c.type === 'NodeEnforcement');
+  return enforcementOf({ policy, image: spec.image, bootedSignature: status.booted?.reference?.signature, wantedRule: hostRule });
 }
 
 function present<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {

@@ -44,12 +44,13 @@ export class Reporter {
    */
   async report(
     target: TargetView,
-    input: Omit<ReportInput, 'spec' | 'generation' | 'previous'>,
+    input: Omit<ReportInput, 'spec' | 'hostRule' | 'generation' | 'previous'>,
     force = false,
   ): Promise<TargetView | undefined> {
     const report = reportOf({
       ...input,
       spec: target.spec,
+      hostRule: target.hostRule,
       ...(target.generation === undefined ? {} : { generation: target.generation }),
       ...(this.#written ? { previous: this.#written } : {}),
     });

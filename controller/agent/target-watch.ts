@@ -1,6 +1,6 @@
 /** The one object that an agent watches: the NodeTarget named after its node. */
 import { isDeepStrictEqual } from 'node:util';
-import { nodeUIDAnnotation, retriedAnnotation } from '../api/names.ts';
+import { hostRuleAnnotation, nodeUIDAnnotation, retriedAnnotation } from '../api/names.ts';
 import { nodetargets } from '../api/node-target.ts';
 import type { NodeTarget, NodeTargetSpec, NodeTargetStatus } from '../api/node-target.ts';
 import { Reflector } from '../kube/reflector.ts';
@@ -14,6 +14,8 @@ export interface TargetView extends StoredObject {
   /** uid of the Node that it was written for. */
   nodeUID?: string;
   spec: NodeTargetSpec;
+  /** What the host is to require of images of its repository, by the policies as they are now. */
+  hostRule?: string;
   /** Failures that a person allowed to be tried again. */
   retried: readonly string[];
   status?: NodeTargetStatus;
@@ -33,6 +35,7 @@ export interface TargetWatch {
 export function projectTarget(target: NodeTarget): TargetView {
   const { metadata, spec, status } = target;
   const nodeUID = metadata.annotations?.[nodeUIDAnnotation];
+  const hostRule = metadata.annotations?.[hostRuleAnnotation];
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
@@ -40,6 +43,7 @@ export function projectTarget(target: NodeTarget): TargetView {
     ...(metadata.generation === undefined ? {} : { generation: metadata.generation }),
     ...(nodeUID === undefined ? {} : { nodeUID }),
     spec,
+    ...(hostRule === undefined ? {} : { hostRule }),
     retried: (metadata.annotations?.[retriedAnnotation] ?? '').split(' ').filter(Boolean),
     ...(status === undefined ? {} : { status }),
   };
@@ -48,7 +52,11 @@ export function projectTarget(target: NodeTarget): TargetView {
 /** Whether two views ask for the same. */
 export function asksTheSame(a: TargetView | undefined, b: TargetView | undefined): boolean {
   return (
-    a?.uid === b?.uid && a?.generation === b?.generation && a?.nodeUID === b?.nodeUID && isDeepStrictEqual(a?.retried, b?.retried)
+    a?.uid === b?.uid &&
+    a?.generation === b?.generation &&
+    a?.nodeUID === b?.nodeUID &&
+    a?.hostRule === b?.hostRule &&
+    isDeepStrictEqual(a?.retried, b?.retried)
   );
 }
 

@@ -44,6 +44,7 @@ function facts(
       ...(staged ? { staged } : {}),
     },
     features: { bootcVersion: '1.17.0', switchDownloadOnly: true, upgradeDownloadOnly: true, lockFinalization: false },
+    signaturePolicy: { lookups: [] },
     stopping: false,
     lockTried: { deployment: '', methods: [] },
     rebootGraceMs: 30_000,

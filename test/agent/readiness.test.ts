@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ApiError } from '../../controller/kube/errors.ts';
-import { injectFault } from '../cluster/host/faults.ts';
+import { endFault, injectFault } from '../cluster/host/faults.ts';
 import { until } from '../kube/until.ts';
 import { drive, startWorkshop, type Workshop } from './driven-host.ts';
 import { loneAgent } from './lone-agent.ts';
@@ -67,18 +67,21 @@ test('a loop that hangs in a call to its host is stuck, and was not before', asy
 
 test('a pull that lasts for long does not make it stuck', async t => {
   const fake = workshop.host();
-  injectFault(fake.directory, { kind: 'SlowPull', ms: 4000 });
+  injectFault(fake.directory, { kind: 'SlowPull' });
+  t.after(() => endFault(fake.directory, 'SlowPull'));
   let writes = 0;
   const answer = () => {
     writes++;
     return gone();
   };
-  const agent = loneAgent(t, fake, { image: workshop.images[1], answer, ...patience });
+  // A slow machine may take a good while for a step; heartbeats of a pull are a second apart, so it lasts longer than that.
+  const longestStepMs = 3_000;
+  const agent = loneAgent(t, fake, { image: workshop.images[1], answer, heartbeatMs: 100, longestStepMs });
   agent.start();
   const stuck: (string | undefined)[] = [];
   await until('the heartbeats of a pull', () => {
     stuck.push(agent.stuck());
-    return writes > 3;
+    return writes > 6;
   });
   assert.deepEqual([...new Set(stuck)], [undefined]);
 });

@@ -151,6 +151,7 @@ export class World {
       boot: await this.host.boot(),
       status: fresh ?? (await this.host.status()),
       features: await this.host.features(),
+      signaturePolicy: await this.host.signaturePolicy(),
       memory,
       stopping: this.host.rebootRequested,
       lockTried,
@@ -168,9 +169,21 @@ export class World {
   }
 
   /** What the API has of the agent from now on. */
-  #keepReport(situation: Situation, { now, boot, status, features, memory }: Facts): void {
-    const { spec, generation = 0, status: previous } = this.target;
-    const input = { now, generation, spec, situation, agentVersion: 'test', boot, status, features, memory };
+  #keepReport(situation: Situation, { now, boot, status, features, signaturePolicy, memory }: Facts): void {
+    const { spec, hostRule, generation = 0, status: previous } = this.target;
+    const input = {
+      now,
+      generation,
+      spec,
+      hostRule,
+      situation,
+      agentVersion: 'test',
+      boot,
+      status,
+      features,
+      signaturePolicy,
+      memory,
+    };
     this.target = { ...this.target, status: reportOf({ ...input, ...(previous ? { previous } : {}) }) };
   }
 
