@@ -42,6 +42,14 @@ export const advice: Readonly<Record<string, string>> = {
   InvalidImageName: "Correct the name of the builder's image (--builder-image).",
   CreateContainerConfigError: "Give the build's pod what the message names.",
   JobRefused: "Change what the API server's words name.",
+  // Trust
+  Untrusted:
+    'Have it signed by whom the policy names, or let its signer count (scantling trust add); scantling verify explains each signature.',
+  NoPolicy: 'Add a TrustPolicy that covers the name (scantling trust add --prefix), or one with scope.root and mode Skip.',
+  Revoked: 'Sign it with a key that is not revoked, or go to an image that is signed by one.',
+  InvalidKey: 'Correct the key that the message names; scantling trust show tells which there are.',
+  ScopeConflict: 'Give one of the policies another scope, or make one policy of both.',
+  Expired: 'Let the next key count (scantling trust add), and sign with it.',
   // Pools and nodes
   PodDisruptionBudget: 'Make the workload healthy or scale it up, or loosen its PodDisruptionBudget.',
   UnmanagedPod: 'Delete the pod if it may go, or set drain.force on the SystemPool.',

@@ -7,6 +7,7 @@ import type { Resource } from '../api/resource.ts';
 import { systemdefinitions, type SystemDefinition } from '../api/system-definition.ts';
 import { systempools, type SystemPool } from '../api/system-pool.ts';
 import { systemsources, type SystemSource } from '../api/system-source.ts';
+import { trustpolicies, type TrustPolicy } from '../api/trust-policy.ts';
 import type { Client } from '../kube/client.ts';
 import { ApiError, isNotFound } from '../kube/errors.ts';
 import { listAll } from '../kube/list-all.ts';
@@ -25,6 +26,8 @@ export interface Chain {
   builds: ImageBuild[];
   pools: SystemPool[];
   targets: NodeTarget[];
+  /** Absent for who may not read them, and where the API server does not know them. */
+  policies?: TrustPolicy[];
   /** Absent for who may not read Nodes. */
   nodes?: ChainNode[];
   /** null: there is none. Absent for who may not read it. */
@@ -33,12 +36,13 @@ export interface Chain {
 
 /** Who may read the kinds of Scantling, and no Nodes or Leases, sees the rest. Throws ApiError, TransientError. */
 export async function readChain(client: Client, lease: { namespace: string; name: string }): Promise<Chain> {
-  const [sources, definitions, builds, pools, targets, seenNodes, seenLease] = await Promise.all([
+  const [sources, definitions, builds, pools, targets, policies, seenNodes, seenLease] = await Promise.all([
     sorted(client, systemsources),
     sorted(client, systemdefinitions),
     sorted(client, imagebuilds),
     sorted(client, systempools),
     sorted(client, nodetargets),
+    unlessForbidden(sorted(client, trustpolicies).catch(absentAsUndefined)),
     unlessForbidden(listAll(client, nodes, chainNode)),
     unlessForbidden(client.get(leases, lease.name, lease.namespace).catch(absentAsNull)),
   ]);
@@ -48,6 +52,7 @@ export async function readChain(client: Client, lease: { namespace: string; name
     builds,
     pools,
     targets,
+    ...(policies ? { policies } : {}),
     ...(seenNodes ? { nodes: seenNodes } : {}),
     ...(seenLease === undefined ? {} : { lease: seenLease }),
   };
@@ -65,6 +70,12 @@ async function unlessForbidden<T>(reading: Promise<T>): Promise<T | undefined> {
     if (error instanceof ApiError && error.status === 403) return undefined;
     throw error;
   }
+}
+
+/** CRDs of an earlier version do not have the kind. */
+function absentAsUndefined(error: unknown): undefined {
+  if (isNotFound(error)) return undefined;
+  throw error;
 }
 
 function absentAsNull(error: unknown): null {

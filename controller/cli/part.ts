@@ -22,6 +22,7 @@ export function partOf(chain: Chain, subject: Subject): Chain {
       kind === 'ImageBuild' ? b.metadata.name === name : names.definitions.has(b.spec.definitionRef.name),
     ),
     pools: named(chain.pools, names.pools),
+    ...(kind === 'TrustPolicy' && chain.policies ? { policies: chain.policies.filter(p => p.metadata.name === name) } : {}),
     targets: chain.targets.filter(t => (kind === 'Node' ? t.metadata.name === name : names.pools.has(t.spec.poolRef.name))),
   };
 }

@@ -7,6 +7,7 @@ import { nodetargets, type NodeTarget } from '../api/node-target.ts';
 import { systemdefinitions } from '../api/system-definition.ts';
 import { systempools } from '../api/system-pool.ts';
 import { systemsources } from '../api/system-source.ts';
+import { trustpolicies } from '../api/trust-policy.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
 import { ApiError } from '../kube/errors.ts';
@@ -46,7 +47,7 @@ export async function selfTest(invocation: Invocation, { patienceMs = leaderPati
 }
 
 function checksOf(cluster: Cluster, { config, signal }: Invocation, patienceMs: number): Check[] {
-  const kinds: readonly Resource[] = [systemsources, systemdefinitions, imagebuilds, systempools, nodetargets];
+  const kinds: readonly Resource[] = [systemsources, systemdefinitions, imagebuilds, systempools, nodetargets, trustpolicies];
   return [
     ...kinds.map(kind => ({ name: kind.kind, run: () => served(cluster, kind) })),
     { name: 'a good source is taken', run: () => accepted(cluster) },

@@ -39,9 +39,22 @@ export function standingOf(object: Judged, now: number): Standing {
   const said = { reason, message, since: lastTransitionTime };
   if (reason === 'Suspended') return { state: 'Suspended', ...said };
   if (stalled?.status === 'True') return { state: 'Stalled', ...said, since: stalled.lastTransitionTime };
+  const distrusted = distrustOf(status?.conditions);
+  if (distrusted) return distrusted;
   if (ready.status === 'True') return { state: 'Ready', ...said };
   if (reconciling?.status !== 'True') return { state: 'Ended', ...said };
   return { state: underWay(reason, reconciling.reason), ...said, since: reconciling.lastTransitionTime };
+}
+
+/** What trust refuses: a person must sign it, or let its signer count. Where signatures cannot be looked up, that is tried again. */
+function distrustOf(conditions: Condition[] | undefined): Standing | undefined {
+  for (const type of ['RunningUntrusted', 'ImageTrusted', 'SourceVerified']) {
+    const { status, reason = '', message = '', lastTransitionTime: since = '' } = conditionOf(conditions, type) ?? {};
+    const refused = type === 'RunningUntrusted' ? status === 'True' : status === 'False' && reason !== 'Warned';
+    if (refused) return { state: 'Stalled', reason, message, since };
+    if (status === 'Unknown' && reason === 'SignatureLookupFailed') return { state: 'Retrying', reason, message, since };
+  }
+  return undefined;
 }
 
 function underWay(reason: string, how: string): State {

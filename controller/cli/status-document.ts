@@ -8,6 +8,7 @@ import { matches } from '../rollout/select.ts';
 import type { Chain } from './chain.ts';
 import { nodeStandings, type NodeStanding } from './node-standing.ts';
 import { isTrouble, referring, standingOf, type Standing } from './state.ts';
+import { policyStandings, trustSummary, trustWords, type PolicyStanding, type TrustSummary } from './trust-summary.ts';
 import { count, duration, list, shortName } from './words.ts';
 
 export interface SourceRow extends Standing {
@@ -66,6 +67,9 @@ export interface StatusDocument {
   builds: BuildRow[];
   pools: PoolRow[];
   nodes: NodeStanding[];
+  policies: PolicyStanding[];
+  /** Absent for who may not read TrustPolicies. */
+  trust?: TrustSummary;
 }
 
 /** A leader renews every few seconds; clocks may differ by some. */
@@ -100,6 +104,8 @@ export function statusOf(chain: Chain, now: number): StatusDocument {
     .filter(b => latest.has(b.metadata.name) || b.status?.phase === 'Building')
     .map(b => buildRow(b, now));
   const pools = chain.pools.map(pool => poolRow(chain, pool, nodes, now));
+  const policies = policyStandings(chain, now);
+  const trust = trustSummary(chain);
   const trouble = [
     ...leaderTrouble(chain.lease, now),
     ...troubled('SystemSource', sources),
@@ -107,18 +113,25 @@ export function statusOf(chain: Chain, now: number): StatusDocument {
     ...troubled('ImageBuild', untold(builds, definitions)),
     ...troubled('SystemPool', pools),
     ...troubled('Node', nodes),
+    ...troubled('TrustPolicy', policies),
   ];
   return {
     kind: 'Status',
     ok: trouble.length === 0,
-    summary: summaryOf({ trouble, pools, definitions, sources, twice: selectedTwice(chain) }),
+    summary: withTrust(summaryOf({ trouble, pools, definitions, sources, twice: selectedTwice(chain) }), trustWords(trust)),
     trouble,
     sources,
     definitions,
     builds,
     pools,
     nodes,
+    policies,
+    ...optional('trust', trust),
   };
+}
+
+function withTrust(sentence: string, trust: string): string {
+  return trust === '' ? sentence : `${sentence.replace(/\.$/, '')}; ${trust}.`;
 }
 
 export function buildRow(build: ImageBuild, now: number): BuildRow {

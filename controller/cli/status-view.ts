@@ -96,6 +96,21 @@ export function statusText(status: StatusDocument, view: View): string {
       width,
     ),
   );
+  section(
+    'Trust policies',
+    table(
+      status.policies,
+      [
+        name,
+        { title: 'SCOPE', of: p => p.scope },
+        { title: 'SIGNS', of: p => p.subjects.join(',') },
+        { title: 'MODE', of: p => p.mode },
+        { title: 'PENDING', of: p => (p.pendingKeys > 0 ? String(p.pendingKeys) : '') },
+        ...standing,
+      ],
+      width,
+    ),
+  );
   return `${lines.join('\n')}\n`;
 }
 

@@ -2,7 +2,7 @@
 import { UsageError } from '../command-line.ts';
 import type { Chain } from './chain.ts';
 
-export type SubjectKind = 'SystemSource' | 'SystemDefinition' | 'ImageBuild' | 'SystemPool' | 'Node';
+export type SubjectKind = 'SystemSource' | 'SystemDefinition' | 'ImageBuild' | 'SystemPool' | 'Node' | 'TrustPolicy';
 
 /** There is no such object; the message says what there is. */
 export class NoSuchObjectError extends Error {}
@@ -18,6 +18,7 @@ const words: Readonly<Record<SubjectKind, readonly string[]>> = {
   SystemDefinition: ['definition', 'sysdef', 'systemdefinition', 'systemdefinitions'],
   ImageBuild: ['build', 'ib', 'imagebuild', 'imagebuilds'],
   SystemPool: ['pool', 'spool', 'systempool', 'systempools'],
+  TrustPolicy: ['policy', 'tp', 'trustpolicy', 'trustpolicies'],
   Node: ['node', 'nt', 'no', 'nodes', 'nodetarget', 'nodetargets'],
 };
 
@@ -32,6 +33,8 @@ export function namesOf(chain: Chain, kind: SubjectKind): string[] {
       return named(chain.builds);
     case 'SystemPool':
       return named(chain.pools);
+    case 'TrustPolicy':
+      return named(chain.policies ?? []);
     case 'Node':
       return [...new Set([...named(chain.targets), ...(chain.nodes ?? []).map(n => n.name)])].toSorted();
   }

@@ -11,6 +11,7 @@ import { nodetargets } from '../api/node-target.ts';
 import type { Resource } from '../api/resource.ts';
 import { systempools } from '../api/system-pool.ts';
 import { systemsources } from '../api/system-source.ts';
+import { trustpolicies } from '../api/trust-policy.ts';
 import type { Client } from '../kube/client.ts';
 import { listAll } from '../kube/list-all.ts';
 import { ownAccount } from '../kube/own-account.ts';
@@ -138,7 +139,7 @@ async function remove(
 }
 
 async function keptIn(client: Client): Promise<Kept> {
-  const kinds: readonly Resource[] = [systemsources, systemdefinitions, imagebuilds, systempools, nodetargets];
+  const kinds: readonly Resource[] = [systemsources, systemdefinitions, imagebuilds, systempools, nodetargets, trustpolicies];
   const counts = await Promise.all(
     kinds.map(async (resource): Promise<[string, number]> => [
       resource.plural,

@@ -11,6 +11,7 @@ import { digestsOf, nodeStandings, type NodeStanding } from './node-standing.ts'
 import { isTrouble, standingOf, type Standing, type State } from './state.ts';
 import { definitionStanding, optional } from './status-document.ts';
 import type { Subject, SubjectKind } from './subject.ts';
+import { policySays } from './trust-summary.ts';
 import { count, list, systemName } from './words.ts';
 
 /** One link of the chain, and how it stands. */
@@ -129,6 +130,8 @@ function linksOf(chain: Chain, { kind, name }: Subject, now: number): Found[] {
       return definitionLinks(chain, name, now);
     case 'SystemSource':
       return sourceLinks(chain, name, now);
+    case 'TrustPolicy':
+      return policyLinks(chain, name, now);
   }
 }
 
@@ -281,6 +284,11 @@ function sourceLinks({ sources }: Chain, name: string, now: number): Found[] {
   const [first] = failures;
   const refused = first ? `; it refuses ${first.file}${first.line === undefined ? '' : `:${first.line}`}: ${first.message}` : '';
   return [link('SystemSource', name, `${applied}${ahead} of ${source.spec.url}${refused}`, standingOf(source, now))];
+}
+
+function policyLinks({ policies = [] }: Chain, name: string, now: number): Found[] {
+  const policy = policies.find(p => p.metadata.name === name);
+  return policy ? [link('TrustPolicy', name, policySays(policy), standingOf(policy, now))] : [gone('TrustPolicy', name)];
 }
 
 function gone(kind: SubjectKind, name: string): Found {

@@ -13,7 +13,8 @@ import { systempools } from '../../controller/api/system-pool.ts';
 import { systemsources } from '../../controller/api/system-source.ts';
 import type { KubeObject } from '../../controller/api/meta.ts';
 import type { Resource } from '../../controller/api/resource.ts';
-import { commands, flagsOf, isCommand } from '../../controller/command-line.ts';
+import { flagsOf } from '../../controller/command-line.ts';
+import { commands, isCommand } from '../../controller/commands.ts';
 import { createClient } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Transport } from '../../controller/kube/transport.ts';
@@ -151,6 +152,14 @@ describe('the program', () => {
       [['status', '--namespce', 'x'], {}, 2, /Unknown option '--namespce'; did you mean --namespace\? \(see/],
       [['stauts'], {}, 2, /"stauts" is no command; did you mean status\? \(see scantling --help\)/],
       [['nonsense'], {}, 2, /"nonsense" is no command/],
+      [['trust', 'ad'], {}, 2, /"trust ad" is no command; did you mean trust add\?/],
+      [['trust', 'add', '--root', '--prefix', 'a.example'], {}, 2, /--root and --prefix together/],
+      [
+        ['trust', 'revoke', 'a'.repeat(64)],
+        { KUBECONFIG: viewer },
+        3,
+        /cannot create resource "trustpolicies".*scantling-trust-admin/,
+      ],
       [['why'], {}, 2, /KIND\/NAME is missing/],
       [['why', 'pod/x'], {}, 2, /"pod\/x" is not KIND\/NAME/],
       [['status', '-o', 'xml'], {}, 2, /--output is table, wide, json, yaml/],
@@ -192,8 +201,12 @@ describe('the program', () => {
     assert.match(out, /^SystemPool edge wants main@sha1:b{12}/, said);
     assert.equal(code, 0);
     symlinkSync(bundle, join(directory, 'kubectl_complete-scantling'));
-    const completed = await run(['__complete', 'scantling', 'why', 'po'], { PATH: path }, tool);
+    const completed = await run(['__complete', 'scantling', 'why', 'poo'], { PATH: path }, tool);
     assert.equal(completed.out, 'pool/\n:6\n', completed.said);
+    const seconds = await run(['__complete', 'scantling', 'trust', 're'], { PATH: path }, tool);
+    assert.equal(seconds.out, 'remove\nrevoke\n:4\n', seconds.said);
+    const trusted = await run(['scantling', 'trust', 'list'], { PATH: path }, tool);
+    assert.equal(trusted.out, 'There is no TrustPolicy: nothing is verified.\n', trusted.said);
     const failed = await run(['scantling', 'status'], { PATH: path }, tool);
     assert.equal(failed.code, 1, 'kubectl hands the exit code on');
   });
@@ -275,11 +288,15 @@ describe('the program', () => {
       return out.split('\n').filter(Boolean);
     };
     assert.deepEqual(await complete('scantling', 'st'), ['status']);
-    assert.deepEqual(await complete('scantling', 'why', 'po'), ['pool/']);
+    assert.deepEqual(await complete('scantling', 'why', 'po'), ['pool/', 'policy/']);
     assert.deepEqual(await complete('scantling', 'status', '--output', 'j'), ['json']);
     assert.deepEqual(await complete('scantling', 'status', '-o', 'w'), ['wide']);
     assert.deepEqual(await complete('scantling', 'uninstall', '--ch'), ['--check']);
     assert.deepEqual(await complete('scantling', 'completion', 'z'), ['zsh']);
+    assert.deepEqual(await complete('scantling', 'tr'), ['trust']);
+    assert.deepEqual(await complete('scantling', 'trust', 'ap'), ['approve']);
+    assert.deepEqual(await complete('scantling', 'trust', 'add', '--subject', 'G'), ['Git']);
+    assert.deepEqual(await complete('scantling', 'verify', 'commit', '--mo'), ['--mode']);
   });
 
   for (const shell of ['zsh', 'fish'])
@@ -287,7 +304,7 @@ describe('the program', () => {
       const { out, code } = await run(['completion', shell]);
       assert.equal(code, 0);
       for (const command of Object.keys(commands).filter(isCommand)) {
-        assert(out.includes(command), command);
+        for (const word of command.split(' ')) assert(out.includes(word), command);
         for (const { name } of flagsOf(command)) assert(out.includes(name), `${command} ${name}`);
       }
       const found = (process.env['PATH'] ?? '').split(delimiter).find(d => existsSync(join(d, shell)));

@@ -16,6 +16,7 @@ import { definitionReasons } from '../../controller/definition/reasons.ts';
 import { registryReasons } from '../../controller/registry/reasons.ts';
 import { poolReasons } from '../../controller/rollout/reasons.ts';
 import { sourceReasons } from '../../controller/source/reasons.ts';
+import { judgementReasons, policyReasons } from '../../controller/trust/reasons.ts';
 import {
   build,
   chain,
@@ -235,6 +236,7 @@ test('a document has always the same fields', () => {
     'builds',
     'pools',
     'nodes',
+    'policies',
   ]);
   assert.deepEqual(document.pools[0], {
     name: 'edge',
@@ -358,7 +360,16 @@ test('a part of the chain goes both ways', () => {
 });
 
 test('there is advice only for reasons that are given', () => {
-  const given = { ...sourceReasons, ...definitionReasons, ...buildReasons, ...poolReasons, ...agentReasons, ...registryReasons };
+  const given = {
+    ...policyReasons,
+    ...judgementReasons,
+    ...sourceReasons,
+    ...definitionReasons,
+    ...buildReasons,
+    ...poolReasons,
+    ...agentReasons,
+    ...registryReasons,
+  };
   assert.deepEqual(
     Object.keys(advice).filter(reason => !(reason in given)),
     [],
