@@ -1,4 +1,4 @@
-/** The commands, and how a command line becomes a configuration. The flags themselves are in config.ts. */
+/** How a command line becomes a configuration, and what --help says. The commands are in commands.ts, the flags in config.ts. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { parseDuration, parseTimeout } from './api/duration.ts';
 import { shardLabel } from './api/names.ts';
@@ -6,88 +6,8 @@ import { messageOf } from './api/errors.ts';
 import { meant } from './nearest-word.ts';
 import { requiresLabel } from './kube/label-selector.ts';
 import { resourcesOf } from './build/default-resources.ts';
+import { type Command, type CommandEntry, commands, examplesOf, groupOf, isCommand, synopsisOf } from './commands.ts';
 import { flags, type Config, type Flag } from './config.ts';
-
-interface CommandEntry {
-  summary: string;
-  /** What must stand behind the command, in order. */
-  positionals: readonly string[];
-  /** What may stand behind that. */
-  optional?: readonly string[];
-  /** Command lines as people write them, each with what it is for. */
-  examples?: readonly (readonly [line: string, what: string])[];
-}
-
-/** Every command, as --help lists them. What each runs is in main.ts. */
-export const commands = {
-  status: {
-    summary: 'show the chain from sources to nodes, and what is in trouble',
-    positionals: [],
-    optional: ['KIND/NAME'],
-    examples: [
-      ['scantling status', 'the whole chain in one screen'],
-      ['scantling status pool/edge', 'one pool with its nodes, and what it comes from'],
-      ['scantling status -o json | jq .ok', 'for programs; exit code 1 when something is in trouble'],
-    ],
-  },
-  why: {
-    summary: 'say what runs on a node and from which commit, and what it waits for when it does not move',
-    positionals: ['KIND/NAME'],
-    examples: [
-      ['scantling why node/worker-1', 'what runs there, and why nothing newer does'],
-      ['scantling why pool/edge', 'what a rollout waits for, since when and until when'],
-      ['scantling why definition/edge', 'why there is no new image'],
-    ],
-  },
-  logs: {
-    summary: 'show the output of a build, or of the latest build of a definition',
-    positionals: ['BUILD'],
-    examples: [
-      ['scantling logs edge -f', 'follow the latest build of the definition edge to its end'],
-      ['scantling logs edge-0123456789', 'one build; without its pods, the end that was kept'],
-    ],
-  },
-  context: {
-    summary: 'fetch the exact input of an image, to look at or to build again',
-    positionals: ['IMAGE'],
-    examples: [['scantling context registry.example.com/systems/edge@sha256:… -o edge-input', 'plan, Containerfile and files']],
-  },
-  uninstall: {
-    summary: 'take everything of Scantling off nodes and objects, before its workloads are removed',
-    positionals: [],
-    examples: [
-      ['scantling uninstall --check', 'what is left of Scantling; changes nothing'],
-      ['scantling uninstall', 'then remove the release or the manifests within five minutes'],
-    ],
-  },
-  version: {
-    summary: 'print the versions of this program, the controller, the agents, the CRDs and the cluster',
-    positionals: [],
-    examples: [
-      ['scantling version --client', 'only of this program'],
-      ['scantling version -o json', 'for programs'],
-    ],
-  },
-  completion: {
-    summary: 'print the completion script of a shell (bash, zsh or fish)',
-    positionals: ['SHELL'],
-    examples: [
-      ['source <(scantling completion bash)', 'in ~/.bashrc'],
-      ['scantling completion zsh > "${fpath[1]}/_scantling"', 'once'],
-      ['scantling completion fish > ~/.config/fish/completions/scantling.fish', 'once'],
-    ],
-  },
-  'self-test': {
-    summary: 'say whether an installation works: the API, its rules and policies, and that a controller leads; changes nothing',
-    positionals: [],
-    examples: [['helm test scantling --namespace scantling-system', 'runs it in the cluster']],
-  },
-  controller: { summary: 'watch Git, build images, roll them out (in the cluster)', positionals: [] },
-  agent: { summary: 'keep one node on its target (on each node)', positionals: [] },
-  build: { summary: 'build a foundation and push it (in the pods of builds)', positionals: [] },
-} as const satisfies Record<string, CommandEntry>;
-
-export type Command = keyof typeof commands;
 
 /** What a command line says. */
 export interface CommandLine {
@@ -98,10 +18,6 @@ export interface CommandLine {
 
 /** A command line that cannot be used; the message says what is wrong and how to see the flags. */
 export class UsageError extends Error {}
-
-export function isCommand(name: string): name is Command {
-  return Object.hasOwn(commands, name);
-}
 
 /** Parses the arguments behind a command. Throws UsageError. */
 export function parseCommandLine(command: Command, args: readonly string[]): CommandLine {
@@ -214,24 +130,6 @@ export function flagsOf(command: Command): { key: string; name: string; flag: Fl
     .map(([key, flag]) => ({ key, name: flag.name ?? key, flag }));
 }
 
-/** How a command is written. */
-export function synopsisOf(command: Command): string {
-  const { positionals, optional = [] }: CommandEntry = commands[command];
-  return ['scantling', command, ...positionals, ...optional.map(o => `[${o}]`), '[flags]'].join(' ');
-}
-
-/** Whether a command takes KIND/NAME. */
-export function takesKindAndName(command: Command): boolean {
-  const { positionals, optional = [] }: CommandEntry = commands[command];
-  return [...positionals, ...optional].includes('KIND/NAME');
-}
-
-/** Command lines of a command, each with what it is for. */
-export function examplesOf(command: Command): readonly (readonly [line: string, what: string])[] {
-  const { examples = [] }: CommandEntry = commands[command];
-  return examples;
-}
-
 /** A command as `--help` shows it. */
 export function helpFor(command: Command): string {
   const lines = flagsOf(command).map(({ name, flag }) => {
@@ -245,8 +143,10 @@ export function helpFor(command: Command): string {
   return `Usage: ${synopsisOf(command)}\n\n${commands[command].summary}\n${flagLines}${shown}`;
 }
 
-/** All commands as `scantling --help` shows them. */
-export function usage(): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`);
-  return `Usage: scantling COMMAND [flags]\n\nCommands:\n${lines.join('\n')}\n\nscantling help COMMAND lists its flags, with examples.\n`;
+/** All commands as `scantling --help` shows them, or those of a group. */
+export function usage(group?: string): string {
+  const names = group === undefined ? Object.keys(commands).filter(isCommand) : groupOf(group);
+  const lines = names.map(name => `  ${name.padEnd(14)} ${commands[name].summary}`);
+  const written = group === undefined ? 'COMMAND' : `${group} COMMAND`;
+  return `Usage: scantling ${written} [flags]\n\nCommands:\n${lines.join('\n')}\n\nscantling help ${written} lists its flags, with examples.\n`;
 }

@@ -54,7 +54,7 @@ export async function startController(
   const events = new EventRecorder({ client, controller: 'scantling-controller', instance: identity, log });
   // A page of 500 whole Nodes, with their lists of images, is 8 MB of JSON: half of that keeps the loop free and the peak low.
   const caches = new Caches({ transport, log, pageSize: 250 });
-  const controllers = composeReconcilers(config, { client, events, caches, log, now, clock });
+  const reconcilers = composeReconcilers(config, { client, events, caches, log, now, clock });
   const hooked = caches.add(systemsources, sourceViews.projectHooked);
   const figured = caches.add(systemsources, projectFigures);
   beforeScrape(() => showSources(figured.list()));
@@ -98,7 +98,7 @@ export async function startController(
     await Promise.all([complete, elector?.start().then(() => caches.refresh())]);
     if (o.stopping.aborted) return;
     log.info({ identity }, 'working');
-    for (const controller of controllers) controller.start();
+    for (const controller of reconcilers.controllers) controller.start();
   };
   preconditions.start();
   const working = begin().catch((error: unknown) => {
@@ -109,7 +109,8 @@ export async function startController(
     // No new work, then the work at hand, then what it had to say, and only then may another lead.
     async stop() {
       await webhooks?.stop();
-      await Promise.all(controllers.map(controller => controller.stop()));
+      await Promise.all(reconcilers.controllers.map(controller => controller.stop()));
+      await reconcilers.stop();
       await events.flush();
       await tracing?.stop();
       await elector?.release();

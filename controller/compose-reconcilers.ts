@@ -18,6 +18,7 @@ import { createRetentionReconciler } from './build/retention-reconciler.ts';
 import { retentionIndexes, watchRetention } from './build/retention-watch.ts';
 import { readRegistrySecret } from './build/secret.ts';
 import { createRegistriesLoader } from './compose-registries.ts';
+import { composeTrust } from './compose-trust.ts';
 import type { Config } from './config.ts';
 import * as definitionViews from './definition/projection.ts';
 import { createDefinitionReconciler } from './definition/reconciler.ts';
@@ -36,11 +37,13 @@ import { createPoolReconciler } from './rollout/reconciler.ts';
 import { watchPools } from './rollout/watch.ts';
 import { Shard } from './sharding/shard.ts';
 import { createRepositories } from './source/open.ts';
+import { createOpenRevision } from './source/open-revision.ts';
 import * as sourceViews from './source/projection.ts';
 import { createSourceReconciler } from './source/reconciler.ts';
 import { readWebhookToken } from './source/webhook-tokens.ts';
 import type { Log } from './telemetry/log.ts';
 import { beforeScrape } from './telemetry/metric-table.ts';
+import { hostFilesOf, hostRuleOf } from './trust/host-policy.ts';
 import { userAgent } from './version.ts';
 
 /** How often it is looked whether a clock that is wrong has been set. */
@@ -56,8 +59,14 @@ export interface Parts {
   clock: ClockWatch;
 }
 
-/** The reconcilers, none of them started. */
-export function composeReconcilers(config: Config, parts: Parts): Controller[] {
+export interface Reconcilers {
+  /** None of them started. */
+  controllers: Controller[];
+  /** Ends what they use, once they have ended. */
+  stop(): Promise<void>;
+}
+
+export function composeReconcilers(config: Config, parts: Parts): Reconcilers {
   const shared = compose(config, parts);
   const { own } = shared;
   const definitions = composeDefinitions(shared, key => builds.isBuilding(key));
@@ -71,7 +80,9 @@ export function composeReconcilers(config: Config, parts: Parts): Controller[] {
     for (const controller of [definitions, retentions]) controller.enqueue(key);
     builds.enqueueOf(key);
   });
-  return [sources, definitions, builds.controller, retentions, pools];
+  // Policies first: nothing is decided before they are read.
+  const controllers = [...shared.judging.controllers, sources, definitions, builds.controller, retentions, pools];
+  return { controllers, stop: () => shared.judging.stop() };
 }
 
 type Shared = ReturnType<typeof compose>;
@@ -104,6 +115,7 @@ function compose(config: Config, parts: Parts) {
       reconcile: async (key, context) => (clock.isFarOff ? { requeueAfterMs: wrongClockMs } : reconcile(key, context)),
       log,
     });
+  const judging = composeTrust(config, { ...parts, registry, make });
   const shard = new Shard({
     client,
     caches,
@@ -118,7 +130,20 @@ function compose(config: Config, parts: Parts) {
     pools: shard.roots(systempools),
   };
   const readCredentials = (secret: string | undefined) => readRegistrySecret(client, namespace, secret);
-  return { ...parts, config, namespace, insecureHosts, registries, registry, repositories, make, own, readCredentials };
+  return {
+    ...parts,
+    config,
+    namespace,
+    insecureHosts,
+    registries,
+    registry,
+    repositories,
+    make,
+    judging,
+    trust: judging.trust,
+    own,
+    readCredentials,
+  };
 }
 
 /** Definitions are rendered. One goes to another shard when none of its builds runs here any more. */
@@ -133,8 +158,16 @@ function composeDefinitions(s: Shared, isBuilding: (definition: string) => boole
     client,
     registry,
     definitions: stores.definitions,
-    openRevision: (source, revision) => s.repositories.openRevision(source, revision),
+    openRevision: createOpenRevision({
+      client,
+      repositories: s.repositories,
+      trust: s.trust,
+      readSecret: s.judging.readSecret,
+      now,
+    }),
     readCredentials,
+    trust: s.trust,
+    hostTrust: images => hostFilesOf(s.trust, images, now()),
     events,
     now,
     clock: () => performance.now(),
@@ -142,7 +175,7 @@ function composeDefinitions(s: Shared, isBuilding: (definition: string) => boole
   });
   const reconcile = own.definitions.guard(definition.reconcile, isBuilding);
   const definitions = s.make('definition', s.config['concurrent-definitions'], reconcile);
-  watchDefinitions(stores, key => definitions.enqueue(key));
+  watchDefinitions(stores, s.trust, key => definitions.enqueue(key));
   return definitions;
 }
 
@@ -166,6 +199,8 @@ function composeBuilds(s: Shared): {
     client,
     registry,
     stores,
+    trust: s.trust,
+    verifier: s.judging.verifier,
     process: createProcessBuilder({
       registry,
       directory,
@@ -241,6 +276,8 @@ function composeSources(s: Shared): Controller {
     events,
     now,
     random: Math.random,
+    trust: s.trust,
+    readSecret: s.judging.readSecret,
     ...(config['webhook-address'] === 'off' ? {} : { readWebhookToken: readToken }),
   });
   const sources = s.make('source', config['concurrent-sources'], s.own.sources.guard(source.reconcile));
@@ -256,14 +293,16 @@ function composePools(s: Shared): Controller {
     nodes: caches.add(nodes, poolViews.projectNode),
     nodeTargets: caches.add(nodetargets, poolViews.projectNodeTarget),
     definitions: caches.add(systemdefinitions, poolViews.projectDefinitionImage),
+    builds: caches.add(imagebuilds, poolViews.projectBuiltImage, poolViews.builtIndexes),
   };
   const namespaces = { operator: namespace, agents: config['agent-namespace'] };
-  const pool = createPoolReconciler({ client, registry, stores, namespaces, events, now });
+  const hostRule = (image: string) => hostRuleOf(s.trust, image, now());
+  const pool = createPoolReconciler({ client, registry, stores, namespaces, trust: s.trust, hostRule, events, now });
   const pools = s.make('pool', 2, s.own.pools.guard(pool.reconcile));
   beforeScrape(() => {
     const targets = stores.nodeTargets.list();
     showPools(poolFigures(stores.pools.list(), targets, stores.nodes.list()), agentVersions(targets));
   });
-  watchPools(stores, (key, when) => pools.enqueue(key, when));
+  watchPools(stores, s.trust, (key, when) => pools.enqueue(key, when));
   return pools;
 }

@@ -2,8 +2,10 @@
  * Every flag and its default, in one table: `--help`, the parser (command-line.ts) and docs/flags.md all come from it.
  * There are no environment variables but those that others have defined: KUBECONFIG, HTTPS_PROXY and its like, and OTEL_* for traces.
  */
-import type { Command } from './command-line.ts';
+import { buildFlags } from './build-flags.ts';
+import type { Command } from './commands.ts';
 import { defaultAgentNamespace, defaultLease, defaultNamespace, shardLabel } from './api/names.ts';
+import { trustCommands, trustFlags, verifyCommands } from './trust-flags.ts';
 
 export interface Flag {
   /** A list may also be given several times. A switch takes no value. A timeout is a duration, or seconds; 0 is none. */
@@ -23,9 +25,8 @@ export interface Flag {
 const both = ['controller', 'agent'] as const;
 const controller = ['controller'] as const;
 const agent = ['agent'] as const;
-const build = ['build'] as const;
 /** Those that people run against a cluster. */
-const people = ['status', 'why', 'logs', 'version', 'uninstall', 'self-test'] as const;
+const people = ['status', 'why', 'logs', 'version', 'uninstall', 'self-test', ...trustCommands, ...verifyCommands] as const;
 
 /** The table. Keys are the flags' names without the dashes. */
 export const flags = {
@@ -124,7 +125,7 @@ export const flags = {
   'insecure-registries': {
     kind: 'list',
     default: '',
-    commands: ['controller', 'build', 'context'],
+    commands: ['controller', 'build', 'context', 'verify image'],
     help: 'registries (host:port, comma-separated) that are spoken to by plain http',
   },
   'concurrent-sources': { kind: 'integer', default: '4', commands: controller, help: 'sources polled at once' },
@@ -173,6 +174,12 @@ export const flags = {
     commands: controller,
     help: "directory for buildah's storage; default: a directory below the system's temporary one",
   },
+  'trust-directory': {
+    kind: 'string',
+    default: '',
+    commands: controller,
+    help: "directory that trusted roots fetched by TUF are kept in; it is refused where it is another user's, or others may write; default: a directory below the system's temporary one",
+  },
   follow: {
     kind: 'switch',
     default: '',
@@ -184,10 +191,11 @@ export const flags = {
     name: 'output',
     kind: 'string',
     default: 'table',
-    commands: ['status', 'why', 'version', 'uninstall'],
+    commands: ['status', 'why', 'version', 'uninstall', ...trustCommands, ...verifyCommands],
     short: 'o',
     help: 'table (words for people), wide (nothing cut), json or yaml',
   },
+  ...trustFlags,
   client: { kind: 'switch', default: '', commands: ['version'], help: 'only the version of this program; asks no cluster' },
   check: {
     kind: 'switch',
@@ -202,69 +210,7 @@ export const flags = {
     commands: ['uninstall'],
     help: 'how long to wait for nodes that are rebooting and for pods that are going; after it such nodes are uncordoned all the same, and named',
   },
-  context: { kind: 'string', default: '', commands: build, help: 'context with the steps, as repository@digest (required)' },
-  base: {
-    kind: 'string',
-    default: '',
-    commands: build,
-    help: "the base's manifest for the platform, as repository@digest (required)",
-  },
-  platform: { kind: 'string', default: '', commands: build, help: 'such as linux/amd64 (required)' },
-  repository: { kind: 'string', default: '', commands: build, help: 'repository that is pushed to (required)' },
-  tag: { kind: 'string', default: '', commands: build, help: 'tag that is pushed (required)' },
-  key: { kind: 'string', default: '', commands: build, help: 'key of the foundation, which the image is marked with (required)' },
-  lint: {
-    kind: 'string',
-    default: 'Warn',
-    commands: build,
-    help: "what findings of bootc's lint do: Error (fail the build), Warn (go into the result) or Off (it is not run)",
-  },
-  timeout: { kind: 'duration', default: '30m', commands: build, help: 'time for all of it' },
-  'auth-file': {
-    kind: 'list',
-    default: '',
-    commands: ['build', 'context'],
-    help: 'registry credentials (docker config.json), read anew at each use; of two, the first is for pulling and the last for pushing. Without it context looks where podman and docker keep theirs',
-  },
-  'secrets-directory': {
-    kind: 'string',
-    default: '',
-    commands: build,
-    help: 'directory with the values of RUN --mount=type=secret, a file for each id',
-  },
-  'registries-file': {
-    kind: 'string',
-    default: '',
-    commands: ['build', 'context'],
-    help: 'certificates, mirrors and plain http of registries (registries.yaml); it need not exist',
-  },
-  'certificates-directory': {
-    kind: 'string',
-    default: '',
-    commands: ['build', 'context'],
-    help: 'directory with the Secrets that registries-file names: a directory for each, with ca.crt, tls.crt and tls.key',
-  },
-  'ca-file': {
-    kind: 'string',
-    default: '',
-    commands: build,
-    help: "certificate authorities (PEM) that transfers and steps trust besides the machine's; steps see all of them in /run/scantling/ca.crt",
-  },
-  'proxy-http': { kind: 'string', default: '', commands: build, help: 'proxy for http, of transfers and steps' },
-  'proxy-https': { kind: 'string', default: '', commands: build, help: 'proxy for https' },
-  'no-proxy': { kind: 'string', default: '', commands: build, help: 'hosts that are reached without a proxy' },
-  directory: {
-    kind: 'string',
-    default: '',
-    commands: build,
-    help: "directory for buildah's storage; default: a directory below the system's temporary one",
-  },
-  result: {
-    kind: 'string',
-    default: '',
-    commands: build,
-    help: 'file that the result is written to, as JSON of at most 4096 bytes: the digest, or what failed',
-  },
+  ...buildFlags,
   output: {
     kind: 'string',
     default: '',

@@ -4,6 +4,8 @@ import { definitionReasons } from './definition/reasons.ts';
 import { registryReasons } from './registry/reasons.ts';
 import { poolReasons } from './rollout/reasons.ts';
 import { sourceReasons } from './source/reasons.ts';
+import { policyReasons } from './trust/reasons.ts';
+import { type ImageEvent, imageEvents, judgementReasons } from './trust/reasons.ts';
 
 export interface EventEntry {
   reason: string;
@@ -49,14 +51,30 @@ function entry<R extends Reasons>(
   return { reason, type, action, meaning: reasons[reason] ?? '', when };
 }
 
+/** What becomes of judgements of an object's images. */
+function imageJudgements(action: string): EventEntry[] {
+  const when = 'the condition ImageTrusted becomes another';
+  return Object.entries(imageEvents).map(([reason, meaning]) => ({
+    reason,
+    type: reason === ('ImageTrusted' satisfies ImageEvent) ? 'Normal' : 'Warning',
+    action,
+    meaning,
+    when,
+  }));
+}
+
 /** Reasons that are told as Normal, or of which there is no event. */
 const noWarnings = {
-  source: 'NewRevision Succeeded Suspended Released Progressing FilesIgnored ReceiverOff'.split(' '),
+  judgement: 'NotConfigured Skipped Trusted Warned'.split(' '),
+  source:
+    'NewRevision Succeeded Suspended Released Progressing FilesIgnored ReceiverOff SourceTrusted Untrusted Revoked NoPolicy TrustNotLoaded'.split(
+      ' ',
+    ),
   definition: 'BuildRequested Succeeded Suspended WaitingForApproval BuildPending Building BuildNotOwned SourceNotReady'.split(
     ' ',
   ),
   build:
-    'BuildStarted Succeeded Canceled Superseded Queued Building BuildsPruned PruneFailed DeletionUnsupported NoContext ImageNotFound CacheNotSynced'.split(
+    'BuildStarted Succeeded Canceled Superseded Queued Building BuildsPruned PruneFailed DeletionUnsupported NoContext ImageNotFound CacheNotSynced ImageSigned'.split(
       ' ',
     ),
 };
@@ -71,6 +89,7 @@ export const eventTable: Readonly<Record<string, readonly EventEntry[]>> = {
     entry(sourceReasons, 'Succeeded', { ...reconcile, when: 'the same revision is good again' }),
     entry(sourceReasons, 'Suspended', { ...reconcile, when: 'a source that was not Ready is suspended', type: 'Warning' }),
     entry(sourceReasons, 'Released', { ...reconcile, when: 'a source is deleted, and what it applied stays' }),
+    entry(sourceReasons, 'SourceTrusted', { ...reconcile, when: 'a commit counts, after one that did not' }),
     ...warnings(sourceReasons, 'Reconcile', noWarnings.source),
     ...warnings(apiReasons, 'Reconcile'),
   ],
@@ -90,6 +109,15 @@ export const eventTable: Readonly<Record<string, readonly EventEntry[]>> = {
       'Released',
       'FilesIgnored',
       'ReceiverOff',
+      'SourceRefused',
+      'SourceTrusted',
+      'Untrusted',
+      'Revoked',
+      'NoPolicy',
+      'TrustWarned',
+      'TrustSkipped',
+      'TrustNotLoaded',
+      'TrustRemoved',
     ]),
     ...warnings(withoutThose(registryReasons, definitionReasons), 'Reconcile'),
     ...warnings(
@@ -98,6 +126,8 @@ export const eventTable: Readonly<Record<string, readonly EventEntry[]>> = {
       noWarnings.build,
     ),
     ...warnings(apiReasons, 'Reconcile'),
+    ...imageJudgements('Reconcile'),
+    ...warnings(judgementReasons, 'Reconcile', noWarnings.judgement),
     entry(buildReasons, 'BuildsPruned', { action: 'Prune', when: 'retention has deleted builds' }),
     entry(buildReasons, 'PruneFailed', { action: 'Prune', when: 'retention could not delete builds', type: 'Warning' }),
     entry(buildReasons, 'DeletionUnsupported', { action: 'Prune', when: 'the registry refuses to delete', type: 'Warning' }),
@@ -107,9 +137,21 @@ export const eventTable: Readonly<Record<string, readonly EventEntry[]>> = {
     entry(buildReasons, 'Succeeded', { ...build, when: 'the image is pushed' }),
     entry(buildReasons, 'Canceled', { ...build, when: 'the annotation is found' }),
     entry(buildReasons, 'Superseded', { ...build, when: 'a newer build of the definition is found' }),
+    entry(buildReasons, 'ImageSigned', { ...build, when: 'another key, or another definition of signing, has signed it' }),
+    ...imageJudgements('Build'),
     ...warnings(buildReasons, 'Build', noWarnings.build),
+    ...warnings(withoutThose(judgementReasons, buildReasons), 'Build', noWarnings.judgement),
     ...warnings(withoutThose(registryReasons, buildReasons), 'Build'),
     ...warnings(apiReasons, 'Build'),
+  ],
+  TrustPolicy: [
+    entry(policyReasons, 'KeysRead', { action: 'Read', when: 'Ready becomes True, or another message says how many keys count' }),
+    ...warnings(policyReasons, 'Read', ['KeysRead', 'KeyPending', 'DiscoveryFailed']),
+    entry(policyReasons, 'KeyPending', {
+      action: 'Discover',
+      when: 'discovery finds a key that did not wait before',
+      type: 'Warning',
+    }),
   ],
   SystemPool: [
     entry(poolReasons, 'RolloutStarted', { ...rollout, when: 'the target is another image' }),
@@ -118,6 +160,17 @@ export const eventTable: Readonly<Record<string, readonly EventEntry[]>> = {
     entry(poolReasons, 'RolloutHalted', { ...rollout, when: 'Ready gets this reason', type: 'Warning' }),
     entry(poolReasons, 'NodeFailed', { ...rollout, when: 'a node comes into status.failedNodes', type: 'Warning' }),
     entry(poolReasons, 'DrainBlocked', { action: 'Drain', when: 'a drain is first found to be held up', type: 'Warning' }),
+    ...imageJudgements('Judge'),
+    entry(poolReasons, 'TrustRemoved', {
+      action: 'Judge',
+      when: 'the last TrustPolicy for images is found to be removed',
+      type: 'Warning',
+    }),
+    entry(poolReasons, 'RunningUntrusted', {
+      action: 'Judge',
+      when: 'nodes are found to run an image that is not allowed',
+      type: 'Warning',
+    }),
     ...warnings(apiReasons, 'Rollout').map(refusal => ({
       ...refusal,
       when: 'a write for the pool or one of its nodes is refused',

@@ -1,15 +1,7 @@
 #!/usr/bin/env node
 /** The command line: which command, and how it ends. What each is made of is loaded only when asked for. */
-import {
-  UsageError,
-  commands,
-  helpFor,
-  isCommand,
-  parseCommandLine,
-  usage,
-  type Command,
-  type CommandLine,
-} from './command-line.ts';
+import { UsageError, helpFor, parseCommandLine, usage, type CommandLine } from './command-line.ts';
+import { commands, groupOf, isCommand, splitWords, type Command } from './commands.ts';
 import { saveMemory } from './engine.ts';
 import { meant } from './nearest-word.ts';
 import { basename } from 'node:path';
@@ -25,31 +17,52 @@ const oneShots: Readonly<Record<Exclude<Command, 'controller' | 'agent'>, () => 
   logs: async () => (await import('./cli/logs.ts')).logs,
   'self-test': async () => (await import('./cli/self-test.ts')).selfTest,
   status: async () => (await import('./cli/status.ts')).status,
+  'trust add': async () => (await import('./cli/trust-add.ts')).trustAdd,
+  'trust approve': async () => (await import('./cli/trust-approve.ts')).trustApprove,
+  'trust list': async () => (await import('./cli/trust-list.ts')).trustList,
+  'trust remove': async () => (await import('./cli/trust-remove.ts')).trustRemove,
+  'trust revoke': async () => (await import('./cli/trust-revoke.ts')).trustRevoke,
+  'trust show': async () => (await import('./cli/trust-show.ts')).trustShow,
+  'verify commit': async () => (await import('./cli/verify-commit.ts')).verifyCommitCommand,
+  'verify image': async () => (await import('./cli/verify-image.ts')).verifyImageCommand,
   why: async () => (await import('./cli/why.ts')).why,
   uninstall: async () => (await import('./cli/uninstall.ts')).uninstall,
   version: async () => (await import('./cli/version.ts')).version,
 };
 
-async function main([command, ...args]: readonly string[]): Promise<void> {
+async function main(words: readonly string[]): Promise<void> {
+  const { command, args } = splitWords(words);
   if (basename(process.argv[1] ?? '') === 'kubectl_complete-scantling') {
     const { kubectlCompletion } = await import('./cli/completion.ts');
-    process.stdout.write(kubectlCompletion([command ?? '', ...args]));
+    process.stdout.write(kubectlCompletion(words.length === 0 ? [''] : words));
   } else if (command === '--version') {
     process.stdout.write(`${version}\n`);
-  } else if (command === 'help' && args[0] !== undefined && isCommand(args[0])) {
-    process.stdout.write(helpFor(args[0]));
-  } else if (command === undefined || command === 'help' || command === '--help' || command === '-h') {
-    process.stdout.write(usage());
-    if (command === undefined) process.exitCode = 2;
+  } else if (command === undefined || command === 'help' || args.concat(command).some(isHelpFlag)) {
+    help(command, args);
   } else if (!isCommand(command)) {
-    throw new UsageError(`"${command}" is no command${meant(command, Object.keys(commands))} (see scantling --help)`);
-  } else if (args.some(a => a === '--help' || a === '-h')) {
-    process.stdout.write(helpFor(command));
+    if (groupOf(command).length === 0)
+      throw new UsageError(`"${command}" is no command${meant(command, Object.keys(commands))} (see scantling --help)`);
+    process.stdout.write(usage(command));
+    process.exitCode = 2;
   } else {
     const line = parseCommandLine(command, args);
     if (command === 'controller' || command === 'agent') await serve(command, line);
     else process.exitCode = await once(await oneShots[command](), line);
   }
+}
+
+function isHelpFlag(word: string): boolean {
+  return word === '--help' || word === '-h';
+}
+
+/** Of the command that is asked about, of a group, or of all. */
+function help(command: string | undefined, args: readonly string[]): void {
+  const about = command === 'help' ? splitWords(args).command : command;
+  if (about !== undefined && isCommand(about)) process.stdout.write(helpFor(about));
+  else if (about !== undefined && groupOf(about).length > 0) process.stdout.write(usage(about));
+  else if (command === undefined || command === 'help' || isHelpFlag(command)) process.stdout.write(usage());
+  else throw new UsageError(`"${command}" is no command${meant(command, Object.keys(commands))} (see scantling --help)`);
+  if (command === undefined) process.exitCode = 2;
 }
 
 /** Runs until a signal comes. */

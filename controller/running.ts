@@ -1,4 +1,5 @@
 import type { CommandLine } from './command-line.ts';
+import type { discover } from './trust/discovery.ts';
 
 /** A command that works until it is told to stop, and has been started. */
 export interface Running {
@@ -8,6 +9,10 @@ export interface Running {
 
 /** What a command that ends by itself is given. */
 export interface Invocation extends CommandLine {
+  /** Default: that of the process. */
+  stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
+  /** Where a prefix is asked for its keys. Default: by the system's resolver and authorities. */
+  discover?: typeof discover;
   stdout: NodeJS.WritableStream;
   stderr: NodeJS.WritableStream;
   /** Aborted by the first SIGTERM or SIGINT. */

@@ -3,6 +3,7 @@
  * nothing has to be passed on or stored: the trace is the commit, and a span that is told twice is the same span.
  */
 import { createHash } from 'node:crypto';
+import { commitOf } from '../api/revision.ts';
 
 /** What is said of links, each as an attribute `scantling.<name>` of the span. */
 export const linkAttributes = {
@@ -65,6 +66,27 @@ export const links = {
     subject: ['build'],
     parent: 'render',
   },
+  attest: {
+    meaning: 'what is said of the image is put together: how it was made, and what its layers hold',
+    program: 'controller',
+    attributes: ['definition', 'build', 'digest'],
+    subject: ['build'],
+    parent: 'render',
+  },
+  sign: {
+    meaning: 'signatures and statements are pushed, read back and verified',
+    program: 'controller',
+    attributes: ['definition', 'build', 'digest'],
+    subject: ['build'],
+    parent: 'render',
+  },
+  judge: {
+    meaning: 'the image is judged by the trust policies',
+    program: 'controller',
+    attributes: ['definition', 'build', 'digest'],
+    subject: ['build'],
+    parent: 'render',
+  },
   target: {
     meaning: 'the pass that made the image the target of a pool',
     program: 'controller',
@@ -113,7 +135,7 @@ export interface LinkSpan extends Link {
 
 /** The span of a link; undefined for one without a commit. */
 export function spanOf(link: Link): LinkSpan | undefined {
-  const commit = /@sha1:([0-9a-f]{40})$/.exec(link.revision ?? '')?.[1];
+  const commit = commitOf(link.revision);
   if (commit === undefined) return undefined;
   const traceId = commit.slice(0, 32);
   const { parent }: LinkKind = links[link.link];

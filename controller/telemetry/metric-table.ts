@@ -5,7 +5,7 @@ export const registry = new Registry();
 
 /** What series grow with: numbers of things that exist, or that were asked since the start. */
 export interface Extents {
-  /** The controllers of the runtime: source, definition, build, retention, pool. */
+  /** The controllers of the runtime: source, definition, build, retention, pool, trust, discovery. */
   controllers: number;
   /** Kinds that are watched. */
   resources: number;
@@ -19,6 +19,9 @@ export interface Extents {
   versions: number;
   /** Secrets with certificates that were read since the start. */
   secrets: number;
+  policies: number;
+  /** Of all policies together. */
+  authorities: number;
 }
 
 /** How many label sets a metric has at most: the product. `sources+1`: one for each source, and one for what is about none. */

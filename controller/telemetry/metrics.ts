@@ -1,85 +1,11 @@
 /** Every metric, in one table. Names of the runtime are controller-runtime's and client-go's, so that existing dashboards work. */
 import { counter, entries, gauge, histogram, type MetricEntry } from './metric-table.ts';
+import { codes, methods, runtimeMetrics, seconds } from './runtime-metrics.ts';
 
-const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const minutes = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 
-/** Codes of HTTP that a server answers in the course of things, and no answer at all. */
-const codes = 20;
-const methods = 6;
-
 export const metrics = {
-  reconcileTotal: counter(
-    'controller_runtime_reconcile_total',
-    'Reconciles per controller and result (success, requeue, requeue_after, error).',
-    ['controller', 'result'],
-    ['controllers', 4],
-  ),
-  reconcileErrors: counter(
-    'controller_runtime_reconcile_errors_total',
-    'Reconciles that threw.',
-    ['controller'],
-    ['controllers'],
-  ),
-  reconcileSeconds: histogram(
-    'controller_runtime_reconcile_time_seconds',
-    'Duration of a reconcile.',
-    { names: ['controller'], bound: ['controllers'] },
-    seconds,
-  ),
-  activeWorkers: gauge('controller_runtime_active_workers', 'Workers at work.', ['controller'], ['controllers']),
-  maxConcurrentReconciles: gauge(
-    'controller_runtime_max_concurrent_reconciles',
-    'Workers at most.',
-    ['controller'],
-    ['controllers'],
-  ),
-  workqueueDepth: gauge('workqueue_depth', 'Keys that wait.', ['name'], ['controllers']),
-  workqueueAdds: counter('workqueue_adds_total', 'Keys added.', ['name'], ['controllers']),
-  workqueueQueueSeconds: histogram(
-    'workqueue_queue_duration_seconds',
-    'How long a key waited.',
-    { names: ['name'], bound: ['controllers'] },
-    seconds,
-  ),
-  workqueueWorkSeconds: histogram(
-    'workqueue_work_duration_seconds',
-    'How long a key was worked on.',
-    { names: ['name'], bound: ['controllers'] },
-    seconds,
-  ),
-  workqueueRetries: counter('workqueue_retries_total', 'Keys added again with backoff.', ['name'], ['controllers']),
-  restRequests: counter(
-    'rest_client_requests_total',
-    'Requests to the API server.',
-    ['code', 'method', 'host'],
-    [methods, codes],
-  ),
-  restSeconds: histogram(
-    'rest_client_request_duration_seconds',
-    'Duration of a request to the API server.',
-    { names: ['verb', 'host'], bound: [methods] },
-    seconds,
-  ),
-  leader: gauge('leader_election_master_status', '1 while this process leads.', ['name'], [1]),
-  relists: counter(
-    'scantling_reflector_relists_total',
-    'Full lists, by resource and cause (start, gone, error, check).',
-    ['resource', 'reason'],
-    ['resources', 4],
-  ),
-  watchErrors: counter('scantling_reflector_errors_total', 'Failed lists and watches.', ['resource'], ['resources']),
-  lastEventSeconds: gauge(
-    'scantling_reflector_last_event_timestamp_seconds',
-    'When the watch last brought an event or a bookmark (Unix time).',
-    ['resource'],
-    ['resources'],
-  ),
-  eventsDropped: counter(
-    'scantling_events_dropped_total',
-    'Kubernetes events that were dropped because the queue was full or the write failed.',
-  ),
-  loopLag: gauge('scantling_event_loop_lag_seconds', 'Longest stall of the event loop since the last scrape.'),
+  ...runtimeMetrics,
   sourceLastPoll: gauge(
     'scantling_source_last_poll_timestamp_seconds',
     'When the last poll succeeded (Unix time); before the first that did, when this process first tried.',
@@ -142,8 +68,8 @@ export const metrics = {
   ),
   buildStepSeconds: histogram(
     'scantling_build_step_duration_seconds',
-    'Duration of a part of a build: foundation (its steps, with pull and push), assemble (finish layers on top, with push).',
-    { names: ['step'], bound: [2] },
+    'Duration of a part of a build: foundation (its steps, with pull and push), assemble (finish layers on top, with push), attest (what is said of the image is put together), sign (signatures and statements are pushed and read back), judge (by the trust policies).',
+    { names: ['step'], bound: [5] },
     minutes,
   ),
   buildBytes: counter(
@@ -263,6 +189,36 @@ export const metrics = {
     'When the first certificate in a Secret or ConfigMap that is in use expires (Unix time).',
     ['object'],
     ['secrets'],
+  ),
+  trustVerifications: counter(
+    'scantling_trust_verifications_total',
+    'Judgements per governing policy, authority (as policy/name; none for what no authority has signed), form (Signature, Bundle, Attestation, OpenPGP, SSH; none likewise) and result (trusted, warned, refused, failed: could not be looked up). What was recorded and still stands is not counted.',
+    ['policy', 'authority', 'form', 'result'],
+    ['policies', 'authorities+1', 6, 4],
+  ),
+  trustPolicyMode: gauge(
+    'scantling_trust_policy_mode',
+    '1 for the mode that the policy is in (Enforce, Warn, Skip).',
+    ['policy', 'mode'],
+    ['policies', 1],
+  ),
+  trustRootAge: gauge(
+    'scantling_trust_root_age_seconds',
+    'Time since the oldest trusted root of the policy that comes by TUF was last fetched; absent where none does.',
+    ['policy'],
+    ['policies'],
+  ),
+  trustUntrustedNodes: gauge(
+    'scantling_trust_untrusted_nodes',
+    'Nodes per pool that run an image which trust does not allow.',
+    ['pool'],
+    ['pools'],
+  ),
+  trustUnjudgedNodes: gauge(
+    'scantling_trust_unjudged_nodes',
+    'Nodes per pool that run an image of which nobody can say whether trust allows it: nobody knows what index it is of, or signatures cannot be looked up.',
+    ['pool'],
+    ['pools'],
   ),
   traceSpans: counter(
     'scantling_trace_spans_total',
