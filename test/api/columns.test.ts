@@ -58,6 +58,11 @@ const rows: Record<Plural, Row> = {
     status: { host: { phase: 'Rebooting', bootID: 'b', booted: { revision, commit: 'e13e4f15d71c', digest } } },
     message: `runs ${nameOf(revision, digest)}`,
   },
+  trustpolicies: {
+    name: 'systems',
+    status: { scope: 'registry.example.com/systems' },
+    message: '1 authority, 1 key',
+  },
 };
 
 function messageOf(outcome: ReturnType<typeof outcomeOf>): string {
@@ -113,7 +118,13 @@ describe('kubectl get', () => {
     return { line: line(0), wide: line(1) };
   };
 
-  for (const plural of Object.keys(rows) as Plural[]) {
+  test(`trustpolicies fits into ${widest} columns, and names what it covers and how`, async () => {
+    const { line } = await shown('trustpolicies');
+    assert.ok(line.length <= widest, `${line.length}: ${line}`);
+    assert.match(line, /^systems +registry\.example\.com\/systems +Skip +True +1 authority, 1 key/);
+  });
+
+  for (const plural of (Object.keys(rows) as Plural[]).filter(plural => plural !== 'trustpolicies')) {
     test(`${plural} fits into ${widest} columns, and names its commit or build`, async () => {
       const { line, wide } = await shown(plural);
       assert.ok(line.length <= widest, `${line.length}: ${line}`);

@@ -9,6 +9,7 @@ import { definitionReasons } from '../../controller/definition/reasons.ts';
 import { registryReasons } from '../../controller/registry/reasons.ts';
 import { poolReasons } from '../../controller/rollout/reasons.ts';
 import { sourceReasons } from '../../controller/source/reasons.ts';
+import * as trustReasons from '../../controller/trust/reasons.ts';
 
 const root = join(import.meta.dirname, '../..');
 const tables: Record<string, object> = {
@@ -18,6 +19,7 @@ const tables: Record<string, object> = {
   registry: registryReasons,
   rollout: poolReasons,
   source: sourceReasons,
+  trust: Object.assign({}, ...Object.values(trustReasons).filter(table => typeof table === 'object')),
 };
 
 /** Of errors, conditions and events, as the source writes them. */
@@ -25,7 +27,11 @@ const written = /(?:new (?:Stalling|Waiting|Transient)Error\(\s*|\breason: )'([A
 
 for (const [folder, table] of Object.entries(tables)) {
   test(`the reasons of ${folder}/ are in its table`, () => {
-    const known = new Set([...Object.keys(table), ...Object.keys(registryReasons)]);
+    const known = new Set([
+      ...Object.keys(table),
+      ...Object.keys(registryReasons),
+      ...Object.keys(trustReasons.judgementReasons),
+    ]);
     const missing = globSync(`controller/${folder}/*.ts`, { cwd: root }).flatMap(file =>
       [...readFileSync(join(root, file), 'utf8').matchAll(written)].flatMap(([, reason]) =>
         reason === undefined || known.has(reason) ? [] : [`${file}: ${reason}`],

@@ -1,16 +1,18 @@
-/** `npm run bench -- start|rollout|source|build [--json]`: the budgets, measured. Exit code 0 when all are kept. */
+/** `npm run bench -- start|rollout|source|build|trust [--json]`: the budgets, measured. Exit code 0 when all are kept. */
 import { parseArgs } from 'node:util';
 import { measureBuild } from './build.ts';
 import { judge, measureTable, type Measure } from './measure.ts';
 import { measureRollout } from './rollout.ts';
 import { measureSource } from './source.ts';
 import { measureStart } from './start.ts';
+import { measureTrust } from './trust.ts';
 
 const benches: Readonly<Record<string, (progress: (line: string) => void) => Promise<Measure[]>>> = {
   start: measureStart,
   rollout: measureRollout,
   source: measureSource,
   build: measureBuild,
+  trust: measureTrust,
 };
 const usage = `Usage: npm run bench -- ${Object.keys(benches).join('|')} [--json]\n`;
 

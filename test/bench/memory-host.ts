@@ -5,6 +5,7 @@ import type { BootcStatus, BootEntry } from '../../controller/agent/bootc-status
 import type { MemoryStore } from '../../controller/agent/memory-file.ts';
 import { emptyMemory, type Memory } from '../../controller/agent/memory.ts';
 import type { BootFacts, Host, HostFeatures, Operation, Outcome, Request } from '../../controller/agent/host.ts';
+import type { SignaturePolicy } from '../../controller/agent/signature-policy.ts';
 
 export interface MemoryHostOptions {
   /** repository@digest of what it was installed from. */
@@ -45,6 +46,10 @@ export class MemoryHost implements Host {
       upgradeDownloadOnly: true,
       lockFinalization: false,
     });
+  }
+
+  signaturePolicy(): Promise<SignaturePolicy> {
+    return Promise.resolve({ lookups: [] });
   }
 
   status(): Promise<BootcStatus> {

@@ -8,6 +8,7 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto';
+import { bits, boolean, der, extension, octets, oid, sequence, text, time } from './der.ts';
 
 export interface Certificate {
   /** PEM. */
@@ -16,36 +17,8 @@ export interface Certificate {
   key: string;
 }
 
-function der(tag: number, ...parts: Uint8Array[]): Buffer {
-  const body = Buffer.concat(parts);
-  if (body.length < 128) return Buffer.concat([Buffer.from([tag, body.length]), body]);
-  const length = Buffer.from(body.length.toString(16).padStart(body.length > 0xff ? 4 : 2, '0'), 'hex');
-  return Buffer.concat([Buffer.from([tag, 0x80 | length.length]), length, body]);
-}
-
-const sequence = (...parts: Uint8Array[]) => der(0x30, ...parts);
-const octets = (body: Uint8Array) => der(0x04, body);
-const bits = (body: Uint8Array) => der(0x03, Buffer.from([0]), body);
-const boolean = der(0x01, Buffer.from([0xff]));
-
-/** An object identifier whose numbers after the first two are each below 2^14. */
-function oid(text: string): Buffer {
-  const [first = 0, second = 0, ...rest] = text.split('.').map(Number);
-  const bytes = [first * 40 + second];
-  for (const n of rest)
-    bytes.push(
-      ...(n < 128 ? [n] : n < 16_384 ? [0x80 | (n >> 7), n & 0x7f] : [0x80 | (n >> 14), 0x80 | ((n >> 7) & 0x7f), n & 0x7f]),
-    );
-  return der(0x06, Buffer.from(bytes));
-}
-
 const ecdsaWithSha256 = sequence(oid('1.2.840.10045.4.3.2'));
-const nameOf = (commonName: string) => sequence(der(0x31, sequence(oid('2.5.4.3'), der(0x0c, Buffer.from(commonName)))));
-const time = (at: Date) => der(0x17, Buffer.from(`${at.toISOString().replaceAll(/[-:T]/g, '').slice(2, 14)}Z`));
-
-function extension(id: string, critical: boolean, value: Uint8Array): Buffer {
-  return critical ? sequence(oid(id), boolean, octets(value)) : sequence(oid(id), octets(value));
-}
+const nameOf = (commonName: string) => sequence(der(0x31, sequence(oid('2.5.4.3'), text(commonName))));
 
 /** A subject alternative name: an IPv4 address when it looks like one, else a DNS name. */
 function alternativeName(name: string): Buffer {

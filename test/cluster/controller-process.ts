@@ -11,6 +11,11 @@ export interface ControllerProcessOptions {
   insecureRegistries?: readonly string[];
   flags?: readonly string[];
   logFile: string;
+  /**
+   * Starts it again whenever it ends by itself, as a kubelet does (default false). It ends when its Lease is lost, for which it is enough that
+   * the machine stands still for some seconds.
+   */
+  keep?: boolean;
 }
 
 export class ControllerProcess {
@@ -18,6 +23,8 @@ export class ControllerProcess {
   readonly #o: ControllerProcessOptions;
   #process: ServerProcess | undefined;
   #address = '';
+  /** Whether it was to end. */
+  #asked = false;
 
   constructor(options: ControllerProcessOptions) {
     this.#o = options;
@@ -41,6 +48,29 @@ export class ControllerProcess {
   /** Starts it; resolves when /readyz answers 200. */
   async start(): Promise<void> {
     this.#address = `127.0.0.1:${await freePort()}`;
+    await this.#begin();
+    if (this.#o.keep === true) void this.#keep(this.#process);
+  }
+
+  async #keep(process: ServerProcess | undefined): Promise<void> {
+    await process?.exited;
+    // Another one that was started since has its own keeper.
+    if (this.#asked || this.#process !== process) return;
+    appendFileSync(this.logFile, '{"msg":"the controller has ended by itself, and is started again"}\n');
+    try {
+      await this.#begin();
+    } catch (error) {
+      appendFileSync(
+        this.logFile,
+        `${JSON.stringify({ msg: 'the controller cannot be started again', error: String(error) })}\n`,
+      );
+      return;
+    }
+    void this.#keep(this.#process);
+  }
+
+  async #begin(): Promise<void> {
+    this.#asked = false;
     const [command, ...args] = this.#o.program;
     const insecure = this.#o.insecureRegistries ?? [];
     appendFileSync(this.logFile, '');
@@ -64,12 +94,14 @@ export class ControllerProcess {
 
   /** SIGKILL: nothing is finished, nothing is released. */
   async kill(): Promise<void> {
+    this.#asked = true;
     this.#process?.kill('SIGKILL');
     await this.#process?.exited;
   }
 
   /** SIGTERM, and SIGKILL when that is not enough. */
   async stop(): Promise<void> {
+    this.#asked = true;
     await this.#process?.stop(10_000);
   }
 

@@ -41,6 +41,8 @@ export interface EnvironmentOptions {
   workloads?: boolean;
   /** False: the controller is made, but not started. */
   startController?: boolean;
+  /** True: the controller is started again when it ends by itself. */
+  keepController?: boolean;
   /** Kept when given; otherwise a temporary one that is removed at the end. */
   directory?: string;
   /** Told what is being started. */
@@ -120,6 +122,7 @@ async function start(
     kubeconfig: proxy.kubeconfigFor(await serviceAccountToken(transport, 'scantling-controller')),
     insecureRegistries: [registry.host, ...(options.otherRegistries ?? [])],
     logFile: join(directory, 'controller.log'),
+    keep: options.keepController ?? false,
     ...(options.controllerFlags ? { flags: options.controllerFlags } : {}),
   });
   if (options.startController !== false) {

@@ -1,6 +1,6 @@
 /** The release before this one, as test/releases/ keeps it: for tests that upgrade from it and go back to it. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { temporaryDirectory } from './processes.ts';
 
@@ -29,7 +29,9 @@ export function lastRelease(): Release {
   const version = versions.toSorted(byVersion).at(-1);
   if (version === undefined) throw new Error(`${releasesDirectory} holds no release`);
   const kept = join(releasesDirectory, version);
-  const bundle = join(temporaryDirectory(`release-${version}`), 'scantling.mjs');
-  writeFileSync(bundle, brotliDecompressSync(readFileSync(join(kept, 'scantling.mjs.br'))), { mode: 0o755 });
-  return { version, chart: join(kept, `scantling-${version}.tgz`), bundle };
+  const directory = temporaryDirectory(`release-${version}`);
+  for (const name of readdirSync(kept).filter(name => name.endsWith('.mjs.br'))) {
+    writeFileSync(join(directory, basename(name, '.br')), brotliDecompressSync(readFileSync(join(kept, name))), { mode: 0o755 });
+  }
+  return { version, chart: join(kept, `scantling-${version}.tgz`), bundle: join(directory, 'scantling.mjs') };
 }

@@ -118,6 +118,7 @@ async function main(): Promise<void> {
   });
   const program = await programFor({ source });
   const environment = await startEnvironment({
+    keepController: true,
     nodes,
     labels: { 'node-role.kubernetes.io/worker': '', ...poolLabel },
     program,

@@ -13,6 +13,7 @@ const root = join(import.meta.dirname, '../..');
 /** Kinds whose plural is not their name in lower case and an s, and kinds that live in no namespace. */
 const plurals: Readonly<Record<string, string>> = {
   NetworkPolicy: 'networkpolicies',
+  TrustPolicy: 'trustpolicies',
   ValidatingAdmissionPolicy: 'validatingadmissionpolicies',
 };
 const clusterScoped = new Set([

@@ -1,6 +1,6 @@
 /** The releases of Scantling that an installation can have: the one that these sources make, and the last one that was published. */
-import { copyFileSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { writeTar } from '../../controller/definition/tar.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
@@ -28,7 +28,7 @@ export async function currentRelease(o: { registry: string; directory: string })
   const [node, built = ''] = await programFor({ source: false });
   // The bundle of the checkout is made anew by whoever runs something next.
   const bundle = join(o.directory, 'scantling.mjs');
-  copyFileSync(built, bundle);
+  for (const name of modulesBeside(built)) copyFileSync(join(dirname(built), name), join(o.directory, name));
   return { version, chart: join(root, 'charts/scantling'), images, program: [node, bundle] };
 }
 
@@ -53,6 +53,11 @@ async function withBundle(images: OperatorImages, bundle: string, tag: string): 
   }
 }
 
+/** The bundle, and what it loads from its own directory. */
+function modulesBeside(bundle: string): string[] {
+  return readdirSync(dirname(bundle)).filter(name => name.endsWith('.mjs'));
+}
+
 interface Manifest {
   config: Descriptor;
   layers: Descriptor[];
@@ -67,7 +72,12 @@ async function replaceBundle(registry: Registry, image: string, o: { bundle: str
     rootfs: { diff_ids: string[] };
     history?: unknown;
   };
-  const layer = writeTar([{ path: 'app/scantling.mjs', mode: 0o644, bytes: readFileSync(o.bundle) }]);
+  const files = modulesBeside(o.bundle).map(name => ({
+    path: `app/${name}`,
+    mode: 0o644,
+    bytes: readFileSync(join(dirname(o.bundle), name)),
+  }));
+  const layer = writeTar(files);
   const digest = await registry.pushBlob(repository, layer);
   delete config.history; // of layers that are one more now
   config.rootfs.diff_ids.push(digest);

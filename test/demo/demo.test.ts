@@ -38,6 +38,9 @@ test('every statement of the demo holds, and one JSON document says so', async (
       ['broken document', 0, 3, true],
       ['revert', 0, 3, true],
       ['base image fixed', 1, 3, true],
+      ['unsigned image', 0, 3, true],
+      ['unsigned commit', 0, 3, true],
+      ['revoked key', 0, 3, true],
       ...(packages
         ? [
             ['package installed', 2, 3, true],
@@ -50,7 +53,7 @@ test('every statement of the demo holds, and one JSON document says so', async (
   assert.equal(last?.imageDigest, first?.imageDigest);
   assert.notEqual(second?.imageDigest, first?.imageDigest);
   assert.notEqual(fixed?.imageDigest, last?.imageDigest);
-  assert.match(err, packages ? /All 73 statements were checked and hold/ : /All 59 statements .* hold[\s\S]*left out/);
+  assert.match(err, packages ? /All 92 statements were checked and hold/ : /All 78 statements .* hold[\s\S]*left out/);
 });
 
 test('a wrong flag is refused with the usage', async () => {

@@ -12,6 +12,7 @@ import type { StepReport } from './report.ts';
 import type { Stage } from './stage.ts';
 import { failBuild, fixBase, installPackage, setTools, withoutPackages } from './build-steps.ts';
 import { updateOwnNode } from './own-node-step.ts';
+import { refuseCommit, refuseImage, revokeKey } from './trust-steps.ts';
 import { breakDocument, changeOneFile, firstCommit, revert } from './steps.ts';
 
 export interface PlayOptions {
@@ -73,7 +74,13 @@ async function beside(
   program: readonly [command: string, ...args: string[]],
 ): Promise<Started> {
   const progress = (line: string) => narration.tell(line);
-  const environment = await startEnvironment({ nodes, program, controllerFlags: ['--identity=controller-0'], progress });
+  const environment = await startEnvironment({
+    nodes,
+    program,
+    keepController: true,
+    controllerFlags: ['--identity=controller-0'],
+    progress,
+  });
   return { environment, builder: { name: 'Process' }, stop: () => environment.stop() };
 }
 
@@ -122,14 +129,32 @@ export async function play(stage: Stage, { report, narration }: PlayOptions): Pr
   title('5. A fix in the base image: it flows through by itself, without a commit');
   const fixed = await fixBase(stage, back);
   report(fixed);
+  await rest(stage);
+  await playTrust(stage, fixed, { report, title });
   const reason = withoutPackages();
   if (reason === undefined) await playPackages(stage, fixed, { report, title });
-  else title(`Steps 6 and 7 install packages, and are left out here: ${reason}`);
+  else title(`Steps 9 and 10 install packages, and are left out here: ${reason}`);
   if (stage.installation) {
-    title('8. The node that the operator itself runs on: its host boots the system as well, and the operator comes back');
+    title('11. The node that the operator itself runs on: its host boots the system as well, and the operator comes back');
     report(await updateOwnNode(stage, stage.installation, fixed));
   }
   narration.end();
+}
+
+async function playTrust(
+  stage: Stage,
+  running: StepReport,
+  { report, title }: Pick<PlayOptions, 'report'> & { title: (text: string) => void },
+): Promise<void> {
+  title('6. An unsigned image, pushed by hand: it never becomes a target, and the pool says why');
+  const { report: refused, byHand } = await refuseImage(stage, running);
+  report(refused);
+  title('7. An unsigned commit: refused, and nothing of it is applied');
+  report(await refuseCommit(stage, running));
+  title(
+    '8. The image is signed and rolls out; midway its key is revoked: nothing more is staged or armed, and no node is rebooted for it',
+  );
+  report(await revokeKey(stage, byHand, running));
 }
 
 async function playPackages(
@@ -139,9 +164,9 @@ async function playPackages(
 ): Promise<void> {
   const tools = await setTools(stage.environment, stage.builder);
   try {
-    title('6. A package: its foundation is built once, and a change of a file never runs the package manager again');
+    title('9. A package: its foundation is built once, and a change of a file never runs the package manager again');
     report(await installPackage(stage, tools, running));
-    title('7. A package that does not exist: the build says what failed, and the last image stays');
+    title('10. A package that does not exist: the build says what failed, and the last image stays');
     report(await failBuild(stage, tools, running));
   } finally {
     await tools.repository.stop();

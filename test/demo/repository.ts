@@ -119,6 +119,18 @@ spec:
 `;
 }
 
+/** The definition's builds stand still. */
+export function stillFiles(o: RepositoryOptions): Record<string, string> {
+  return { [paths.definition]: `${definition(o)}  build:\n    suspend: true\n` };
+}
+
+/** The pool asks for an image that nobody built here. */
+export function byHandFiles(o: RepositoryOptions, image: string): Record<string, string> {
+  return {
+    [paths.pool]: pool(o).replace('    definitionRef:\n      name: worker\n', `    image: ${image}\n`),
+  };
+}
+
 function pool({ maxUnavailable }: RepositoryOptions): string {
   return `apiVersion: scantling.dev/v1alpha1
 kind: SystemPool

@@ -168,7 +168,7 @@ export function bootIDs({ environment }: Pick<Stage, 'environment'>): ReadonlyMa
 }
 
 /** What must not move when a commit is refused. */
-function positions({ fleet, environment }: Stage): object {
+export function positions({ fleet, environment }: Stage): { targets: unknown; definition: unknown; boots: unknown } {
   return {
     targets: fleet.stores.targets.list().map(t => [t.name, t.generation, t.spec.image, t.status?.host?.booted?.digest]),
     definition: fleet.stores.definitions.get('worker')?.generation,

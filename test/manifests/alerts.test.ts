@@ -77,6 +77,11 @@ test('what an operator must hear of has an alert', () => {
     'AgentSilent',
     'WebhookRefused',
     'CertificateExpiring',
+    'RunningUntrusted',
+    'RunningUnjudged',
+    'TargetRefused',
+    'SignatureLookupFailing',
+    'TrustRootOld',
   ];
   for (const name of wanted)
     assert.ok(

@@ -175,6 +175,7 @@ export const valueEffects: Readonly<Record<string, ValueEffect>> = {
   },
   'controller.podDisruptionBudget.enabled': { value: false, hides: /"kind":"PodDisruptionBudget"/, alone: true },
   'controller.podDisruptionBudget.maxUnavailable': { value: '50%', shows: /"maxUnavailable":"50%"/ },
+  'controller.trustClaimName': { value: 'roots', shows: /"persistentVolumeClaim":\{"claimName":"roots"\}/ },
   'controller.podSecurityContext': { value: { runAsUser: 1000 }, shows: /"runAsUser":1000/ },
   'controller.securityContext': { value: { runAsUser: 2000 }, shows: /"runAsUser":2000/ },
   'agent.readinessProbe': { value: { failureThreshold: 4000 }, shows: /"failureThreshold":4000/ },

@@ -81,8 +81,8 @@ describe('refusals', () => {
     assert.match(answer.body.message ?? '', /name is at most 200 characters/);
   });
 
-  for (const plural of ['systemsources', 'systempools'] as const) {
-    test(`${plural}: a name too long for the label of what it makes`, async () => {
+  for (const plural of ['systemsources', 'systempools', 'trustpolicies'] as const) {
+    test(`${plural}: a name too long for the label of what it makes, or of metrics`, async () => {
       const answer = await create(plural, {}, 'n'.repeat(64));
       assert.equal(answer.status, 422);
       assert.match(answer.body.message ?? '', /name is at most 63 characters/);
@@ -141,6 +141,10 @@ describe('defaults', () => {
         build: { timeout: '30m', suspend: false, lint: 'Warn' },
         history: { successful: 5, failed: 2, prune: 'None', gracePeriod: '24h' },
       },
+    },
+    {
+      plural: 'trustpolicies',
+      spec: { ...least.trustpolicies.spec, subjects: ['Image'], require: 'Any', exclusive: false },
     },
     { plural: 'imagebuilds', spec: { ...least.imagebuilds.spec, execution: { timeout: '30m', lint: 'Warn' } } },
     {

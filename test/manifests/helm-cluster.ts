@@ -69,8 +69,11 @@ export class HelmCluster {
     return new Map(items.filter(({ metadata }) => names.includes(metadata.name)).map(crd => [crd.metadata.name, crd]));
   }
 
+  /** Those that there are: a release before may have had fewer. */
   async crdsEstablished(): Promise<void> {
-    for (const name of names) await established(this.client, name);
+    const there = await this.crds();
+    assert.notEqual(there.size, 0, 'none of our CRDs is there');
+    for (const name of there.keys()) await established(this.client, name);
   }
 
   /** The CRDs are those of these sources, and to be kept. */

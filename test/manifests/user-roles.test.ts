@@ -17,6 +17,7 @@ const object = (plural: Plural, name: string) => ({
 let api: InstalledApi;
 let viewer: string;
 let administrator: string;
+let trusting: string;
 
 /** A person with one of the roles, as a ServiceAccount: what a token says of its bearer is what RBAC goes by. */
 async function personWith(role: string): Promise<string> {
@@ -32,7 +33,7 @@ async function personWith(role: string): Promise<string> {
   };
   await api.admin({ method: 'POST', path: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', body: binding });
   const token = await api.tokenOf(name);
-  await until(() => api.call(token, { method: 'GET', path: targets }), 200);
+  await until(() => api.call(token, { method: 'GET', path: `${ours}/trustpolicies` }), 200);
   return token;
 }
 
@@ -40,6 +41,7 @@ before(async () => {
   api = await startInstalledApi();
   viewer = await personWith('scantling-view');
   administrator = await personWith('scantling-admin');
+  trusting = await personWith('scantling-trust-admin');
   const build = await api.admin({ method: 'POST', path: `${ours}/imagebuilds`, body: object('imagebuilds', 'made') });
   assert.equal(build.status, 201, build.body.message);
 });
@@ -100,5 +102,19 @@ describe('scantling-admin', () => {
     assert.equal(await statusOf(administrator, 'PATCH', `${targets}/one`, { spec: { state: 'Booted', approval: 'x' } }), 403);
     assert.equal(await statusOf(administrator, 'DELETE', `${targets}/one`), 403);
     assert.equal(await statusOf(administrator, 'GET', '/api/v1/namespaces/scantling-system/secrets/fleet-git'), 403);
+  });
+});
+
+describe('scantling-trust-admin', () => {
+  test('says who is trusted, which whoever declares systems may only read', async () => {
+    const policies = `${ours}/trustpolicies`;
+    assert.equal(await statusOf(administrator, 'GET', policies), 200);
+    assert.equal(await statusOf(administrator, 'POST', policies, object('trustpolicies', 'new')), 403);
+    assert.equal(await statusOf(trusting, 'POST', policies, object('trustpolicies', 'new')), 201);
+    assert.equal(await statusOf(administrator, 'PATCH', `${policies}/new`, { spec: { mode: 'Skip' } }), 403);
+    assert.equal(await statusOf(administrator, 'DELETE', `${policies}/new`), 403);
+    assert.equal(await statusOf(trusting, 'PATCH', `${policies}/new/status`, { status: {} }), 403);
+    assert.equal(await statusOf(trusting, 'DELETE', `${policies}/new`), 200);
+    assert.equal(await statusOf(trusting, 'POST', `${ours}/systempools`, object('systempools', 'new')), 403);
   });
 });

@@ -13,6 +13,8 @@ export interface BlockOptions {
   cwd?: string;
   /** Added to the environment. */
   env?: NodeJS.ProcessEnv;
+  /** After it the block is ended, and what it has said is in the error. Default: none. */
+  timeoutMs?: number;
 }
 
 /** Why a test of commands cannot be run here: a program of theirs is not on this machine. Where CI is set it must be. */
@@ -38,7 +40,7 @@ export function shellBlock(page: string, holds: string): string {
  */
 export async function runBlock(
   text: string,
-  { kubeconfig = '/nonexistent', cwd = root, env: more }: BlockOptions,
+  { kubeconfig = '/nonexistent', cwd = root, env: more, timeoutMs = 0 }: BlockOptions,
 ): Promise<string> {
   const program = await programFor({ source: true });
   const script = [
@@ -54,7 +56,8 @@ export async function runBlock(
   const home = temporaryDirectory('home');
   const env = { PATH: process.env['PATH'], HOME: home, KUBECONFIG: kubeconfig, NO_COLOR: '1', ...more };
   try {
-    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { cwd, env, maxBuffer: 64 * 1024 ** 2 });
+    const options = { cwd, env, maxBuffer: 64 * 1024 ** 2, timeout: timeoutMs };
+    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], options);
     return stdout + stderr;
   } finally {
     removeDirectory(home);

@@ -6,6 +6,7 @@ import { secrets } from '../../controller/api/core.ts';
 import type { Condition, KubeObject } from '../../controller/api/meta.ts';
 import { defaultNamespace as namespace } from '../../controller/api/names.ts';
 import { systemsources } from '../../controller/api/system-source.ts';
+import { type TrustPolicy, type TrustPolicySpec, trustpolicies } from '../../controller/api/trust-policy.ts';
 import { type GitServer, startGitServer } from '../cluster/git-server.ts';
 import { crds, established, resourceOf } from '../cluster/manifests.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
@@ -68,6 +69,20 @@ describe('with rbac.secretNames', () => {
     return condition;
   }
 
+  /** What a policy with a key in the Secret says of it. */
+  async function unread(secret: string): Promise<string> {
+    const key = { secretRef: { name: secret }, transparencyLog: 'Ignored' as const };
+    const spec = { scope: { prefix: `${secret}.example.com` }, authorities: [{ name: 'release', key }] } as TrustPolicySpec;
+    const policy = { apiVersion: 'scantling.dev/v1alpha1', kind: 'TrustPolicy', metadata: { name: secret }, spec } as const;
+    await api.admin.apply<TrustPolicy>(trustpolicies, policy, { fieldManager });
+    let condition: Condition | undefined;
+    await until(`TrustPolicy ${secret} is not Ready`, async () => {
+      condition = conditionOf((await api.admin.get(trustpolicies, secret)).status?.conditions, 'Ready');
+      return condition?.status === 'False';
+    });
+    return `${condition?.reason}: ${condition?.message}`;
+  }
+
   it('a controller is ready, reads the Secret that is named, and says of another that it may not', async t => {
     const program = await Program.start(t, 'controller', { kubeconfig, builders: 'process' });
     await program.untilReady();
@@ -77,6 +92,11 @@ describe('with rbac.secretNames', () => {
       'nothing is missing: it is meant so',
     );
     await ready('named', 'git', 'True');
+    assert.match(await unread('git'), /^SecretNotFound: authority release: Secret git has no key cosign\.pub$/);
+    assert.match(
+      await unread('other'),
+      /^KeyUnreadable: authority release: the API server answered 403 \(Forbidden\) for the Secret scantling-system\/other$/,
+    );
     const { reason, message } = await ready('unnamed', 'other', 'False');
     t.diagnostic(`${reason}: ${message}`);
     assert.equal(reason, 'Forbidden');

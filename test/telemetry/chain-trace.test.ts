@@ -13,6 +13,8 @@ const expected = (built: boolean): LinkName[] => [
   ...(built ? (['foundation'] as const) : []),
   'assemble',
   'push',
+  // Also where there is no policy: then that is what is found out.
+  'judge',
   'target',
   ...Array.from({ length: scenarioNodes }, () => 'stage' as const),
   ...Array.from({ length: scenarioNodes }, () => 'boot' as const),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UsageError, helpFor, parseCommandLine, type Command } from '../../controller/command-line.ts';
+import { UsageError, helpFor, parseCommandLine } from '../../controller/command-line.ts';
+import type { Command } from '../../controller/commands.ts';
 import { flags, type Config, type Flag } from '../../controller/config.ts';
 
 function parseConfig(command: Command, args: string[]): Config {

@@ -22,8 +22,8 @@ const token = 'a token that must not be seen';
 
 /** Of the scenario: one of each, but for a host that is both registry and the base's, and what the controller watches. */
 const extents: Extents = {
-  controllers: 5,
-  resources: 8,
+  controllers: 7,
+  resources: 9,
   sources: 1,
   definitions: 1,
   pools: 1,
@@ -31,6 +31,8 @@ const extents: Extents = {
   registries: 1,
   versions: 1,
   secrets: 0,
+  policies: 0,
+  authorities: 0,
 };
 
 /** Series that are about an object of the scenario. */

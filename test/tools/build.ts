@@ -1,5 +1,8 @@
-/** `npm run build`: the controller and the agent as one ES module, dist/scantling.mjs, that needs Node and nothing else. */
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+/**
+ * `npm run build`: the controller, the agent and the command line as one ES module, dist/scantling.mjs, that needs Node and nothing else; and beside it
+ * dist/judge-worker.mjs, the thread that judges signatures, so that nobody else keeps what it is made of in memory.
+ */
+import { chmodSync, copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { build, type OutputFile, type Plugin } from 'esbuild';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -28,6 +31,23 @@ const clientNodeConfiguration: Plugin = {
   },
 };
 
+/** A module under the LGPL is no part of the bundle: it stays a file of its own beside it, which can be exchanged (docs/adr/0033-openpgp-beside-the-bundle.md). */
+const besideBundle = {
+  'openpgp.mjs': 'node_modules/openpgp/dist/node/openpgp.min.mjs',
+  'openpgp.LICENSE.txt': 'node_modules/openpgp/LICENSE',
+};
+
+const openPGPBeside: Plugin = {
+  name: 'openpgp-beside',
+  setup(builder) {
+    builder.onResolve({ filter: /^openpgp$/ }, ({ kind }) =>
+      kind === 'dynamic-import'
+        ? { path: './openpgp.mjs', external: true }
+        : { errors: [{ text: 'openpgp is loaded when it is needed: import it dynamically' }] },
+    );
+  },
+};
+
 /** Some dependencies are CommonJS and ask for Node's own modules by `require`, which an ES module does not have. */
 const requireOfBundle = `import { createRequire as createRequireOfBundle } from 'node:module';
 const require = createRequireOfBundle(import.meta.url);`;
@@ -48,14 +68,15 @@ function toAscii(text: string): string {
 }
 
 /**
- * The bundle, its source map and the licences in it. White space goes, because the source is kept in memory; names stay, because the stack
+ * Both files, their source maps and the licences in them. White space goes, because the source is kept in memory; names stay, because the stack
  * traces in a bug report must say something.
  */
 async function bundle(): Promise<OutputFile[]> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ['controller/main.ts'],
-    outfile: join(dist, 'scantling.mjs'),
+    entryPoints: { scantling: 'controller/main.ts', 'judge-worker': 'controller/trust/judge-worker.ts' },
+    outdir: dist,
+    outExtension: { '.js': '.mjs' },
     write: false,
     bundle: true,
     platform: 'node',
@@ -65,7 +86,7 @@ async function bundle(): Promise<OutputFile[]> {
     sourcesContent: false,
     minifyWhitespace: true,
     minifySyntax: true,
-    plugins: [clientNodeConfiguration],
+    plugins: [clientNodeConfiguration, openPGPBeside],
     legalComments: 'linked',
     banner: { js: `${requireOfBundle}\n${versionCheck()}` },
   });
@@ -86,8 +107,18 @@ function install(files: readonly OutputFile[]): void {
   }
 }
 
+/** As npm has them, byte for byte. */
+function installBeside(): void {
+  for (const [name, from] of Object.entries(besideBundle)) {
+    const temporary = join(dist, `${name}.${process.pid}`);
+    copyFileSync(join(root, from), temporary);
+    renameSync(temporary, join(dist, name));
+  }
+}
+
 try {
   install(await bundle());
+  installBeside();
 } catch (error) {
   // esbuild has printed what is wrong with the source, line by line; a stack of its own insides would bury that.
   if (!(error instanceof Error && 'errors' in error)) throw error;

@@ -12,7 +12,7 @@ import { rightRules, rightsOf, writtenRights, type Right } from './rights.ts';
 
 /** The ServiceAccounts whose rights are compared, also those of a second release. Roles of people are for people, who are no test. */
 const accounts = /^system:serviceaccount:[^:]+:(scantling|west)-(controller|agent|builder|self-test)$/;
-const rolesOfPeople = /^ClusterRole scantling-(view|admin)$/;
+const rolesOfPeople = /^ClusterRole scantling-(view|admin|trust-admin)$/;
 
 /** What tries what an account may not do says so by this user agent. (A control plane whose rights are taken away says `deliberateRefusals`.) */
 export const probeUserAgent = 'probe';

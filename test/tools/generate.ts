@@ -184,6 +184,20 @@ export const specSchemas: Readonly<Record<string, Schema>> = ${JSON.stringify(Ob
   return format(text, { ...(await resolveConfig(join(root, 'package.json'))), parser: 'typescript' });
 }
 
+/** controller/api/policy-schema.ts: the spec schema of TrustPolicy, which commands read from files. */
+export async function policySchemaOf(crdTexts: readonly string[]): Promise<string> {
+  const crd = crdTexts.map(text => parse(text) as Crd).find(({ spec }) => spec.names.kind === 'TrustPolicy');
+  const schema = forDecoding(crd?.spec.versions[0]?.schema.openAPIV3Schema.properties?.['spec'] ?? {});
+  const text = `// Generated from crds/trustpolicies.yaml by \`npm run generate\`. Do not edit.
+/* oxlint-disable max-lines */
+import type { Schema } from './schemas.ts';
+
+/** The schema of the spec of a TrustPolicy. */
+export const policySchema: Schema = ${JSON.stringify(schema)};
+`;
+  return format(text, { ...(await resolveConfig(join(root, 'package.json'))), parser: 'typescript' });
+}
+
 function chartFile(name: string): string {
   return readFileSync(join(root, 'charts/scantling', name), 'utf8');
 }
@@ -201,6 +215,7 @@ export async function generated(): Promise<Map<string, string>> {
     .filter(f => f.endsWith('.yaml'))
     .map(f => readFileSync(join(root, 'crds', f), 'utf8'));
   out.set('controller/api/schemas.ts', await schemasOf(crdTexts));
+  out.set('controller/api/policy-schema.ts', await policySchemaOf(crdTexts));
   const prettier = { ...(await resolveConfig(join(root, 'package.json'))), parser: 'typescript' };
   out.set('controller/preconditions/needed.ts', await format(neededText(crdTexts, manifests()), prettier));
   const pages = {

@@ -80,7 +80,8 @@ describe('the images', { skip: withoutImages(['getcap', 'unshare']) }, () => {
         assert.equal(architecture, hostArchitecture);
         assert.equal(config.User, '65532:65532');
         assert.deepEqual(config.Entrypoint, ['node', '/app/scantling.mjs']);
-        assert.equal(config.Labels['org.opencontainers.image.licenses'], 'Apache-2.0');
+        const licences = { builder: 'Apache-2.0', controller: 'Apache-2.0 AND LGPL-3.0-or-later' };
+        assert.equal(config.Labels['org.opencontainers.image.licenses'], licences[target]);
         assert.ok(config.Labels['org.opencontainers.image.title']);
         await withRoot(buildah, name, async root => {
           const version = await runReadOnly(root, ...config.Entrypoint, 'version', '--client');

@@ -3,7 +3,7 @@
  * Both are made from the tag's own files with the dependencies that it locks, so that it does not matter what this checkout holds.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { helm } from '../cluster/helm.ts';
@@ -34,7 +34,8 @@ async function keep(tag: string): Promise<string> {
     mkdirSync(target, { recursive: true });
     await helm(['package', 'charts/scantling', '--destination', checkout], { cwd: checkout });
     writeFileSync(join(target, `scantling-${version}.tgz`), readFileSync(join(checkout, `scantling-${version}.tgz`)));
-    writeFileSync(join(target, 'scantling.mjs.br'), compress(readFileSync(join(checkout, 'dist/scantling.mjs'))));
+    const files = readdirSync(join(checkout, 'dist')).filter(name => name.endsWith('.mjs'));
+    for (const name of files) writeFileSync(join(target, `${name}.br`), compress(readFileSync(join(checkout, 'dist', name))));
     return target;
   } finally {
     removeDirectory(checkout);

@@ -11,9 +11,12 @@ const owns: Record<keyof typeof fieldManagers, string> = {
   retention: 'SystemDefinition: condition of retention. ImageBuild: what is kept of it',
   rollout:
     'SystemPool: status, finalizer. NodeTarget: spec, annotations, finalizer, `status.rollout`. Node: the cordon and its mark. Copies of pull Secrets',
+  trust: 'TrustPolicy: status, without what discovery finds',
+  discovery: 'TrustPolicy: `status.pendingKeys` and the condition KeysPending',
   agent: 'NodeTarget: `status` without `status.rollout`',
   webhook: 'SystemSource: the annotation that asks for a poll',
   uninstall: 'What `scantling uninstall` takes back: cordons and marks of Nodes, go-aheads, finalizers, the Lease',
+  cli: 'TrustPolicy: what `scantling trust` adds, removes and revokes',
   shard: 'What says which controller acts on an object, where several share a cluster',
   lease: 'The Lease of the leader election',
   events: 'Events',

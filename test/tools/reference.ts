@@ -1,12 +1,14 @@
 /** The reference pages under docs/ that are generated: the API from crds/, flags and metrics from their tables. */
 import { parse } from 'yaml';
-import { commands, flagsOf, synopsisOf, type Command } from '../../controller/command-line.ts';
+import { flagsOf } from '../../controller/command-line.ts';
+import { commands, synopsisOf, type Command } from '../../controller/commands.ts';
 import { agentReasons } from '../../controller/agent/reasons.ts';
 import { buildReasons } from '../../controller/build/reasons.ts';
 import { definitionReasons } from '../../controller/definition/reasons.ts';
 import { registryReasons } from '../../controller/registry/reasons.ts';
 import { poolReasons } from '../../controller/rollout/reasons.ts';
 import { sourceReasons } from '../../controller/source/reasons.ts';
+import { candidateReasons, commitReasons, judgementReasons, policyReasons } from '../../controller/trust/reasons.ts';
 import { unitOf } from '../../controller/telemetry/metric-table.ts';
 import { metricTable } from '../../controller/telemetry/metrics.ts';
 import type { Crd, Schema } from './generate.ts';
@@ -92,7 +94,7 @@ ${note}
 Served at \`/metrics\` of the controller, on both replicas; figures of objects (pools, sources, definitions) are those of the replica that leads, or equal on both, so take the \`max\` over them.
 [Observability](observability.md) says how they are scraped, and what of the agents is in them.
 
-_Bound_ is how many label sets a metric has at most. The words stand for how many of them there are: controllers (five), resources (kinds that are watched), sources, definitions, pools, versions (of agents);
+_Bound_ is how many label sets a metric has at most. The words stand for how many of them there are: controllers (seven), resources (kinds that are watched), sources, definitions, pools, policies, authorities (of all policies together), versions (of agents);
 and, since the start of the process, gitHosts, registries and secrets. What is about an object goes with the object. A histogram has a series for each of its buckets, a sum and a count.
 
 | Metric | Type | Labels | Unit | Bound | Meaning |
@@ -148,9 +150,30 @@ ${reasonTable(registryReasons)}
 
 ${reasonTable(poolReasons)}
 
+## TrustPolicy
+
+Also \`NotEnforced\`, only while True: \`spec.mode\` is Warn or Skip. \`KeysPending\` is True while keys that discovery found wait for a person, and False when it found none, with why. What keeps one authority from counting is in its \`message\`
+(\`status.authorities\`); Ready is False as soon as one cannot be read, or none counts.
+
+${reasonTable(policyReasons)}
+
+## What is judged
+
+Of images in the condition \`ImageTrusted\` of SystemDefinition, ImageBuild and SystemPool and in their \`status.trust\`, of commits in \`SourceVerified\` and \`status.verification\` of a SystemSource.
+
+${reasonTable(judgementReasons)}
+
+Why one signature of an image is not accepted, as messages and \`scantling verify image\` say it:
+
+${reasonTable(candidateReasons)}
+
+And of a commit:
+
+${reasonTable(commitReasons)}
+
 ## NodeTarget
 
-\`Ready\` and \`Staged\` are written by the node's agent; so are \`status.host.problems\` and \`status.host.failed\`, which use the same reasons.
+\`Ready\`, \`Staged\` and \`NodeEnforcement\` are written by the node's agent; so are \`status.host.problems\` and \`status.host.failed\`, which use the same reasons.
 
 ${reasonTable(agentReasons)}
 `;

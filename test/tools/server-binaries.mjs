@@ -8,13 +8,13 @@ import { kubernetesVariable, kubernetesVersion, pinned } from './kubernetes-vers
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'registry' | 'referrers-registry' | 'quadlet' | 'quadlet-oldest' | 'helm' | 'helm-3' | 'helm-oldest' | 'kubectl'} ServerName */
+/** @typedef {'kube-apiserver' | 'etcd' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'registry' | 'referrers-registry' | 'quadlet' | 'quadlet-oldest' | 'helm' | 'helm-3' | 'helm-oldest' | 'kubectl' | 'cosign' | 'host-policy' | 'host-policy-oldest'} ServerName */
 
 /**
  * A Go module below this directory and the commands in it, each by its package, with the names they are installed under.
  * Tests that need one of an optional module are skipped without it. `onlyFor`: the programs and the arguments that need it; the others start
- * without waiting for it.
- * @typedef {{ module: string, packages: Record<string, ServerName>, ldflags: string, versions: Record<string, string>, optional?: true, onlyFor?: readonly string[] }} ServerModule
+ * without waiting for it. `tags`: what Go is to leave out or take in, separated by commas.
+ * @typedef {{ module: string, packages: Record<string, ServerName>, ldflags: string, versions: Record<string, string>, tags?: string, optional?: true, onlyFor?: readonly string[] }} ServerModule
  */
 
 const stamp = 'k8s.io/component-base/version.git';
@@ -101,6 +101,40 @@ function helm3Module(name, kubernetes) {
 }
 
 /**
+ * What images are signed and verified with, besides our own code.
+ * @returns {ServerModule}
+ */
+function cosignModule() {
+  return {
+    module: 'cosign',
+    packages: { 'scantling.dev/test/tools/cosign': 'cosign' },
+    ldflags: '-s -w',
+    versions: { cosign: pinned('cosign', 'github.com/sigstore/cosign/v3') },
+    optional: true,
+    onlyFor: ['test/main.ts', 'test/trust/make-golden.ts'],
+  };
+}
+
+/**
+ * What decides on hosts which images are accepted, in the newest version or that of the first hosts: the library of skopeo, podman and bootc.
+ * @param {'host-policy' | 'host-policy-oldest'} name of the module and of the program
+ * @param {string} library
+ * @returns {ServerModule}
+ */
+function hostPolicyModule(name, library) {
+  return {
+    module: name,
+    packages: { [`scantling.dev/test/tools/${name}`]: name },
+    ldflags: '-s -w',
+    // Without these it needs C libraries, for what is not asked of it.
+    tags: 'containers_image_openpgp,containers_image_storage_stub,containers_image_docker_daemon_stub',
+    versions: { [name]: pinned(name, library) },
+    optional: true,
+    onlyFor: ['test/main.ts'],
+  };
+}
+
+/**
  * All modules, with Kubernetes in the version that the environment asks for.
  * @returns {ServerModule[]}
  * @throws {SetupError} when it asks for one that is not supported
@@ -122,6 +156,10 @@ export function serverModules() {
     administratorModule(),
     helm3Module('helm-3', '1.37'),
     helm3Module('helm-oldest', '1.32'),
+    hostPolicyModule('host-policy', 'go.podman.io/image/v5'),
+    hostPolicyModule('host-policy-oldest', 'github.com/containers/image/v5'),
+    // The last, because it takes longest to build.
+    cosignModule(),
   ];
 }
 
@@ -143,7 +181,10 @@ export function cacheDirectory() {
  * @param {ServerModule} server
  */
 export function moduleDirectory(server) {
-  const hash = createHash('sha256').update(server.ldflags).update(gcflags);
+  const hash = createHash('sha256')
+    .update(server.ldflags)
+    .update(gcflags)
+    .update(server.tags ?? '');
   const directory = join(here, server.module);
   const files = ['go.mod', 'go.sum', 'main.go', 'referrers/main.go', 'kubectl/main.go'].filter(file =>
     existsSync(join(directory, file)),

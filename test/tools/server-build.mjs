@@ -71,7 +71,8 @@ export async function buildServers(server) {
   try {
     await withProgress(`building ${missing.join(', ')} with go`, async detail => {
       let fetched = 0;
-      const listed = await runCommand(goCommand(), ['list', '-deps', ...paths], {
+      const tags = server.tags === undefined ? [] : [`-tags=${server.tags}`];
+      const listed = await runCommand(goCommand(), ['list', '-deps', ...tags, ...paths], {
         cwd,
         env,
         line: text => text.startsWith('go: downloading') && detail(`${++fetched} modules fetched`),
@@ -79,7 +80,7 @@ export async function buildServers(server) {
       const total = listed.trim().split('\n').length;
       let compiled = 0;
       detail(`${total} packages to compile or to take from Go's cache`);
-      const flags = ['-v', `-gcflags=${gcflags}`, `-ldflags=${server.ldflags}`];
+      const flags = ['-v', ...tags, `-gcflags=${gcflags}`, `-ldflags=${server.ldflags}`];
       mkdirSync(temporary, { recursive: true });
       copyEarlier(target, temporary, packages);
       await runCommand(goCommand(), ['build', ...flags, '-o', `${temporary}/`, ...paths], {

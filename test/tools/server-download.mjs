@@ -16,6 +16,7 @@ export const publishers = {
   envtest: 'https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml',
   registry: 'https://github.com/distribution/distribution/releases/download',
   helm: 'https://get.helm.sh',
+  cosign: 'https://github.com/sigstore/cosign/releases/download',
 };
 
 /**
@@ -54,6 +55,18 @@ async function digestFrom(url) {
 }
 
 /**
+ * The digest of a file in a list of digests and names.
+ * @param {string} url of the list
+ * @param {string} name
+ */
+async function listedDigest(url, name) {
+  const lines = (await (await open(url)).text()).split('\n').map(line => line.trim().split(/\s+/));
+  const digest = lines.find(([, listed]) => listed === name)?.[0];
+  if (!digest) throw new Error(`${url} does not list ${name}`);
+  return digest;
+}
+
+/**
  * The entry of an archive in envtest's index: of the version itself, else of the newest patch of the same minor version.
  * @param {string} index the YAML document
  * @param {string} version without v
@@ -84,8 +97,8 @@ export function envtestArchive(index, version) {
  * @returns {Promise<Download[]>}
  */
 async function plan(server, missing, from) {
-  const { kubernetes, registry, quadlet, helm, kubectl } = server.versions;
-  if (quadlet) {
+  const { kubernetes, registry, helm, kubectl, cosign } = server.versions;
+  if (['quadlet', 'host-policy', 'host-policy-oldest'].some(name => name in server.versions)) {
     say(`${missing.join(', ')} is not published`);
     return [];
   }
@@ -94,6 +107,11 @@ async function plan(server, missing, from) {
     if (!missing.includes('registry')) return [];
     const url = `${from.registry}/v${registry}/registry_${registry}_${platform}_${arch}.tar.gz`;
     return [{ url, algorithm: 'sha256', digest: await digestFrom(`${url}.sha256`), servers: ['registry'], archive: true }];
+  }
+  if (cosign) {
+    const name = `cosign-${platform}-${arch}`;
+    const digest = await listedDigest(`${from.cosign}/v${cosign}/cosign_checksums.txt`, name);
+    return [{ url: `${from.cosign}/v${cosign}/${name}`, algorithm: 'sha256', digest, servers: ['cosign'], archive: false }];
   }
   /** @type {Download[]} */
   const downloads = [];
@@ -191,7 +209,7 @@ export async function downloadServers(server, from = publishers) {
           await runCommand('tar', ['-xzf', file, '-C', temporary, ...wanted]);
           for (const name of wanted) renameSync(join(temporary, name), join(temporary, `${serverAt(name)}.unpacked`));
         } else {
-          renameSync(file, `${file}.unpacked`);
+          renameSync(file, join(temporary, `${download.servers[0]}.unpacked`));
         }
         mkdirSync(target, { recursive: true });
         for (const name of download.servers) {

@@ -109,6 +109,21 @@ describe('published servers', () => {
     });
   });
 
+  it('may be one program, whose digest is in a list of many', async () => {
+    const cosign = serverModules().find(({ versions }) => versions['cosign']);
+    assert.ok(cosign);
+    const program = Buffer.from('#!/bin/sh\necho downloaded\n');
+    const name = `cosign-${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
+    const list = `${'0'.repeat(64)}  ${name}.other\n${createHash('sha256').update(program).digest('hex')}  ${name}\n`;
+    await withPublisher(
+      path => (path.endsWith('/cosign_checksums.txt') ? list : program),
+      async address => {
+        await downloadServers(cosign, { ...publishers, cosign: address });
+        assert.equal(execFileSync(findServer('cosign') ?? '', { encoding: 'utf8' }), 'downloaded\n');
+      },
+    );
+  });
+
   it('of each version of Helm are told apart, though all are published as helm', async () => {
     const archive = packed('linux-amd64/helm');
     const digest = createHash('sha256').update(archive).digest('hex');

@@ -11,6 +11,8 @@ import { has, runCommand } from './run-command.mjs';
 const pages = 'the commands that pages of docs/ tell people to run; their tests are skipped without it';
 const realNode = 'the real node of the tests (only on Linux, as root); they are skipped without it';
 
+const commits = 'signed commits, which are compared with git; their tests are skipped without it';
+
 /** @type {readonly SystemProgram[]} */
 const programs = [
   { command: 'git', package: 'git', required: true, use: 'the Git server of the tests' },
@@ -25,6 +27,8 @@ const programs = [
   { command: '/usr/lib/cni/bridge', package: 'containernetworking-plugins', required: false, use: realNode },
   { command: 'mmdebstrap', package: 'mmdebstrap', required: false, use: `the images of pods on ${realNode}` },
   { command: 'jq', package: 'jq', required: false, use: pages },
+  { command: 'gpg', package: 'gnupg', required: false, use: commits },
+  { command: 'ssh-keygen', package: 'openssh-client', required: false, use: commits },
   { command: 'skopeo', package: 'skopeo', required: false, use: pages },
 ];
 

@@ -4,9 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sameReference, setLock, specification, stage, toggleRollback } from './deployments.ts';
 import type { PulledImage } from './deployments.ts';
-import { strike } from './faults.ts';
+import { type Fault, hasFault, strike } from './faults.ts';
 import { PullError, pinnedDigest, pullImage } from './image.ts';
 import { policyDefaultAccepts } from './policy.ts';
 import { announce, flagsOf, hostPaths, loadState, saveState } from './state.ts';
@@ -158,7 +159,8 @@ async function pull(state: HostState, reference: ImageReference, prefix: string)
     if (strike(directory, 'Unauthorized', list(pinned))) {
       throw new PullError('Fetching manifest: failed to invoke method OpenImage: reading manifest: unauthorized: access denied');
     }
-    const image = await pullImage(root, reference.image, state.architecture);
+    const known = [state.staged, state.booted, state.rollback].some(entry => entry?.reference.image === reference.image);
+    const image = await pullImage(root, reference.image, { architecture: state.architecture, known });
     await pullFaults([...list(pinned), image.digest], state);
     return image;
   } catch (error) {
@@ -181,8 +183,13 @@ async function pullFaults(digests: string[], state: HostState): Promise<void> {
     throw new PullError('Insufficient free space for /sysroot (available: 1.2 GB required: 3.4 GB)');
   }
   const slow = strike(directory, 'SlowPull', digests);
-  if (slow) await new Promise(resolve => setTimeout(resolve, slow.ms ?? 1000));
+  if (slow) await slowly(slow);
   if (strike(directory, 'Hang', digests)) await forever();
+}
+
+async function slowly({ ms }: Fault): Promise<void> {
+  if (ms !== undefined) return sleep(ms);
+  while (hasFault(directory, 'SlowPull')) await sleep(20);
 }
 
 /** Stages, then fetches the images that are bound to it: a failure there comes after the deployment is in place. */

@@ -1,5 +1,6 @@
 /** The state machine of a bootc host on the ostree backend, as pure transitions. */
 import { createHash } from 'node:crypto';
+import type { ImageFiles } from './image-files.ts';
 import type { Deployment, HostState, ImageReference } from './state.ts';
 
 /** What a pull found out about an image. */
@@ -8,6 +9,8 @@ export interface PulledImage {
   digest: string;
   version: string | null;
   timestamp: string | null;
+  /** What of it the host gets when it boots it. */
+  files?: ImageFiles;
 }
 
 /** A boot entry made of an image. */

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { boot, deploymentOf } from './deployments.ts';
 import type { BootOutcome } from './deployments.ts';
 import { strike } from './faults.ts';
+import { changeFiles } from './image-files.ts';
 import { hostPaths, loadState, saveState } from './state.ts';
 import type { BootcVersion } from './state.ts';
 
@@ -116,6 +117,7 @@ export function rebootHost(directory: string, o: { powerCut?: boolean } = {}): B
     fallsBack: applies && strike(directory, 'FallsBack', staged) !== undefined,
   });
   saveState(directory, state);
+  changeFiles(paths.root, before.booted?.files, state.booted?.files);
   clearRun(paths.root);
   rmSync(paths.rebootRequested, { force: true });
   // ostree-boot-complete.service removes the stamp of a failed finalization and then fails itself; where it is not installed

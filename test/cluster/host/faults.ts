@@ -1,11 +1,11 @@
 /** Faults of a fake host: what `<directory>/state/faults.json` says will go wrong. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostPaths } from './state.ts';
 
 export interface Fault {
   /**
    * DiskFull, Signature, Registry (503), Unauthorized, Architecture, NotBootable: the pull fails so. BoundImage: fails after the
-   * deployment was staged. SlowPull: the pull takes `ms`. Hang: the pull never ends. StatusFails, StatusHangs: `bootc status` does.
+   * deployment was staged. SlowPull: the pull takes `ms`, or until `endFault`. Hang: the pull never ends. StatusFails, StatusHangs: `bootc status` does.
    * RebootRefused: `systemctl reboot` fails. FinalizeFails, FallsBack, NeverReturns: what the next boot into the image comes to.
    */
   kind:
@@ -28,7 +28,7 @@ export interface Fault {
   digest?: string;
   /** How often it strikes; without it, always. */
   times?: number;
-  /** SlowPull: milliseconds. */
+  /** SlowPull: milliseconds; without it, the pull lasts until the fault is ended. */
   ms?: number;
 }
 
@@ -39,6 +39,19 @@ export function injectFault(directory: string, fault: Fault): void {
 
 export function clearFaults(directory: string): void {
   write(directory, []);
+}
+
+/** What was to go wrong in this way no longer does; a pull that was slow goes on. */
+export function endFault(directory: string, kind: Fault['kind']): void {
+  write(
+    directory,
+    readFaults(directory).filter(fault => fault.kind !== kind),
+  );
+}
+
+/** Whether something of this kind is to go wrong. */
+export function hasFault(directory: string, kind: Fault['kind']): boolean {
+  return readFaults(directory).some(fault => fault.kind === kind);
 }
 
 /** The fault of this kind that strikes now, if any; counts it. */
@@ -56,12 +69,20 @@ export function strike(directory: string, kind: Fault['kind'], digests: readonly
 }
 
 function readFaults(directory: string): Fault[] {
-  const path = hostPaths(directory).faults;
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Fault[]) : [];
+  try {
+    return JSON.parse(readFileSync(hostPaths(directory).faults, 'utf8')) as Fault[];
+  } catch (error) {
+    // The last one may go at any time.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 function write(directory: string, faults: readonly Fault[]): void {
   const path = hostPaths(directory).faults;
-  if (faults.length === 0) rmSync(path, { force: true });
-  else writeFileSync(path, JSON.stringify(faults));
+  if (faults.length === 0) return rmSync(path, { force: true });
+  // The host reads it at any time, and must not find a half of it.
+  const whole = `${path}.${process.pid}`;
+  writeFileSync(whole, JSON.stringify(faults));
+  renameSync(whole, path);
 }

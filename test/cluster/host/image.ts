@@ -5,6 +5,10 @@ import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { join } from 'node:path';
 import type { PulledImage } from './deployments.ts';
+import { readTar, trustLayer } from './image-files.ts';
+import type { ImageFiles } from './image-files.ts';
+import { admit, PolicyError } from './policy.ts';
+import type { AttachedSignature } from './policy.ts';
 
 /** A pull that failed, in the words of skopeo's image proxy as bootc passes them on. */
 export class PullError extends Error {}
@@ -23,11 +27,13 @@ interface Descriptor {
 interface Manifest {
   manifests?: Descriptor[];
   config?: Descriptor;
+  layers?: (Descriptor & { mediaType?: string; annotations?: Record<string, string> })[];
 }
 interface ImageConfig {
   architecture?: string;
   created?: string;
   config?: { Labels?: Record<string, string> | null };
+  history?: { created_by?: string; empty_layer?: boolean }[];
 }
 
 /** The digest that a reference pins, if it does. */
@@ -35,10 +41,15 @@ export function pinnedDigest(image: string): string | undefined {
   return /@(sha256:[0-9a-f]{64})$/.exec(image)?.[1];
 }
 
-/** Resolves and checks an image for this architecture. Throws PullError. */
-export async function pullImage(root: string, image: string, architecture: string): Promise<PulledImage> {
+/** Resolves and checks an image for this architecture; one that is `known` is judged by no policy. Throws PullError. */
+export async function pullImage(
+  root: string,
+  image: string,
+  { architecture, known }: { architecture: string; known: boolean },
+): Promise<PulledImage> {
   const registry = new RegistryReader(root, image);
   const top = await registry.manifest(registry.reference);
+  if (!known) await judge(root, image, registry, top.digest);
   const parsed = JSON.parse(top.bytes.toString()) as Manifest;
   let digest = top.digest;
   let manifest = parsed;
@@ -65,11 +76,34 @@ export async function pullImage(root: string, image: string, architecture: strin
     digest,
     version: labels['org.opencontainers.image.version'] ?? labels['version'] ?? null,
     timestamp: labels['org.opencontainers.image.created'] ?? config.created ?? null,
+    ...(await trustFiles(registry, manifest, config)),
   };
+}
+
+/** Of the layers only that one is fetched, by which hosts are told what they accept. */
+async function trustFiles(
+  registry: RegistryReader,
+  { layers = [] }: Manifest,
+  config: ImageConfig,
+): Promise<{ files?: ImageFiles }> {
+  const history = (config.history ?? []).filter(entry => !entry.empty_layer);
+  const layer = layers[history.findIndex(({ created_by: by }) => by?.startsWith(trustLayer))];
+  return layer ? { files: readTar(await registry.blob(layer.digest)) } : {};
+}
+
+async function judge(root: string, reference: string, registry: RegistryReader, digest: string): Promise<void> {
+  try {
+    await admit(root, { name: registry.name, reference, digest, signatures: () => registry.signatures(digest) });
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    throw new PullError(`Fetching manifest: failed to invoke method OpenImage: ${error.message}`, { cause: error });
+  }
 }
 
 class RegistryReader {
   readonly reference: string;
+  /** `host/repository`. */
+  readonly name: string;
   readonly #host: string;
   readonly #repository: string;
   readonly #base: string;
@@ -82,6 +116,7 @@ class RegistryReader {
     this.#host = host;
     this.#repository = repository;
     this.reference = digest ?? tag ?? 'latest';
+    this.name = `${host}/${repository}`;
     // As a registries.conf.d file of a test machine would say: the loopback and networks of tests (RFC 2544) are spoken to in plain text.
     const plain = /^(127\.|198\.1[89]\.|localhost[:/])/.test(`${host}/`);
     this.#base = `${plain ? 'http' : 'https'}://${host}/v2/${repository}`;
@@ -100,6 +135,25 @@ class RegistryReader {
 
   blob(digest: string): Promise<Buffer> {
     return this.#get(`blobs/${digest}`, `fetching blob`);
+  }
+
+  /** What is at the tag `sha256-<hex>.sig`; none where there is no such tag. */
+  async signatures(digest: string): Promise<AttachedSignature[]> {
+    const tag = `${digest.replace(':', '-')}.sig`;
+    let manifest: Manifest;
+    try {
+      manifest = JSON.parse((await this.manifest(tag)).bytes.toString()) as Manifest;
+    } catch (error) {
+      if (error instanceof PullError && error.message.endsWith('manifest unknown')) return [];
+      throw error;
+    }
+    const layers = (manifest.layers ?? []).filter(l => l.mediaType === 'application/vnd.dev.cosign.simplesigning.v1+json');
+    return Promise.all(
+      layers.map(async layer => ({
+        payload: await this.blob(layer.digest),
+        signature: layer.annotations?.['dev.cosignproject.cosign/signature'],
+      })),
+    );
   }
 
   async #get(path: string, doing: string): Promise<Buffer> {

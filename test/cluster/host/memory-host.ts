@@ -4,6 +4,7 @@ import { digestOf } from '../../../controller/agent/target.ts';
 import { parseBootcStatus } from '../../../controller/agent/bootc-status.ts';
 import type { BootcStatus } from '../../../controller/agent/bootc-status.ts';
 import type { BootFacts, Host, HostFeatures, Operation, Outcome, Request } from '../../../controller/agent/host.ts';
+import type { SignaturePolicy } from '../../../controller/agent/signature-policy.ts';
 import { boot, deploymentOf, sameReference, setLock, specification, stage } from './deployments.ts';
 import type { BootOutcome, PulledImage } from './deployments.ts';
 import type { BootcVersion, HostState, ImageReference } from './state.ts';
@@ -65,6 +66,10 @@ export class MemoryHost implements Host {
 
   async status(): Promise<BootcStatus> {
     return parseBootcStatus(statusDocument(this.state));
+  }
+
+  async signaturePolicy(): Promise<SignaturePolicy> {
+    return { lookups: [] };
   }
 
   async adopt(): Promise<Operation | undefined> {

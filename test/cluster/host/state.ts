@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ImageFiles } from './image-files.ts';
 import { statusDocument } from './status-document.ts';
 
 /** Releases with different behaviour: `next` is the first with `switch --download-only`. */
@@ -45,6 +46,8 @@ export interface Deployment {
   /** Staged with the finalization lock: discarded, not applied, at the next boot. */
   locked: boolean;
   incompatible: boolean;
+  /** What of the image the host gets when it boots it. */
+  files?: ImageFiles;
 }
 
 export interface HostState {
@@ -71,6 +74,8 @@ export function hostPaths(directory: string) {
     root,
     state,
     units: join(state, 'units'),
+    /** Names of units that were not started because one of the name is there. */
+    refusedUnits: join(state, 'refused-units.log'),
     host: join(state, 'host.json'),
     /** `bootc status --json`, written with each change so that the command is a `cat` behind the lock. */
     status: join(state, 'status.json'),

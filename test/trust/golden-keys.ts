@@ -1,0 +1,36 @@
+/** Keys that cosign 3.1.3 made (generate-key-pair), for tests alone: their passwords are beside them, and they sign nothing that anyone trusts. */
+
+export const goldenKey = {
+  password: 'correct horse battery',
+  key: `-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----
+eyJrZGYiOnsibmFtZSI6InNjcnlwdCIsInBhcmFtcyI6eyJOIjo2NTUzNiwiciI6
+OCwicCI6MX0sInNhbHQiOiIxSHNhU1FDR2s5cEVaT1B6WURsVzJYdmdSdDdMNFVB
+T3Frc2xLaW9nWG5NPSJ9LCJjaXBoZXIiOnsibmFtZSI6Im5hY2wvc2VjcmV0Ym94
+Iiwibm9uY2UiOiJVakxPQmorQ1BzUUVmMmVJT0JiOS9ady9jVklSVG1wMyJ9LCJj
+aXBoZXJ0ZXh0IjoiWUlwOXZBSWdaQUc2MEdpRDE2eUZSUE5RTjBwcVVpZ1FEWEVL
+QkhsWTl5RDBOSUl6QXZxMTY5NWtQV2pUbmxoUlR1eWQyRllyRWdVTW9uSEFJTVFY
+UGp3N2hNNG9GaW14WkNSWWFZajN0VEQ2Wnp4dTVnK1Fyeko0M0dKNWZmUDBwemhF
+VkFxVDFTUkNTUGNwU3JJek9hbVljbm14MEc1TitZR1gya1pUVkx2bzFWWUU0ckQ5
+TlZaQk5DQkZwUmNRSHAxMDdiNS9PbUExWmc9PSJ9
+-----END ENCRYPTED SIGSTORE PRIVATE KEY-----
+`,
+  publicKey: `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEgeXe+37sDjkVHzXSde/rHbPsYV2A
+nndTQMAPCzU/B6NowQSlbre+0+0yr7el4XPGcFXTNB/Vr5EgHJKZ8X8x3w==
+-----END PUBLIC KEY-----
+`,
+};
+
+/** With the empty password. */
+export const emptyPasswordKey = `-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----
+eyJrZGYiOnsibmFtZSI6InNjcnlwdCIsInBhcmFtcyI6eyJOIjo2NTUzNiwiciI6
+OCwicCI6MX0sInNhbHQiOiJnUjNZWGlPalIrUXJIbkx0VjV0allIcTMvQ21tc0Yv
+eGQra29zLzFzWUtNPSJ9LCJjaXBoZXIiOnsibmFtZSI6Im5hY2wvc2VjcmV0Ym94
+Iiwibm9uY2UiOiJneENRMGEyOUdUeFpBQWFSN3VxUXllczdiUTQ0NEdmbyJ9LCJj
+aXBoZXJ0ZXh0IjoidXVzTmN5dmNnMTAzOWx0ZDNiTmc4dG0rZjZJMDJSWmc3Q0hR
+OUFkdm5lOHVqMzdFa2ZVS3BiNFhOSmpVc1N1bWl6dC9HUExhREZubjJ5cEpMTXdZ
+ZHYvV1VvNzJMM21CRXhDVmwxMlVoN1Z0T3FkcEtpdjQ4dFYzSUNKVjhjanRjVzYr
+czdONHNxbFR2L2gyQTcwalN1ZDdmcmJpVWQrRHFKVGZONmQ3b3A1Q0VVRG9yb2Z3
+WWZRTXZoNDZ1SWs5WnVtZVk0dXVqNkZ5R2c9PSJ9
+-----END ENCRYPTED SIGSTORE PRIVATE KEY-----
+`;
