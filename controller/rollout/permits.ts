@@ -16,8 +16,9 @@ export function givePermits(draft: Draft): void {
   for (const entry of inOrder(draft, waiting, rank)) {
     const costs = rank(entry) === 2 ? 1 : 0;
     if (costs > free) continue;
-    free -= costs;
     act(draft, entry, { type: 'target', node: entry.member.node.name, ...targetOf(draft, target), since: draft.pool.now });
+    // One that goes down pulls after its boot, and until then holds nobody up: the next plan counts it so too.
+    if (isPulling(entry)) free -= costs;
   }
 }
 

@@ -141,6 +141,7 @@ export class Fleet extends Hosts {
     if (pool === 'pool') this.#decide();
     const carryOut = (drains: Record<string, DrainReport>): Plan | undefined => {
       const planned = plan(this.state(drains, refused, pool));
+      changed = false;
       for (const action of planned.actions) {
         if (pass.made === pass.killAfter) {
           this.forget();
@@ -169,7 +170,8 @@ export class Fleet extends Hosts {
     const drains: Record<string, DrainReport> = {};
     for (const name of first.drain) drains[name] = this.evict(name);
     if (!carryOut(drains)) return;
-    this.checkStable(drains, refused, pool);
+    // What a plan was made by may have changed while it was carried out: the next pass is there for that, as the controller is woken for it.
+    if (!changed) this.checkStable(drains, refused, pool);
     if (!this.suspended && pool === 'pool') this.retry = false;
   }
 

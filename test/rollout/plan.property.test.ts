@@ -140,6 +140,28 @@ function happen(fleet: Fleet, { kind, i, n }: Event): void {
   happenings[kind](fleet, fleet.at(i), n);
 }
 
+/** Two nodes hang on their way down into the image of before, which is overdue: what they are given now they pull after their boot. */
+const hanging = {
+  o: {
+    ...{ nodes: 6, zones: 1, controlPlane: 1, maxUnavailable: '34%', maxStaging: 2, canary: 0, failureThreshold: 1 },
+    ...{ drain: false, canLock: false, slow: true },
+  },
+  events: (
+    [
+      ...['demand', ...Array<'agent'>(2).fill('agent'), 'target', ...Array<'agent'>(8).fill('agent')].map(kind => ({
+        kind,
+        i: 0,
+        n: 1,
+      })),
+      { kind: 'agent', i: 1, n: 1 },
+      ...Array(3).fill({ kind: 'agent', i: 0, n: 1 }),
+      { kind: 'agent', i: 3, n: 1 },
+      { kind: 'time', i: 0, n: 15 },
+      ...Array(3).fill({ kind: 'agent', i: 0, n: 1 }),
+    ] as { kind: keyof typeof happenings; i: number; n: number }[]
+  ).map(e => ({ ...e, kill: null })),
+};
+
 const runs = Number(process.env['FC_RUNS'] ?? 400);
 
 describe('plan, whatever happens', () => {
@@ -178,7 +200,7 @@ describe('plan, whatever happens', () => {
         fleet.settle();
         assert.equal(fleet.updated(), fleet.machines.length, JSON.stringify(plan(fleet.state()).summary));
       }),
-      { numRuns: runs },
+      { numRuns: runs, examples: [[hanging.o, hanging.events]] },
     );
   });
 
