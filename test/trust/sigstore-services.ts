@@ -50,7 +50,8 @@ export async function startSigstoreServices(): Promise<SigstoreServices> {
   const certificateLog = await initializeCTLog(newPair());
   const authority = await initializeCA(newPair(), certificateLog);
   const timestamps = await initializeTSA(newPair());
-  const server = createServer();
+  // A connection that is closed for idleness just when a client writes on it would look like a service that fails.
+  const server = createServer({ keepAliveTimeout: 600_000 });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const log = await initializeTLog(url, newPair());
