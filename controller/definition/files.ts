@@ -10,17 +10,18 @@ export type Input = { type: 'file'; executable: boolean; bytes: Uint8Array } | {
 
 const text = new TextEncoder();
 
-/** spec.files: content as it stands in the document, or one file of the repository. */
+/** spec.files: content as it stands in the document, or one file of the repository. `at`: the field that holds them. */
 export function renderFiles(
-  spec: SystemDefinitionSpec,
+  spec: Pick<SystemDefinitionSpec, 'files'>,
   requests: readonly InputRequest[],
   inputs: Inputs,
   problems: Problems,
+  at = 'spec',
 ): Placement[] {
   const requested = new Map(requests.map(request => [request.field, request]));
   const placements: Placement[] = [];
   spec.files?.forEach((file, i) => {
-    const field = `spec.files[${i}]`;
+    const field = `${at}.files[${i}]`;
     const request = requested.get(`${field}.from`);
     const bytes = request ? inputFile(request, inputs, problems) : text.encode(file.content ?? '');
     if (bytes)
@@ -38,17 +39,18 @@ function inputFile({ field, path, from }: InputRequest, inputs: Inputs, problems
   return undefined;
 }
 
-/** spec.trees: every file and inner link below a directory of the repository; executable files get 0755, others 0644. */
+/** spec.trees: every file and inner link below a directory of the repository; executable files get 0755, others 0644. `at`: the field that holds them. */
 export function renderTrees(
-  spec: SystemDefinitionSpec,
+  spec: Pick<SystemDefinitionSpec, 'trees'>,
   requests: readonly InputRequest[],
   inputs: Inputs,
   problems: Problems,
+  at = 'spec',
 ): Placement[] {
   const requested = new Map(requests.map(request => [request.field, request]));
   const placements: Placement[] = [];
   spec.trees?.forEach((tree, i) => {
-    const field = `spec.trees[${i}]`;
+    const field = `${at}.trees[${i}]`;
     const request = requested.get(`${field}.from`);
     const to = tree.to.replace(/\/+$/, '');
     const wrong = to === '' ? undefined : refusePath(to);

@@ -14,22 +14,25 @@ export interface InputRequest {
   kind: 'file' | 'directory';
 }
 
+/** What of a spec names paths of the repository. */
+export type ReadingSpec = Pick<SystemDefinitionSpec, 'files' | 'trees' | 'containerfile' | 'sourceRef'>;
+
 /** Fields of the requests for the Containerfile and the directory that it copies from. */
 export const containerfileFields = { from: 'spec.containerfile.from', context: 'spec.containerfile.context' } as const;
 
 /**
- * Every path of the repository that the definition reads, with where it is asked for.
+ * Every path of the repository that the definition reads, with where it is asked for. `at`: the field that holds files and trees.
  * @throws StallingError RenderFailed when a path is absolute or leaves the repository, or there is no repository.
  */
-export function requestedInputs(spec: SystemDefinitionSpec, document?: string): InputRequest[] {
+export function requestedInputs(spec: ReadingSpec, document?: string, at = 'spec'): InputRequest[] {
   const problems = collectProblems('RenderFailed');
   const requests: InputRequest[] = [];
   const add = (field: string, from: string, kind: InputRequest['kind']): void => {
     const path = repositoryPath(spec, field, from, problems);
     if (path !== undefined) requests.push({ field, from, path, kind });
   };
-  spec.files?.forEach(({ from }, i) => from !== undefined && add(`spec.files[${i}].from`, from, 'file'));
-  spec.trees?.forEach(({ from }, i) => add(`spec.trees[${i}].from`, from, 'directory'));
+  spec.files?.forEach(({ from }, i) => from !== undefined && add(`${at}.files[${i}].from`, from, 'file'));
+  spec.trees?.forEach(({ from }, i) => add(`${at}.trees[${i}].from`, from, 'directory'));
   const { from, context } = spec.containerfile ?? {};
   if (from !== undefined) add(containerfileFields.from, from, 'file');
   if (context !== undefined) add(containerfileFields.context, context, 'directory');
@@ -40,7 +43,7 @@ export function requestedInputs(spec: SystemDefinitionSpec, document?: string): 
   return requests;
 }
 
-function repositoryPath(spec: SystemDefinitionSpec, field: string, from: string, problems: Problems): string | undefined {
+function repositoryPath(spec: ReadingSpec, field: string, from: string, problems: Problems): string | undefined {
   if (from.startsWith('/')) {
     problems.add(field, `${quote(from)} is absolute; name it relative to the document`);
     return undefined;
