@@ -10,8 +10,8 @@ import { sha256 } from '../registry/digest.ts';
 import { mediaTypes } from '../registry/media-types.ts';
 import type { Descriptor } from '../registry/media-types.ts';
 import type { BasePlatform } from './base.ts';
-import { canonicalJson } from './canonical-json.ts';
-import type { Json } from './canonical-json.ts';
+import { canonicalJson } from '../api/canonical-json.ts';
+import type { Json } from '../api/canonical-json.ts';
 import type { Plan } from './context.ts';
 
 /** The creation time of every image; also the mtime in its layers. */

@@ -6,7 +6,7 @@ import { mediaTypes } from '../registry/media-types.ts';
 import type { Descriptor, Platform } from '../registry/media-types.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
 import type { Manifest, Registry } from '../registry/registry.ts';
-import type { Json } from './canonical-json.ts';
+import type { Json } from '../api/canonical-json.ts';
 import { isSamePlatform, selectPlatforms } from './platforms.ts';
 
 /** A layer and the repository that has it. */

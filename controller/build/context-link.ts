@@ -10,7 +10,7 @@ import { mediaTypes } from '../registry/media-types.ts';
 import type { Descriptor } from '../registry/media-types.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
 import type { Manifest, Registry } from '../registry/registry.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson } from '../api/canonical-json.ts';
 import { planMediaType } from './context.ts';
 
 export const contextLinkArtifactType = 'application/vnd.scantling.context-link.v1+json';

@@ -8,8 +8,8 @@ import { isDigest, sha256 } from '../registry/digest.ts';
 import { NotFoundError } from '../registry/errors.ts';
 import { mediaTypes } from '../registry/media-types.ts';
 import type { Registry } from '../registry/registry.ts';
-import { canonicalJson } from './canonical-json.ts';
-import type { Json } from './canonical-json.ts';
+import { canonicalJson } from '../api/canonical-json.ts';
+import type { Json } from '../api/canonical-json.ts';
 
 export const contextArtifactType = 'application/vnd.scantling.context.v1+json';
 export const planMediaType = 'application/vnd.scantling.plan.v2+json';

@@ -1,7 +1,7 @@
 /** What the steps of a foundation can reach besides their inputs: pure. */
 import type { ImageBuildSpec } from '../api/image-build.ts';
 import { sha256 } from '../registry/digest.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson } from '../api/canonical-json.ts';
 import type { FoundationInputs } from './context.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { sha256 } from '../registry/digest.ts';
 import type { BasePlatform } from './base.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson } from '../api/canonical-json.ts';
 import { builderVersion } from './name.ts';
 
 /** Hash (64 hex digits) of base, steps, platform and rules: foundations of equal keys are one, and are built once. */

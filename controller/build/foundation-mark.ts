@@ -1,8 +1,8 @@
 /** The annotations of a foundation's manifest: whose it is, and that it is complete. A tag without them was left by a build that was cut off. */
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
-import { canonicalJson } from './canonical-json.ts';
-import type { Json } from './canonical-json.ts';
+import { canonicalJson } from '../api/canonical-json.ts';
+import type { Json } from '../api/canonical-json.ts';
 
 export const keyAnnotation = 'dev.scantling.foundation';
 export const lintAnnotation = 'dev.scantling.lint';

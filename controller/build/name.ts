@@ -1,5 +1,5 @@
 import { sha256 } from '../registry/digest.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson } from '../api/canonical-json.ts';
 
 /** Version of the rules that turn a context into an image; raised whenever equal inputs would give another image. */
 export const builderVersion = '2';

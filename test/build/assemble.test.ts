@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { StallingError } from '../../controller/api/errors.ts';
 import { assembleImage, assembleIndex } from '../../controller/build/assemble.ts';
 import type { BasePlatform } from '../../controller/build/base.ts';
-import { canonicalJson } from '../../controller/build/canonical-json.ts';
-import type { Json } from '../../controller/build/canonical-json.ts';
+import { canonicalJson } from '../../controller/api/canonical-json.ts';
+import type { Json } from '../../controller/api/canonical-json.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
 
