@@ -86,9 +86,11 @@ function what({ name, addon, from }: MergedEntry): string[] {
   return [name, addon, from];
 }
 
+function anyLayer(from: ProfileLayer['from']): fc.Arbitrary<ProfileLayer> {
+  return fc.record({ from: fc.constant(from), entries: fc.uniqueArray(anyEntry, { selector: ({ name }) => name }) });
+}
+
 describe('a merge', () => {
-  const anyLayer = (from: ProfileLayer['from']): fc.Arbitrary<ProfileLayer> =>
-    fc.record({ from: fc.constant(from), entries: fc.uniqueArray(anyEntry, { selector: ({ name }) => name }) });
   const lower = fc.tuple(anyLayer('vendor'), anyLayer('pool')).map(profileOf);
   const upper = anyLayer('node');
 
