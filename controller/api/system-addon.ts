@@ -299,7 +299,7 @@ export interface SystemAddonStatusVariant {
   /**
    * As in the spec.
    */
-  platform: string;
+  platform: 'linux/amd64' | 'linux/arm64' | '_any';
   os: SystemAddonStatusVariantOs;
   /**
    * Its last good image in the output repository, as repository@digest.
@@ -313,6 +313,11 @@ export interface SystemAddonStatusVariant {
    * Size of that file in bytes.
    */
   size?: number;
+  /**
+   * Units that are started with that image.
+   */
+  services?: string[];
+  requires?: SystemAddonStatusVariantRequires;
   /**
    * What it was made of: an image as repository@digest, or a commit as main@sha1:<40 hex>.
    */
@@ -347,6 +352,27 @@ export interface SystemAddonStatusVariantOs {
    * SYSEXT_LEVEL of the system.
    */
   sysextLevel?: string;
+}
+/**
+ * What that image needs of a node.
+ */
+export interface SystemAddonStatusVariantRequires {
+  /**
+   * Other addons.
+   */
+  addons?: string[];
+  /**
+   * Least version of systemd.
+   */
+  systemd?: number;
+  /**
+   * Modules of the kernel.
+   */
+  kernelModules?: string[];
+  /**
+   * Files and directories.
+   */
+  paths?: string[];
 }
 /**
  * What the trust policies say of it.
