@@ -1,12 +1,6 @@
 /** A turn that one holds at a time, in the order in which they came: making an image takes a thread, a disk and a registry's patience. */
 export class OneAtATime {
   #last: Promise<void> = Promise.resolve();
-  #count = 0;
-
-  /** Whether whoever comes now has to wait. */
-  get isTaken(): boolean {
-    return this.#count > 0;
-  }
 
   /**
    * Runs the work when its turn comes. Given up before that, it is not run.
@@ -16,12 +10,10 @@ export class OneAtATime {
     const before = this.#last;
     const { promise: done, resolve: leave } = Promise.withResolvers<void>();
     this.#last = before.then(() => done);
-    this.#count++;
     try {
       await unless(signal, before);
       return await work();
     } finally {
-      this.#count--;
       leave();
     }
   }

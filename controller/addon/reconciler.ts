@@ -1,5 +1,5 @@
 /** SystemAddon: resolve what each variant is made of, make the artifacts that are missing, one at a time, and say how each variant stands. */
-import { StallingError, TransientError, reasonOf } from '../api/errors.ts';
+import { StallingError, messageOf, reasonOf } from '../api/errors.ts';
 import { fieldManagers, requestedAt } from '../api/names.ts';
 import { type SystemAddon, type SystemAddonSpecVariant, type SystemAddonStatus, systemaddons } from '../api/system-addon.ts';
 import { FollowedImages } from '../definition/followed-images.ts';
@@ -18,8 +18,16 @@ import type { AddonView } from './projection.ts';
 import type { AddonReason } from './reasons.ts';
 import { RefusedInputs } from './refused-inputs.ts';
 import { type ResolvedSource, SourceResolver, intervalOf } from './resolve-source.ts';
-import { type News, type VariantState, artifactOf, newsOf, presentStatus, statusDiffers, suspendedStatus } from './status.ts';
-import { presentOutcome } from './status.ts';
+import {
+  type News,
+  type VariantState,
+  artifactOf,
+  newsOf,
+  presentOutcome,
+  presentStatus,
+  statusDiffers,
+  suspendedStatus,
+} from './status.ts';
 import { variantKey, variantName } from './variant-key.ts';
 
 /** What passes share. Nothing of it is needed: without it, the same is looked up and tried again. */
@@ -138,7 +146,7 @@ class Pass {
       return source;
     } catch (error) {
       if (reasonOf(error) === notLoaded || this.#context.signal.aborted) throw error;
-      return { error };
+      return { error: this.#seen(error) };
     }
   }
 
@@ -178,8 +186,7 @@ class Pass {
       return 'Present';
     } catch (error) {
       if (error instanceof NotFoundError) return 'Gone';
-      if (!(error instanceof TransientError)) throw error;
-      this.#lookupsFailed.push(error);
+      this.#lookupsFailed.push(this.#seen(error));
       return 'Unknown';
     }
   }
@@ -210,8 +217,14 @@ class Pass {
       const result = refused ? 'refused' : 'failed';
       metrics.addonImages.inc({ result });
       metrics.addonImageSeconds.observe({ result }, seconds());
-      return { kind: 'Failed', artifact: artifactOf(this.#addon.status, variant), error };
+      return { kind: 'Failed', artifact: artifactOf(this.#addon.status, variant), error: this.#seen(error) };
     }
+  }
+
+  /** What nobody foresaw comes into the log with its stack: the status has its words only. */
+  #seen(error: unknown): Error {
+    if (reasonOf(error) === 'Error') this.#context.log.error({ addon: this.#addon.metadata.name, error }, 'a variant failed');
+    return error instanceof Error ? error : new Error(messageOf(error));
   }
 
   #again(states: readonly VariantState[]): Result {

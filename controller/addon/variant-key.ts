@@ -13,5 +13,6 @@ export function variantKey({ platform, os }: Keyed): string {
 export function variantName({ platform, os: { id, versionId, sysextLevel } }: Keyed): string {
   const level = sysextLevel === undefined ? undefined : `level ${sysextLevel}`;
   const system = [id === '_any' ? 'any system' : id, versionId, level].filter(part => part !== undefined).join(' ');
-  return system === 'any system' ? platform : `${platform} for ${system}`;
+  const machine = platform === '_any' ? 'any platform' : platform;
+  return system === 'any system' ? machine : `${machine} for ${system}`;
 }

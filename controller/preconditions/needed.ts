@@ -337,7 +337,16 @@ export const neededCrds: readonly NeededCrd[] = [
       'status.variants[].os.sysextLevel',
       'status.variants[].os.versionId',
       'status.variants[].platform',
+      'status.variants[].platform=_any',
+      'status.variants[].platform=linux/amd64',
+      'status.variants[].platform=linux/arm64',
       'status.variants[].reason',
+      'status.variants[].requires',
+      'status.variants[].requires.addons',
+      'status.variants[].requires.kernelModules',
+      'status.variants[].requires.paths',
+      'status.variants[].requires.systemd',
+      'status.variants[].services',
       'status.variants[].size',
       'status.variants[].source',
       'status.variants[].trust',
@@ -1011,7 +1020,7 @@ export const controllerRoles: readonly NeededRole[] = [
     rules: [
       {
         apiGroups: ['scantling.dev'],
-        resources: ['systemsources', 'systemdefinitions', 'imagebuilds', 'systempools', 'trustpolicies'],
+        resources: ['systemsources', 'systemdefinitions', 'systemaddons', 'imagebuilds', 'systempools', 'trustpolicies'],
         verbs: ['get', 'list', 'watch'],
       },
       { apiGroups: ['scantling.dev'], resources: ['nodetargets'], verbs: ['list', 'watch'] },
@@ -1020,6 +1029,7 @@ export const controllerRoles: readonly NeededRole[] = [
         resources: [
           'systemsources/status',
           'systemdefinitions/status',
+          'systemaddons/status',
           'imagebuilds/status',
           'systempools/status',
           'nodetargets/status',
@@ -1029,7 +1039,7 @@ export const controllerRoles: readonly NeededRole[] = [
       },
       {
         apiGroups: ['scantling.dev'],
-        resources: ['systemdefinitions', 'systempools', 'imagebuilds', 'nodetargets'],
+        resources: ['systemdefinitions', 'systemaddons', 'systempools', 'imagebuilds', 'nodetargets'],
         verbs: ['create', 'patch', 'delete'],
       },
       { apiGroups: ['scantling.dev'], resources: ['systemsources'], verbs: ['patch'] },

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { addonReasons } from '../../controller/addon/reasons.ts';
 import { agentReasons } from '../../controller/agent/reasons.ts';
 import { buildReasons } from '../../controller/build/reasons.ts';
 import { definitionReasons } from '../../controller/definition/reasons.ts';
@@ -13,6 +14,7 @@ import * as trustReasons from '../../controller/trust/reasons.ts';
 
 const root = join(import.meta.dirname, '../..');
 const tables: Record<string, object> = {
+  addon: addonReasons,
   agent: agentReasons,
   build: buildReasons,
   definition: definitionReasons,
