@@ -1,6 +1,7 @@
 import { StallingError } from '../api/errors.ts';
 import { Amendments } from './amendments.ts';
 import { BlobSource, contentOf } from './blob-source.ts';
+import type { Begun } from './blob-source.ts';
 import { Blobs } from './blobs.ts';
 import type { RegistriesConfiguration } from './configuration.ts';
 import type { Credentials, DockerConfig } from './credentials.ts';
@@ -143,13 +144,14 @@ class Client implements Registry {
     repository: string,
     blob: { digest: string; size: number },
     auth?: DockerConfig,
+    begun?: Begun,
   ): AsyncGenerator<Uint8Array, undefined> {
     wellFormed(blob.digest);
     const open = (offset: number): ReturnType<Blobs['open']> =>
       this.#mirrors.read({ repository, auth, byDigest: true }, place => this.#blobs.open(place, blob.digest, offset));
-    const source = new BlobSource({ ...blob, from: repository }, open, this.#persistence);
+    const source = new BlobSource({ ...blob, from: repository }, open, this.#persistence, begun);
     try {
-      for (let left = blob.size; left > 0;) {
+      for (let left = blob.size - (begun?.offset ?? 0); left > 0;) {
         const piece = await source.next(readBytes);
         left -= piece.length;
         if (left === 0) source.verify();

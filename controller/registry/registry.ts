@@ -1,3 +1,4 @@
+import type { Begun } from './blob-source.ts';
 import type { DockerConfig } from './credentials.ts';
 import type { Descriptor } from './media-types.ts';
 
@@ -61,8 +62,16 @@ export interface Registry {
   manifest(image: string, auth?: DockerConfig, size?: number, limitBytes?: number): Promise<Manifest>;
   /** A blob in memory. Refused when larger than `limitBytes` (default 8 MiB), or not of `size` where that is given. */
   blob(repository: string, digest: string, auth?: DockerConfig, limitBytes?: number, size?: number): Promise<Uint8Array>;
-  /** The bytes of a blob as they come, for what is too large for memory; goes on where it was interrupted. Its digest is checked at its end, with the last of them. */
-  readBlob(repository: string, blob: { digest: string; size: number }, auth?: DockerConfig): AsyncIterable<Uint8Array>;
+  /**
+   * The bytes of a blob as they come, for what is too large for memory; goes on where it was interrupted. Its digest is checked at its end, with the last of them.
+   * @param begun bytes that the caller has already, of which there are fewer than the blob's: those behind them follow
+   */
+  readBlob(
+    repository: string,
+    blob: { digest: string; size: number },
+    auth?: DockerConfig,
+    begun?: Begun,
+  ): AsyncIterable<Uint8Array>;
   /** The blob's size, undefined when it is not there. */
   hasBlob(repository: string, digest: string, auth?: DockerConfig): Promise<number | undefined>;
   /**
