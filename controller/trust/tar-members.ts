@@ -11,6 +11,12 @@ export interface TarMember {
   size: number;
   /** Of a link. */
   link: string;
+  /** Permissions with setuid (04000), setgid (02000) and sticky (01000). */
+  mode: number;
+  /** Numeric; what pax says of larger ones is not read. */
+  owner: { uid: number; gid: number };
+  /** Whether it has extended attributes, as file capabilities are; pax records SCHILY.xattr.* say so. */
+  hasAttributes: boolean;
   /** The bytes as they come. What is not read of them is passed over when the next member is asked for. */
   bytes(): AsyncGenerator<Uint8Array, undefined>;
 }
@@ -53,6 +59,7 @@ export async function* tarMembers(source: AsyncIterable<Uint8Array>): AsyncGener
         size,
         path: nameOf(long.path ?? member.path),
         link: nameOf(long.link ?? member.link),
+        hasAttributes: long.hasAttributes ?? false,
         bytes: () => input.some(size),
       };
       long = {};
@@ -121,7 +128,7 @@ class Input {
   }
 }
 
-function memberOf(header: Buffer): Pick<TarMember, 'path' | 'type' | 'size' | 'link'> {
+function memberOf(header: Buffer): Omit<TarMember, 'hasAttributes' | 'bytes'> {
   if (!hasChecksum(header)) throw new TarError('a header in it is damaged');
   const size = numberAt(header, 124, 12);
   if (!Number.isSafeInteger(size) || size < 0) throw new TarError('a size in it is none');
@@ -131,7 +138,14 @@ function memberOf(header: Buffer): Pick<TarMember, 'path' | 'type' | 'size' | 'l
   const type = header[156] ? String.fromCharCode(header[156]) : '0';
   // Only files, and what says more of the next member, have bytes behind the header.
   const bodiless = type === '1' || type === '2' || type === '3' || type === '4' || type === '5' || type === '6';
-  return { path: prefix === '' ? name : `${prefix}/${name}`, type, size: bodiless ? 0 : size, link: textAt(header, 157, 100) };
+  return {
+    path: prefix === '' ? name : `${prefix}/${name}`,
+    type,
+    size: bodiless ? 0 : size,
+    link: textAt(header, 157, 100),
+    mode: numberAt(header, 100, 8) & 0o7777,
+    owner: { uid: numberAt(header, 108, 8), gid: numberAt(header, 116, 8) },
+  };
 }
 
 /** What is said of the next member before its own header, because that has no room for it. */
@@ -139,18 +153,21 @@ interface Said {
   path?: string;
   link?: string;
   size?: number;
+  hasAttributes?: boolean;
 }
 
 function longOf(type: string, body: Buffer): Said {
   const text = body.toString('utf8').replace(/\0.*$/s, '');
   if (type === 'L') return { path: text };
   if (type === 'K') return { link: text };
-  const { path, linkpath, size } = paxOf(body);
+  const records = paxOf(body);
+  const { path, linkpath, size } = records;
   if (size !== undefined && !/^\d{1,15}$/.test(size)) throw new TarError('a size in it is none');
   return {
     ...(path === undefined ? {} : { path }),
     ...(linkpath === undefined ? {} : { link: linkpath }),
     ...(size === undefined ? {} : { size: Number(size) }),
+    ...(Object.keys(records).some(key => key.startsWith('SCHILY.xattr.')) ? { hasAttributes: true } : {}),
   };
 }
 

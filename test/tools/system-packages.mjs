@@ -30,6 +30,12 @@ const programs = [
   { command: 'gpg', package: 'gnupg', required: false, use: commits },
   { command: 'ssh-keygen', package: 'openssh-client', required: false, use: commits },
   { command: 'skopeo', package: 'skopeo', required: false, use: pages },
+  {
+    command: 'fsck.erofs',
+    package: 'erofs-utils',
+    required: false,
+    use: 'the images of addons, which it checks; that is skipped without it',
+  },
 ];
 
 /** @param {SystemProgram} program */
