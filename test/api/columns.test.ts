@@ -82,6 +82,8 @@ function messageOf(outcome: ReturnType<typeof outcomeOf>): string {
   return 'message' in outcome ? outcome.message : '';
 }
 
+const named = (...names: string[]) => addonsSummary(names.map(name => ({ name, state: 'Merged' })));
+
 interface Table {
   columnDefinitions: { name: string; priority: number }[];
   rows: { cells: (string | number | boolean | null)[] }[];
@@ -147,7 +149,6 @@ describe('kubectl get', () => {
   }
 
   test('a line of NodeTargets tells which addons a node runs, and first which it lacks', async () => {
-    const named = (...names: string[]) => addonsSummary(names.map(name => ({ name, state: 'Merged' })));
     assert.equal(named(), '');
     assert.equal(named('kubelet', 'containerd'), 'containerd,kubelet');
     assert.equal(named('kubelet', 'containerd', 'nvidia', 'zfs'), 'containerd,kubelet,+2');
