@@ -7,6 +7,11 @@ import { timestamp } from '../api/conditions.ts';
 import type { Outcome as Condition } from '../api/conditions.ts';
 import { requestedAt } from '../api/names.ts';
 import type { NodeTargetSpec, NodeTargetStatusHost } from '../api/node-target.ts';
+import { addonsRun, awaitsSeal, isRecorded, recordKey, unsupported, wantedRecord } from './addons/plan.ts';
+import type { AddonFacts } from './addons/plan.ts';
+import type { AddonRecord } from './addons/record.ts';
+import type { AddonTrouble } from './addons/trouble.ts';
+import { nextBoot } from './bootc-status.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { BootFacts, HostFeatures, LockMethod } from './host.ts';
 import { type HostFailure, longestWait } from './host-failure.ts';
@@ -14,7 +19,8 @@ import { barredBy } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
 import { hindrance } from './problems.ts';
 import type { SignaturePolicy } from './signature-policy.ts';
-import { approvalOf, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
+import { nextLock } from './staged-lock.ts';
+import { approvalOf, barredUnder, digestOf, digestsOf, isOneOf, nameOf, targetOf } from './target.ts';
 
 /** Staging that failed since the agent was started; a restart tries at once. */
 export interface StageTrouble {
@@ -41,6 +47,12 @@ export interface Facts {
   /** The host is on its way down. */
   stopping: boolean;
   trouble?: StageTrouble;
+  /** Of the host's addons; absent where nobody looked. */
+  addons?: AddonFacts;
+  /** A preparation of addons that failed since the agent was started; its digest is the target's. */
+  addonTrouble?: AddonTrouble;
+  /** Since when this life of the agent has missed the seal of the boot, epoch ms. */
+  sealMissingSince?: number;
   /** Ways that were tried to lock this very deployment, without effect. */
   lockTried: { deployment: string; methods: readonly LockMethod[] };
   /** What arming or the order to reboot came to, when it failed. */
@@ -69,6 +81,10 @@ export type Step =
   | { do: 'Withdraw' }
   | { do: 'Stage'; image: string; digest: string }
   | { do: 'Lock'; method: LockMethod; deployment: string; digest: string }
+  /** Bring the addons of the target, and record them for what they are to be merged over. */
+  | { do: 'PrepareAddons'; over: BootEntry; runs: boolean; record: AddonRecord }
+  /** Remember the intent, then make the prepared record that of the next boot. */
+  | { do: 'ArmAddons'; intent: Intent; deployment: string }
   /** Remember the intent, then unlock what is staged. */
   | { do: 'Arm'; intent: Intent }
   /** Remember the intent with its time, report, ask once more, and reboot. */
@@ -78,20 +94,48 @@ export function decide(facts: Facts): Step {
   const { spec, status, boot, memory } = facts;
   const { intent } = memory;
   const misread = !status.booted && boot.imageBooted;
-  if (intent && intent.bootID !== boot.bootID && !misread) return { do: 'Judge', intent };
+  if (intent && intent.bootID !== boot.bootID && !misread) return toJudge(facts, intent);
   if (!status.booted) return unmanaged(boot);
   const told = toldUntil(facts);
   if (told !== undefined) return goingDown(facts, told);
   if (intent && !stands(intent, spec)) return { do: 'Withdraw' };
   const digests = digestsOf(spec);
-  if (isOneOf(status.booted, digests)) return booted(facts);
+  if (isOneOf(status.booted, digests)) return imageRuns(facts, status.booted);
   const hindered = hindrance(status);
   if (hindered) return stalled(hindered.reason, hindered.message);
-  const failure = barredBy(memory, { digests, approval: approvalOf(spec), retried: facts.retried });
+  const failure = barredBy(memory, {
+    digests: barredUnder(spec, { image: true }),
+    approval: approvalOf(spec),
+    retried: facts.retried,
+  });
   if (failure) return lockFirst(facts, stalled(failure.reason, failure.message ?? failure.reason));
-  if (status.staged && isOneOf(status.staged, digests)) return staged(facts, status.staged);
-  return stage(facts);
+  if (!status.staged || !isOneOf(status.staged, digests)) return stage(facts);
+  const record = wantedRecord(status.staged, spec);
+  if (isRecorded(facts.addons?.staged.current, record)) return staged(facts, status.staged);
+  return prepareAddons(facts, { over: status.staged, runs: false, record });
 }
+
+/** A boot whose image came up is judged by its addons too, once the boot scripts have said what they merged. */
+function toJudge(facts: Facts, intent: Intent): Step {
+  const due = sealDue(facts);
+  if (!isOneOf(facts.status.booted, intent.digests) || due === undefined) return { do: 'Judge', intent };
+  return { do: 'Rest', situation: { ...mergingSituation, phase: 'Rebooting' }, until: due };
+}
+
+/** Until when the seal of this boot is waited for; undefined where it is there, will not come, or has been waited for long enough. */
+function sealDue({ addons, sealMissingSince, now }: Facts): number | undefined {
+  if (!awaitsSeal(addons)) return undefined;
+  const since = sealMissingSince ?? now;
+  return now < since + longestMerge ? Math.min(now + 2_000, since + longestMerge) : undefined;
+}
+
+/** The scripts start services after the merge, which takes its time; the seal comes before that. */
+const longestMerge = 120_000;
+
+const mergingSituation: Situation = {
+  phase: 'Staging',
+  condition: { kind: 'Progressing', reason: 'MergingAddons', message: 'waits for what the boot says of its addons' },
+};
 
 /** The approval that an intent is for is still the spec's. */
 export function stands(intent: Intent, spec: NodeTargetSpec): boolean {
@@ -108,6 +152,87 @@ function unmanaged(boot: BootFacts): Step {
     'the host was not booted from a bootable container image: install one on it (bootc install)',
   );
   return { do: 'Rest', situation: { phase: 'Unmanaged', condition: { kind: 'Failed', error } } };
+}
+
+/** The image of the target runs; whether its addons do is what decides. */
+function imageRuns(facts: Facts, entry: BootEntry | undefined): Step {
+  const { spec, addons, memory } = facts;
+  if (addonsRun(addons, spec)) return booted(facts);
+  const due = sealDue(facts);
+  if (due !== undefined) return { do: 'Rest', situation: mergingSituation, until: due };
+  const failure = barredBy(memory, {
+    digests: barredUnder(spec, { image: false }),
+    approval: approvalOf(spec),
+    retried: facts.retried,
+  });
+  if (failure) return lockFirst(facts, stalled(failure.reason, failure.message ?? failure.reason));
+  const record = wantedRecord(entry, spec);
+  if (isArmed(facts, record)) return rebootForAddons(facts);
+  if (entry && !(addons?.booted.next !== undefined && isRecorded(addons.booted.next, record)))
+    return prepareAddons(facts, { over: entry, runs: true, record });
+  return armAddons(facts, recordKey(entry) ?? '');
+}
+
+/** The record is that of the next boot since the intent was remembered. */
+function isArmed({ memory, addons }: Facts, record: AddonRecord | undefined): boolean {
+  return memory.intent?.addonsOf !== undefined && addons?.booted.next === undefined && isRecorded(addons?.booted.current, record);
+}
+
+function prepareAddons(facts: Facts, o: { over: BootEntry; runs: boolean; record: AddonRecord | undefined }): Step {
+  const { spec, addons, addonTrouble: trouble, now } = facts;
+  const why = o.record ? unsupported(addons) : 'bootc does not say which deployment is which';
+  // Without addons there is only a record to be emptied, which no script is needed for.
+  if (why !== undefined && spec.addonSet !== undefined)
+    return lockFirst(facts, stalled('AddonsUnsupported', `this host can merge no addons: ${why}`));
+  if (!o.record) return lockFirst(facts, stalled('AddonsUnsupported', why ?? ''));
+  const same = trouble?.digest === targetOf(spec) && trouble.pullSecret === spec.pullSecret?.revision;
+  if (!same || !isAhead({ ...trouble.failure, retryAt: trouble.retryAt }, now))
+    return { do: 'PrepareAddons', over: o.over, runs: o.runs, record: o.record };
+  const { reason, message, stalled: forPerson } = trouble.failure;
+  const error = forPerson ? new StallingError(reason, message) : new TransientError(reason, message);
+  const rest = {
+    do: 'Rest',
+    situation: { phase: 'Failed', condition: { kind: 'Failed', error } },
+    until: trouble.retryAt,
+  } as const;
+  return lockFirst(facts, rest);
+}
+
+function armAddons(facts: Facts, deployment: string): Step {
+  const { spec, memory } = facts;
+  const approval = approvalOf(spec);
+  if (approval === undefined) {
+    const mismatch = spec.state === 'Booted' ? ', but the approval is for another target' : ', wait for the go-ahead';
+    const message = `the addons for ${nameOf(spec.revision, digestOf(spec.image))} are prepared${mismatch}`;
+    const condition = { kind: 'Progressing', reason: 'Staged', message } as const;
+    return lockFirst(facts, { do: 'Rest', situation: { phase: 'Staged', condition } });
+  }
+  if (memory.spent.includes(approval)) return lockFirst(facts, spent(facts, approval));
+  const waiting = bootTroubleAhead(facts);
+  if (waiting) return waiting;
+  const hindered = otherBoot(facts);
+  if (hindered) return hindered;
+  const intent = memory.intent ?? { ...newIntent(facts, approval), addonsOf: deployment };
+  return { do: 'ArmAddons', intent, deployment };
+}
+
+function rebootForAddons(facts: Facts): Step {
+  const { intent } = facts.memory;
+  const waiting = bootTroubleAhead(facts) ?? otherBoot(facts);
+  if (waiting || !intent) return waiting ?? { do: 'Withdraw' };
+  return { do: 'Reboot', intent, situation: rebootingSituation(facts) };
+}
+
+/** The go-ahead is for another boot of what runs: where the next one would run something else, it is not given. */
+function otherBoot(facts: Facts): Step | undefined {
+  const { status } = facts;
+  const next = nextBoot(status);
+  if (next === status.booted) return undefined;
+  const what = nameOf(undefined, next?.digest);
+  return lockFirst(
+    facts,
+    stalled('OtherBootPending', `the next boot would run ${what} instead of the image that the addons are for`),
+  );
 }
 
 function booted(facts: Facts): Step {
@@ -131,17 +256,23 @@ function staged(facts: Facts, entry: BootEntry): Step {
     const condition = { kind: 'Progressing', reason: 'Staged', message: `${how} ${name}${mismatch}` } as const;
     return lockFirst(facts, { do: 'Rest', situation: { phase: 'Staged', condition } });
   }
-  if (memory.spent.includes(approval)) {
-    const message = `${name} was booted under ${approval} and is not what runs; the annotation ${requestedAt} on the SystemPool lets it be tried again`;
-    return lockFirst(facts, stalled('ApprovalSpent', message));
-  }
+  if (memory.spent.includes(approval)) return lockFirst(facts, spent(facts, approval));
   const intent = memory.intent ?? newIntent(facts, approval);
-  const { bootTrouble } = facts;
-  if (bootTrouble && isAhead(bootTrouble, facts.now)) {
-    const error = new TransientError(bootTrouble.reason, bootTrouble.message);
-    return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: bootTrouble.retryAt };
-  }
+  const waiting = bootTroubleAhead(facts);
+  if (waiting) return waiting;
   return entry.locked ? { do: 'Arm', intent } : { do: 'Reboot', intent, situation: rebootingSituation(facts) };
+}
+
+function spent({ spec }: Facts, approval: string): Step {
+  const name = nameOf(spec.revision, digestOf(spec.image));
+  const message = `${name} was booted under ${approval} and is not what runs; the annotation ${requestedAt} on the SystemPool lets it be tried again`;
+  return stalled('ApprovalSpent', message);
+}
+
+function bootTroubleAhead({ bootTrouble, now }: Facts): Step | undefined {
+  if (!bootTrouble || !isAhead(bootTrouble, now)) return undefined;
+  const error = new TransientError(bootTrouble.reason, bootTrouble.message);
+  return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: bootTrouble.retryAt };
 }
 
 function newIntent({ spec, boot, status }: Facts, approval: string): Intent {
@@ -152,6 +283,7 @@ function newIntent({ spec, boot, status }: Facts, approval: string): Intent {
     digests: digestsOf(spec),
     bootID: boot.bootID,
     ...(before === undefined ? {} : { before }),
+    ...(spec.addonSet === undefined ? {} : { set: spec.addonSet }),
   };
 }
 
@@ -208,24 +340,7 @@ function stalled(reason: string, message: string): Step {
 }
 
 /** Something is staged that nobody has approved and that any reboot would apply: give it the lock, if there is a way left, then rest. */
-function lockFirst({ status, features, lockTried }: Facts, rest: Step): Step {
-  const { staged } = status;
-  if (!staged || staged.locked) return rest;
-  const deployment = deploymentOf(staged);
-  const tried = lockTried.deployment === deployment ? lockTried.methods : [];
-  const method = lockMethods(features).find(m => !tried.includes(m));
-  return method ? { do: 'Lock', method, deployment, digest: staged.digest ?? '' } : rest;
-}
-
-/** What tells a staging from a later one. */
-export function deploymentOf(entry: BootEntry): string {
-  return entry.deployment ?? entry.digest ?? '';
-}
-
-/**
- * `bootc upgrade --download-only` leaves what is staged unlocked as it is and exits 0 (bootc issue 2425), so it comes second; it is tried
- * because a later release may do better.
- */
-function lockMethods(features: HostFeatures): LockMethod[] {
-  return [...(features.lockFinalization ? ['ostree' as const] : []), ...(features.upgradeDownloadOnly ? ['bootc' as const] : [])];
+function lockFirst(facts: Facts, rest: Step): Step {
+  const lock = nextLock(facts);
+  return lock ? { do: 'Lock', ...lock } : rest;
 }
