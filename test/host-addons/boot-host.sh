@@ -34,6 +34,4 @@ mkdir -p run/old
 pivot_root . run/old
 umount -l /run/old
 rmdir /run/old
-# What systemd-sysext mounts in a namespace of its own is to be seen by all.
-mount --make-rshared /
 exec env -i container=scantling-test PATH=/usr/sbin:/usr/bin /usr/lib/systemd/systemd --system --log-target=journal-or-kmsg --unit=multi-user.target

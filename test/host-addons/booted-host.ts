@@ -36,6 +36,8 @@ export interface BootedHost {
   support(): AddonSupport;
   /** All that the scripts said, by the journal. */
   journal(): string;
+  /** Does what happens at boot once more: links, merge, seal. */
+  again(): void;
   /** Soft-reboots into another deployment and waits until it is up. */
   softReboot(deployment: string): Promise<void>;
   /** Cuts the power. */
@@ -115,6 +117,14 @@ function describe(pid: number, disk: HostDisk, said: () => string): Omit<BootedH
     seal: () => parseSeal(written(sealPath)),
     support: () => parseSupport(written(supportPath)),
     journal,
+    again() {
+      const units = ['scantling-addons.service', 'systemd-sysext.service', 'scantling-addons-seal.service'];
+      run('systemctl', 'stop', ...units);
+      // They may start five times in ten seconds.
+      run('systemctl', 'reset-failed', ...units);
+      say('rm', '-f', '/run/scantling/addons/key');
+      for (const unit of units) run('systemctl', 'start', unit);
+    },
     async softReboot(deployment) {
       const count = say('systemctl', 'show', '--property=SoftRebootsCount', '--value');
       const work = mkdtempSync(join(disk.directory, 'boot-'));

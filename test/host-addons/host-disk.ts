@@ -21,6 +21,17 @@ export interface HostDisk {
 export const first = '1a'.repeat(32);
 export const second = '2b'.repeat(32);
 
+/** What systemd does by itself on a machine, and leaves to others in a container: what systemd-sysext mounts is to be seen by all. */
+const sharedRoot = `[Unit]
+DefaultDependencies=no
+Conflicts=shutdown.target
+Before=local-fs.target shutdown.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=mount --make-rshared /
+`;
+
 /** A disk with two deployments of one system, which carry the scripts and units. It is removed after the test. */
 export async function makeDisk(t: TestContext, systemd: Systemd, o: { required?: boolean } = {}): Promise<HostDisk> {
   const base = await systemdRoot(systemd);
@@ -36,6 +47,8 @@ export async function makeDisk(t: TestContext, systemd: Systemd, o: { required?:
     mkdirSync(imageOf(disk, deployment), { recursive: true });
     mkdirSync(join(directory, `work-${deployment}`));
     cpSync(join(base, 'etc'), join(deploymentOf(disk, deployment), 'etc'), { recursive: true, verbatimSymlinks: true });
+    place(disk, deployment, '/usr/lib/systemd/system/shared-root.service', sharedRoot);
+    place(disk, deployment, '/usr/lib/systemd/system/local-fs.target.d/shared-root.conf', '[Unit]\nWants=shared-root.service\n');
     for (const placement of hostAddonPlacements({ required: o.required === true })) {
       const full = join(imageOf(disk, deployment), placement.path);
       mkdirSync(dirname(full), { recursive: true });

@@ -86,7 +86,7 @@ run_boot() {
     say 7 'the addons of this boot are linked already'
     return
   fi
-  rm -f "$state/sealed" "$state/key"
+  rm -f "$seal_file" "$state/sealed" "$state/key"
   probe_support
   gather_facts
   if [ "$support_reason" = Disabled ]; then
