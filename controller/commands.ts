@@ -108,6 +108,27 @@ export const commands = {
       ['scantling verify commit v1.2 --repository ../systems --mode Tag', 'a tag, by the policies of the cluster'],
     ],
   },
+  'addon check': {
+    summary: 'say whether every addon of a profile has a variant for a system, before anything is updated to it',
+    positionals: [],
+    examples: [
+      ['scantling addon check --os registry.example.com/os/edge:2 --pool edge', 'what the pool says, for a new system'],
+      ['scantling addon check --os registry.example.com/os/edge:2 --profile pool.yaml -o json', 'of a file, for programs'],
+    ],
+  },
+  'addon import': {
+    summary: 'make a SystemAddon of an archive of torcx, or entries of a pool of a profile of torcx',
+    positionals: ['FILE'],
+    examples: [
+      ['scantling addon import docker:17.03.torcx.squashfs', 'what would become of it; writes nothing'],
+      ['scantling addon import docker:17.03.torcx.tgz -o docker', 'docker/image, an OCI layout, and docker/systemaddon.yaml'],
+      [
+        'scantling addon import docker:17.03.torcx.tgz --os fedora:42 --push registry.example.com/addons/docker -o docker',
+        'pushed, so that systemaddon.yaml can be applied as it is',
+      ],
+      ['scantling addon import /etc/torcx/profiles/edge.json', 'spec.addons of a SystemPool'],
+    ],
+  },
   uninstall: {
     summary: 'take everything of Scantling off nodes and objects, before its workloads are removed',
     positionals: [],

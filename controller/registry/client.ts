@@ -1,3 +1,4 @@
+import { open as openFile } from 'node:fs/promises';
 import { StallingError } from '../api/errors.ts';
 import { Amendments } from './amendments.ts';
 import { BlobSource, contentOf } from './blob-source.ts';
@@ -7,6 +8,8 @@ import type { RegistriesConfiguration } from './configuration.ts';
 import type { Credentials, DockerConfig } from './credentials.ts';
 import { isDigest, sha256 } from './digest.ts';
 import { Deletions } from './deletions.ts';
+import { FileContent } from './file-content.ts';
+import type { FileBlob } from './file-content.ts';
 import { Manifests } from './manifests.ts';
 import { Mirrors } from './mirrors.ts';
 import type { Sleep } from './pace.ts';
@@ -60,6 +63,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     hasBlob: (...of) => client.hasBlob(...of),
     checkPush: (...of) => client.checkPush(...of),
     pushBlob: (...of) => client.pushBlob(...of),
+    pushFile: (...of) => client.pushFile(...of),
     copyBlob: (...of) => client.copyBlob(...of),
     pushManifest: (...of) => client.pushManifest(...of),
     pushManifests: (...of) => client.pushManifests(...of),
@@ -185,6 +189,21 @@ class Client implements Registry {
       await this.#uploads.send(place, await this.#uploads.open(place), contentOf(bytes, digest));
     });
     return digest;
+  }
+
+  async pushFile(repository: string, blob: FileBlob, auth?: DockerConfig): ReturnType<Registry['pushFile']> {
+    wellFormed(blob.digest);
+    if ((await this.hasBlob(repository, blob.digest, auth)) === blob.size) return 'present';
+    const handle = await openFile(blob.file);
+    try {
+      await this.#retried(async () => {
+        const place = await this.#place(repository, auth);
+        await this.#uploads.send(place, await this.#uploads.open(place), new FileContent(blob, handle));
+      });
+    } finally {
+      await handle.close();
+    }
+    return 'pushed';
   }
 
   async copyBlob(repository: string, blob: CopiedBlob, auth?: DockerConfig): ReturnType<Registry['copyBlob']> {

@@ -1,5 +1,6 @@
 import type { Begun } from './blob-source.ts';
 import type { DockerConfig } from './credentials.ts';
+import type { FileBlob } from './file-content.ts';
 import type { Descriptor } from './media-types.ts';
 
 /** A tag or digest resolved to what it names now. */
@@ -84,6 +85,8 @@ export interface Registry {
    * @param o `isNew`: it is most likely not there, and is not looked for
    */
   pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig, o?: { isNew?: boolean }): Promise<string>;
+  /** Uploads a file unless its blob is there, a piece of 8 MiB in memory at a time. Throws what the file system does, too. */
+  pushFile(repository: string, blob: FileBlob, auth?: DockerConfig): Promise<'present' | 'pushed'>;
   /**
    * Makes a blob of another repository appear in `repository`: nothing when there, a mount on the same registry, else a copy that holds one piece
    * of 8 MiB in memory and goes on where it was interrupted, on either side. Says which of the three it was.

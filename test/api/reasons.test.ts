@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { profileReasons } from '../../controller/addon/profile-reasons.ts';
 import { addonReasons } from '../../controller/addon/reasons.ts';
 import { agentReasons } from '../../controller/agent/reasons.ts';
 import { buildReasons } from '../../controller/build/reasons.ts';
@@ -14,7 +15,7 @@ import * as trustReasons from '../../controller/trust/reasons.ts';
 
 const root = join(import.meta.dirname, '../..');
 const tables: Record<string, object> = {
-  addon: addonReasons,
+  addon: { ...addonReasons, ...profileReasons },
   agent: agentReasons,
   build: buildReasons,
   definition: definitionReasons,

@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { flagsOf } from '../../controller/command-line.ts';
 import { commands, synopsisOf, type Command } from '../../controller/commands.ts';
 import { agentReasons } from '../../controller/agent/reasons.ts';
+import { profileReasons } from '../../controller/addon/profile-reasons.ts';
 import { addonReasons } from '../../controller/addon/reasons.ts';
 import { buildReasons } from '../../controller/build/reasons.ts';
 import { definitionReasons } from '../../controller/definition/reasons.ts';
@@ -156,6 +157,10 @@ ${reasonTable(registryReasons)}
 ## SystemPool, and \`status.rollout\` of a NodeTarget
 
 ${reasonTable(poolReasons)}
+
+Why a profile of addons cannot be given to nodes, as \`status.addons.problems\` of a SystemPool says it:
+
+${reasonTable(profileReasons)}
 
 ## TrustPolicy
 

@@ -135,9 +135,10 @@ export class ArchiveTree {
       if ((sorted[middle]?.path ?? '') < prefix) from = middle + 1;
       else to = middle;
     }
-    const found: ArchiveEntry[] = [];
-    for (let entry = sorted[from]; entry?.path.startsWith(prefix); entry = sorted[from + found.length]) found.push(entry);
-    return found;
+    const isBelow = (i: number): boolean => sorted[i]?.path.startsWith(prefix) ?? false;
+    let end = from;
+    while (isBelow(end)) end++;
+    return sorted.slice(from, end);
   }
 
   /**

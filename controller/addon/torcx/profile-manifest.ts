@@ -16,7 +16,7 @@ export interface ImportedProfile {
   /** In the profile's order. */
   entries: ProfileEntry[];
   warnings: string[];
-  /** SystemAddons that the entries name, with the archive of torcx that each is made from. */
+  /** SystemAddons that the entries name, with the name of the archive of torcx that each is made from, as `docker:17.03`. */
   wanted: { addon: string; archive: string }[];
 }
 
@@ -72,9 +72,7 @@ export function parseProfile(bytes: Uint8Array): ImportedProfile {
     version,
     entries: entries.map(({ name, addon }) => ({ name, addon })),
     warnings,
-    wanted: entries.flatMap(({ addon, image, reference }) =>
-      addon === '' ? [] : [{ addon, archive: `${image}:${reference}.torcx.{squashfs,tgz}` }],
-    ),
+    wanted: entries.flatMap(({ addon, image, reference }) => (addon === '' ? [] : [{ addon, archive: `${image}:${reference}` }])),
   };
 }
 

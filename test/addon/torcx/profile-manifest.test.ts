@@ -24,8 +24,8 @@ test('the order stays, an empty reference masks, and the reference is part of th
   ]);
   assert.deepEqual(warnings, []);
   assert.deepEqual(wanted, [
-    { addon: 'kubelet-v1-10-5', archive: 'kubelet:v1.10.5.torcx.{squashfs,tgz}' },
-    { addon: 'docker', archive: 'docker:com.coreos.cl.torcx.{squashfs,tgz}' },
+    { addon: 'kubelet-v1-10-5', archive: 'kubelet:v1.10.5' },
+    { addon: 'docker', archive: 'docker:com.coreos.cl' },
   ]);
 });
 
