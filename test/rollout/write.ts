@@ -54,7 +54,7 @@ function retarget(
   { pool, resourceVersion }: { pool: PoolName; resourceVersion: string },
 ): void {
   const { node, seen } = machine;
-  const { image: reference, digests, revision } = action.target;
+  const { image: reference, digests, revision, addons } = action.target;
   const old = machine.nodeTarget;
   machine.nodeTarget = {
     name: node.name,
@@ -67,6 +67,7 @@ function retarget(
     image: reference,
     digests,
     ...(revision ? { revision } : {}),
+    ...(addons ? { addons } : {}),
     ...(action.pullSecret ? { pullSecret: action.pullSecret } : {}),
     state: 'Staged',
     since: action.since,
