@@ -1,4 +1,5 @@
 /** The part of the table of flags (config.ts) that a build in a pod goes by, with those that other commands share with it. */
+import { addonRegistryCommands } from './addon-flags.ts';
 import type { Flag } from './config.ts';
 
 const build = ['build'] as const;
@@ -25,7 +26,7 @@ export const buildFlags = {
   'auth-file': {
     kind: 'list',
     default: '',
-    commands: ['build', 'context', 'verify image'],
+    commands: ['build', 'context', 'verify image', ...addonRegistryCommands],
     help: 'registry credentials (docker config.json), read anew at each use; of two, the first is for pulling and the last for pushing. Without it context and verify look where podman and docker keep theirs',
   },
   'secrets-directory': {
@@ -37,13 +38,13 @@ export const buildFlags = {
   'registries-file': {
     kind: 'string',
     default: '',
-    commands: ['build', 'context', 'verify image'],
+    commands: ['build', 'context', 'verify image', ...addonRegistryCommands],
     help: 'certificates, mirrors and plain http of registries (registries.yaml); it need not exist',
   },
   'certificates-directory': {
     kind: 'string',
     default: '',
-    commands: ['build', 'context', 'verify image'],
+    commands: ['build', 'context', 'verify image', ...addonRegistryCommands],
     help: 'directory with the Secrets that registries-file names: a directory for each, with ca.crt, tls.crt and tls.key',
   },
   'ca-file': {

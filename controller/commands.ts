@@ -108,6 +108,19 @@ export const commands = {
       ['scantling verify commit v1.2 --repository ../systems --mode Tag', 'a tag, by the policies of the cluster'],
     ],
   },
+  'addon import': {
+    summary: 'make a SystemAddon of an archive of torcx, or entries of a pool of a profile of torcx',
+    positionals: ['FILE'],
+    examples: [
+      ['scantling addon import docker:17.03.torcx.squashfs', 'what would become of it; writes nothing'],
+      ['scantling addon import docker:17.03.torcx.tgz -o docker', 'docker/image, an OCI layout, and docker/systemaddon.yaml'],
+      [
+        'scantling addon import docker:17.03.torcx.tgz --os fedora:42 --push registry.example.com/addons/docker -o docker',
+        'pushed, so that systemaddon.yaml can be applied as it is',
+      ],
+      ['scantling addon import /etc/torcx/profiles/edge.json', 'spec.addons of a SystemPool'],
+    ],
+  },
   uninstall: {
     summary: 'take everything of Scantling off nodes and objects, before its workloads are removed',
     positionals: [],

@@ -5,6 +5,7 @@ import { jobs, nodes, pods } from './api/core.ts';
 import { imagebuilds } from './api/image-build.ts';
 import { buildLabel, defaultLease } from './api/names.ts';
 import { nodetargets } from './api/node-target.ts';
+import { systemaddons } from './api/system-addon.ts';
 import { systemdefinitions } from './api/system-definition.ts';
 import { systempools } from './api/system-pool.ts';
 import { systemsources } from './api/system-source.ts';
@@ -130,6 +131,8 @@ function compose(config: Config, parts: Parts) {
     pools: shard.roots(systempools),
   };
   const readCredentials = (secret: string | undefined) => readRegistrySecret(client, namespace, secret);
+  const { trust, readSecret } = judging;
+  const openRevision = createOpenRevision({ client, repositories, trust, readSecret, now });
   return {
     ...parts,
     config,
@@ -140,7 +143,8 @@ function compose(config: Config, parts: Parts) {
     repositories,
     make,
     judging,
-    trust: judging.trust,
+    trust,
+    openRevision,
     own,
     readCredentials,
   };
@@ -158,13 +162,7 @@ function composeDefinitions(s: Shared, isBuilding: (definition: string) => boole
     client,
     registry,
     definitions: stores.definitions,
-    openRevision: createOpenRevision({
-      client,
-      repositories: s.repositories,
-      trust: s.trust,
-      readSecret: s.judging.readSecret,
-      now,
-    }),
+    openRevision: s.openRevision,
     readCredentials,
     trust: s.trust,
     hostTrust: images => hostFilesOf(s.trust, images, now()),
@@ -266,6 +264,7 @@ function composeSources(s: Shared): Controller {
   const stores = {
     sources: caches.add(systemsources, sourceViews.projectSource),
     definitions: caches.add(systemdefinitions, sourceViews.projectOwned),
+    addons: caches.add(systemaddons, sourceViews.projectOwned),
     pools: caches.add(systempools, sourceViews.projectOwned),
   };
   const readToken = (secret: string) => readWebhookToken(client, namespace, secret);

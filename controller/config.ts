@@ -2,6 +2,7 @@
  * Every flag and its default, in one table: `--help`, the parser (command-line.ts) and docs/flags.md all come from it.
  * There are no environment variables but those that others have defined: KUBECONFIG, HTTPS_PROXY and its like, and OTEL_* for traces.
  */
+import { addonFlags, addonRegistryCommands } from './addon-flags.ts';
 import { buildFlags } from './build-flags.ts';
 import type { Command } from './commands.ts';
 import { defaultAgentNamespace, defaultLease, defaultNamespace, shardLabel } from './api/names.ts';
@@ -125,7 +126,7 @@ export const flags = {
   'insecure-registries': {
     kind: 'list',
     default: '',
-    commands: ['controller', 'build', 'context', 'verify image'],
+    commands: ['controller', 'build', 'context', 'verify image', ...addonRegistryCommands],
     help: 'registries (host:port, comma-separated) that are spoken to by plain http',
   },
   'concurrent-sources': { kind: 'integer', default: '4', commands: controller, help: 'sources polled at once' },
@@ -211,6 +212,7 @@ export const flags = {
     help: 'how long to wait for nodes that are rebooting and for pods that are going; after it such nodes are uncordoned all the same, and named',
   },
   ...buildFlags,
+  ...addonFlags,
   output: {
     kind: 'string',
     default: '',

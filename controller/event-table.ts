@@ -1,4 +1,5 @@
 /** Every event that the controller sends, by the kind that it is about: docs/events.md is written from it, and a test holds what is sent against it. */
+import { addonReasons } from './addon/reasons.ts';
 import { buildReasons } from './build/reasons.ts';
 import { definitionReasons } from './definition/reasons.ts';
 import { registryReasons } from './registry/reasons.ts';
@@ -73,6 +74,12 @@ const noWarnings = {
   definition: 'BuildRequested Succeeded Suspended WaitingForApproval BuildPending Building BuildNotOwned SourceNotReady'.split(
     ' ',
   ),
+  addon: 'Succeeded Building Built Suspended SourceNotReady ArtifactGone'.split(' '),
+  /** Of a source, where another object reads it. */
+  otherSource:
+    'NewRevision Released FilesIgnored ReceiverOff SourceRefused SourceTrusted Untrusted Revoked NoPolicy TrustWarned TrustSkipped TrustNotLoaded TrustRemoved'.split(
+      ' ',
+    ),
   build:
     'BuildStarted Succeeded Canceled Superseded Queued Building BuildsPruned PruneFailed DeletionUnsupported NoContext ImageNotFound CacheNotSynced ImageSigned'.split(
       ' ',
@@ -104,21 +111,7 @@ export const eventTable: Readonly<Record<string, readonly EventEntry[]>> = {
     entry(definitionReasons, 'BuildNotOwned', { ...reconcile, when: 'it begins to wait for a build to go' }),
     ...warnings(definitionReasons, 'Reconcile', noWarnings.definition),
     // Of the source whose files it reads, and of the registries that it asks.
-    ...warnings(withoutThose(sourceReasons, definitionReasons), 'Reconcile', [
-      'NewRevision',
-      'Released',
-      'FilesIgnored',
-      'ReceiverOff',
-      'SourceRefused',
-      'SourceTrusted',
-      'Untrusted',
-      'Revoked',
-      'NoPolicy',
-      'TrustWarned',
-      'TrustSkipped',
-      'TrustNotLoaded',
-      'TrustRemoved',
-    ]),
+    ...warnings(withoutThose(sourceReasons, definitionReasons), 'Reconcile', noWarnings.otherSource),
     ...warnings(withoutThose(registryReasons, definitionReasons), 'Reconcile'),
     ...warnings(
       withoutThose(buildReasons, { ...definitionReasons, ...registryReasons, ...sourceReasons }),
@@ -131,6 +124,23 @@ export const eventTable: Readonly<Record<string, readonly EventEntry[]>> = {
     entry(buildReasons, 'BuildsPruned', { action: 'Prune', when: 'retention has deleted builds' }),
     entry(buildReasons, 'PruneFailed', { action: 'Prune', when: 'retention could not delete builds', type: 'Warning' }),
     entry(buildReasons, 'DeletionUnsupported', { action: 'Prune', when: 'the registry refuses to delete', type: 'Warning' }),
+  ],
+  SystemAddon: [
+    entry(addonReasons, 'Built', { ...reconcile, when: 'a variant has another artifact' }),
+    entry(addonReasons, 'Succeeded', { ...reconcile, when: 'all variants are as they should be again, without one being made' }),
+    entry(addonReasons, 'Suspended', { ...reconcile, when: 'spec.suspend is set' }),
+    entry(addonReasons, 'SourceNotReady', { ...reconcile, when: 'it begins to wait for its source' }),
+    entry(addonReasons, 'ArtifactGone', { ...reconcile, when: 'an artifact is found to be gone', type: 'Warning' }),
+    ...(['SecretNotFound', 'InvalidSecret'] as const).map(reason =>
+      entry(addonReasons, reason, { ...reconcile, when: 'it begins to wait for its Secret' }),
+    ),
+    ...warnings(addonReasons, 'Reconcile', noWarnings.addon),
+    // Of the source whose files it reads, and of the registries that it asks.
+    ...warnings(withoutThose(sourceReasons, addonReasons), 'Reconcile', noWarnings.otherSource),
+    ...warnings(withoutThose(registryReasons, addonReasons), 'Reconcile'),
+    ...warnings(apiReasons, 'Reconcile'),
+    ...imageJudgements('Reconcile'),
+    ...warnings(judgementReasons, 'Reconcile', noWarnings.judgement),
   ],
   ImageBuild: [
     entry(buildReasons, 'BuildStarted', { ...build, when: 'the first attempt begins' }),

@@ -1,12 +1,25 @@
-/** Every reason of a SystemAddon's conditions, variants and events, and what it means. The registry's own reasons pass through. */
+/** Every reason of a SystemAddon's conditions, variants and events, and what it means. Those of registries, of trust and of the repository pass through. */
 export const addonReasons = {
+  Succeeded: 'Every variant has the artifact of its present source.',
+  Building: 'A variant is being made, or waits for its turn: one is made at a time.',
+  Built: 'A variant was made anew and pushed (event).',
+  Suspended: 'spec.suspend is set: nothing is looked up or made; the last good artifacts stay.',
+  SourceNotReady: 'The SystemSource is missing or has not applied a revision yet.',
+  InputNotFound: 'A "from" names nothing in the repository.',
+  RenderFailed: 'A field of the source, or a file it reads, cannot be placed; the message names the field.',
+  ImageNotFound: 'The image that a variant is made of is not in its registry.',
+  ImageUnsupported: 'What the source names is no image that can be read; the message says why.',
+  PlatformUnsupported: 'The image that a variant is made of is not for its platform; the message lists what it has.',
   InvalidLayer: 'A layer of the source image is damaged, of a type that cannot be read, or made to cost; the message says which.',
-  RefusedContent:
+  ContentRefused:
     'The source has files that an addon must not have: outside /usr and /opt, an os-release, setuid without allowSetuid, devices. The message lists their paths.',
   AddonTooLarge: 'The source has more files, or larger ones, than an addon may have; the message says which bound.',
   InvalidMatch: 'The name, the os or the architecture of a variant cannot be written into extension-release.',
   ImageFailed: 'The image could not be made here, such as for want of disk space; tried again.',
   InvalidArtifact: 'What the registry has under the digest is no addon, or not the one that it says it is.',
+  ArtifactGone: 'The registry no longer has an artifact; it is made again (event).',
+  SecretNotFound: "The Secret of pullSecretRef or output.pushSecretRef is missing in the operator's namespace.",
+  InvalidSecret: 'The Secret of pullSecretRef or output.pushSecretRef holds no registry credentials.',
 } as const;
 
 export type AddonReason = keyof typeof addonReasons;

@@ -36,7 +36,7 @@ export function createHostCredentials(o: { client: Pick<Client, 'get'>; namespac
     withdraw,
     async provide(wanted) {
       if (!wanted) return withdraw();
-      const secret = await read(o.client, o.namespace, wanted.name);
+      const secret = await readPullSecret(o.client, o.namespace, wanted.name);
       const text = authFile(secret, await hiddenFile(o.root));
       try {
         if (!(await isTaken(path))) return await write(path, text);
@@ -49,7 +49,8 @@ export function createHostCredentials(o: { client: Pick<Client, 'get'>; namespac
   };
 }
 
-async function read(client: Pick<Client, 'get'>, namespace: string, name: string): Promise<Secret> {
+/** The pull Secret from the namespace of the agents. Rejects with PullSecretError where it is not there, or may not be read. */
+export async function readPullSecret(client: Pick<Client, 'get'>, namespace: string, name: string): Promise<Secret> {
   try {
     return await client.get(secrets, name, namespace);
   } catch (error) {

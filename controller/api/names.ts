@@ -70,6 +70,7 @@ export const uninstallHolder = 'uninstall-';
 export const fieldManagers = {
   source: 'scantling-source',
   definition: 'scantling-definition',
+  addon: 'scantling-addon',
   build: 'scantling-build',
   retention: 'scantling-retention',
   rollout: 'scantling-rollout',

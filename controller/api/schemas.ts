@@ -28,6 +28,300 @@ export interface Schema {
 
 /** The schema of spec, by kind, of the kinds that may come from a repository. */
 export const specSchemas: Readonly<Record<string, Schema>> = {
+  SystemAddon: {
+    type: 'object',
+    required: ['variants', 'output'],
+    properties: {
+      suspend: { type: 'boolean', default: false },
+      sourceRef: {
+        type: 'object',
+        required: ['name'],
+        properties: {
+          name: { type: 'string', minLength: 1, maxLength: 253 },
+          path: { type: 'string', default: '.', maxLength: 1024 },
+          revision: {
+            type: 'string',
+            maxLength: 512,
+            matches: [{ pattern: '^[^@\\s]+@sha1:[0-9a-f]{40}$', message: 'must be a revision, as main@sha1:<40 hex digits>' }],
+          },
+        },
+      },
+      variants: {
+        type: 'array',
+        minItems: 1,
+        maxItems: 32,
+        'x-kubernetes-list-type': 'atomic',
+        items: {
+          type: 'object',
+          required: ['source'],
+          properties: {
+            platform: { type: 'string', enum: ['linux/amd64', 'linux/arm64', '_any'], default: 'linux/amd64' },
+            os: {
+              type: 'object',
+              default: {},
+              properties: {
+                id: {
+                  type: 'string',
+                  default: '_any',
+                  minLength: 1,
+                  maxLength: 64,
+                  matches: [
+                    {
+                      pattern: '^(_any|[a-z0-9][a-z0-9._-]*)$',
+                      message: 'must be the ID of a system as /etc/os-release writes it, as fedora, or _any',
+                    },
+                  ],
+                },
+                versionId: {
+                  type: 'string',
+                  minLength: 1,
+                  maxLength: 64,
+                  matches: [
+                    { pattern: '^[a-z0-9._-]+$', message: 'must be a VERSION_ID as /etc/os-release writes it, as 42 or 12.1' },
+                  ],
+                },
+                sysextLevel: {
+                  type: 'string',
+                  minLength: 1,
+                  maxLength: 64,
+                  matches: [{ pattern: '^[a-z0-9._-]+$', message: 'must be a SYSEXT_LEVEL as /etc/os-release writes it, as 2' }],
+                },
+              },
+            },
+            source: {
+              type: 'object',
+              properties: {
+                image: {
+                  type: 'object',
+                  required: ['reference'],
+                  properties: {
+                    reference: {
+                      type: 'string',
+                      minLength: 1,
+                      maxLength: 1024,
+                      matches: [
+                        {
+                          pattern:
+                            '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
+                          message:
+                            'must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>',
+                        },
+                        {
+                          pattern: '(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$',
+                          message:
+                            'needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1',
+                        },
+                      ],
+                    },
+                    path: {
+                      type: 'string',
+                      minLength: 1,
+                      maxLength: 1024,
+                      default: '/',
+                      matches: [{ pattern: '^/', message: 'must be an absolute path, as /rootfs' }],
+                    },
+                    ignore: {
+                      type: 'array',
+                      maxItems: 64,
+                      'x-kubernetes-list-type': 'set',
+                      items: {
+                        type: 'string',
+                        minLength: 2,
+                        maxLength: 1024,
+                        matches: [
+                          { pattern: '^/.*[^/]$', message: 'must be an absolute path without a slash at its end, as /etc' },
+                        ],
+                      },
+                    },
+                  },
+                },
+                files: {
+                  type: 'array',
+                  maxItems: 250,
+                  'x-kubernetes-list-type': 'map',
+                  'x-kubernetes-list-map-keys': ['path'],
+                  items: {
+                    type: 'object',
+                    required: ['path'],
+                    properties: {
+                      path: {
+                        type: 'string',
+                        minLength: 2,
+                        maxLength: 512,
+                        matches: [
+                          {
+                            pattern: '^/(usr|opt)/.*[^/]$',
+                            message: 'must be an absolute path below /usr or /opt, where extensions are merged, as /usr/bin/tool',
+                          },
+                        ],
+                      },
+                      mode: {
+                        type: 'string',
+                        maxLength: 32,
+                        default: '0644',
+                        matches: [{ pattern: '^0?[0-7]{3,4}$', message: 'must be an octal mode, as "0644"' }],
+                      },
+                      content: { type: 'string', maxLength: 262144 },
+                      from: { type: 'string', minLength: 1, maxLength: 1024 },
+                    },
+                  },
+                },
+                trees: {
+                  type: 'array',
+                  minItems: 1,
+                  maxItems: 20,
+                  'x-kubernetes-list-type': 'atomic',
+                  items: {
+                    type: 'object',
+                    required: ['from', 'to'],
+                    properties: {
+                      from: { type: 'string', minLength: 1, maxLength: 1024 },
+                      to: {
+                        type: 'string',
+                        minLength: 1,
+                        maxLength: 1024,
+                        matches: [{ pattern: '^/', message: 'must be an absolute path, as /usr/share/app' }],
+                      },
+                    },
+                  },
+                },
+                units: {
+                  type: 'array',
+                  maxItems: 50,
+                  'x-kubernetes-list-type': 'map',
+                  'x-kubernetes-list-map-keys': ['name'],
+                  items: {
+                    type: 'object',
+                    required: ['name'],
+                    properties: {
+                      name: {
+                        type: 'string',
+                        minLength: 3,
+                        maxLength: 255,
+                        matches: [
+                          {
+                            pattern:
+                              '^[A-Za-z0-9:_.@\\\\-]+\\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$',
+                            message: 'must be the name of a unit with its type, as sshd.service',
+                          },
+                        ],
+                      },
+                      contents: { type: 'string', maxLength: 65536 },
+                      dropIns: {
+                        type: 'array',
+                        maxItems: 10,
+                        'x-kubernetes-list-type': 'map',
+                        'x-kubernetes-list-map-keys': ['name'],
+                        items: {
+                          type: 'object',
+                          required: ['name', 'contents'],
+                          properties: {
+                            name: {
+                              type: 'string',
+                              minLength: 6,
+                              maxLength: 128,
+                              matches: [
+                                {
+                                  pattern: '^[A-Za-z0-9:_.@\\\\-]+\\.conf$',
+                                  message: 'must be the name of a file that ends in .conf, as 10-memory.conf',
+                                },
+                              ],
+                            },
+                            contents: { type: 'string', maxLength: 65536 },
+                          },
+                        },
+                      },
+                    },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+      services: {
+        type: 'array',
+        maxItems: 32,
+        'x-kubernetes-list-type': 'set',
+        items: {
+          type: 'string',
+          minLength: 3,
+          maxLength: 255,
+          matches: [
+            {
+              pattern: '^[A-Za-z0-9:_.@\\\\-]+\\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$',
+              message: 'must be the name of a unit with its type, as kubelet.service',
+            },
+          ],
+        },
+      },
+      requires: {
+        type: 'object',
+        properties: {
+          addons: {
+            type: 'array',
+            maxItems: 32,
+            'x-kubernetes-list-type': 'set',
+            items: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 63,
+              matches: [
+                {
+                  pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+                  message: 'must be the name of a SystemAddon, as container-runtime',
+                },
+              ],
+            },
+          },
+          systemd: { type: 'integer', format: 'int32', minimum: 252, maximum: 9999 },
+          kernelModules: {
+            type: 'array',
+            maxItems: 32,
+            'x-kubernetes-list-type': 'set',
+            items: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 64,
+              matches: [{ pattern: '^[A-Za-z0-9_-]+$', message: 'must be the name of a kernel module, as br_netfilter' }],
+            },
+          },
+          paths: {
+            type: 'array',
+            maxItems: 32,
+            'x-kubernetes-list-type': 'set',
+            items: {
+              type: 'string',
+              minLength: 2,
+              maxLength: 256,
+              matches: [
+                { pattern: '^/.*[^/]$', message: 'must be an absolute path without a slash at its end, as /usr/bin/runc' },
+              ],
+            },
+          },
+        },
+      },
+      allowSetuid: { type: 'boolean', default: false },
+      output: {
+        type: 'object',
+        required: ['repository'],
+        properties: {
+          repository: { type: 'string', minLength: 1, maxLength: 512 },
+          pushSecretRef: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+          },
+        },
+      },
+      pullSecretRef: {
+        type: 'object',
+        required: ['name'],
+        properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+      },
+      interval: { type: 'string', default: '10m', maxLength: 32 },
+    },
+  },
   SystemDefinition: {
     type: 'object',
     required: ['base', 'output'],

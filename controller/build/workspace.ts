@@ -32,13 +32,21 @@ export class Workspaces {
     this.#buildah = options.buildah ?? 'buildah';
   }
 
+  /** Sweeps up after processes that are no more, before anything is to be done here. Never rejects: who opens one tries again. */
+  async sweep(): Promise<void> {
+    try {
+      await this.#prepared();
+    } catch (error) {
+      this.#log.warn(
+        { directory: this.#directory, reason: messageOf(error) },
+        'what ended processes left behind could not be looked for',
+      );
+    }
+  }
+
   /** A new one. The first call sweeps up after processes that are no more. */
   async open(): Promise<Workspace> {
-    const own = (this.#own ??= this.#prepare().catch((error: unknown) => {
-      this.#own = undefined;
-      throw new TransientError('BuilderUnavailable', `${this.#directory}: ${messageOf(error)}`, { cause: error });
-    }));
-    const path = join(await own, randomBytes(6).toString('hex'));
+    const path = join(await this.#prepared(), randomBytes(6).toString('hex'));
     await mkdir(path, { recursive: true, mode: 0o700 });
     return {
       path,
@@ -49,6 +57,14 @@ export class Workspaces {
       unmount: () => unmountBelow(path),
       remove: () => this.#remove(path),
     };
+  }
+
+  #prepared(): Promise<string> {
+    this.#own ??= this.#prepare().catch((error: unknown) => {
+      this.#own = undefined;
+      throw new TransientError('BuilderUnavailable', `${this.#directory}: ${messageOf(error)}`, { cause: error });
+    });
+    return this.#own;
   }
 
   async #prepare(): Promise<string> {

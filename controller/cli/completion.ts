@@ -29,6 +29,11 @@ const values: Readonly<Record<string, readonly string[]>> = {
 };
 const kindWords = ['source/', 'definition/', 'build/', 'pool/', 'node/', 'policy/'];
 
+/** Commands that a file stands behind. */
+function takesFile(name: Command): boolean {
+  return name === 'trust add' || name === 'addon import';
+}
+
 interface Described {
   name: Command;
   summary: string;
@@ -82,7 +87,7 @@ export function kubectlCompletion(words: readonly string[]): string {
   const flag = command?.flags.find(f => previous === `--${f.name}` || previous === `-${f.short}`);
   if (flag?.takesValue) return answer(flag.values, flag.values.length > 0 ? directives.noFiles : directives.files);
   if (current.startsWith('-')) return answer([...(command?.flags ?? []).map(f => `--${f.name}`), '--help'], directives.noFiles);
-  if (command?.name === 'trust add') return answer([], directives.files);
+  if (command && takesFile(command.name)) return answer([], directives.files);
   const kinds = command?.words.some(word => word.endsWith('/')) ?? false;
   return answer(command?.words ?? [], kinds ? directives.noSpace : directives.noFiles);
 }
@@ -114,7 +119,7 @@ function bash(): string {
       case "$previous" in
 ${[...valued, ...(files.length > 0 ? [`        ${files.join(' | ')}) COMPREPLY=($(compgen -f -- "$current")); return ;;`] : [])].join('\n')}
       esac
-      words="${[...words, names, '--help'].filter(Boolean).join(' ')}"${name === 'trust add' ? '\n      case "$current" in -*) ;; *) COMPREPLY=($(compgen -f -- "$current")); return ;; esac' : ''}
+      words="${[...words, names, '--help'].filter(Boolean).join(' ')}"${takesFile(name) ? '\n      case "$current" in -*) ;; *) COMPREPLY=($(compgen -f -- "$current")); return ;; esac' : ''}
       ;;`;
   });
   const seconds = groups().map(

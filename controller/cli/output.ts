@@ -13,6 +13,12 @@ export function formatOf({ 'output-format': given }: Config): Format {
   return found;
 }
 
+/** The format that --format names, where --output is a place. Throws UsageError. */
+export function reportFormatOf(given: string): Exclude<Format, 'wide'> {
+  if (given === 'table' || given === 'json' || given === 'yaml') return given;
+  throw new UsageError(`--format is table, json or yaml, not "${given}"`);
+}
+
 /** Writes the document, or what `words` makes of it. */
 export async function print<T extends object>(
   stdout: NodeJS.WritableStream,

@@ -4,6 +4,7 @@ import { leases } from '../api/core.ts';
 import { messageOf } from '../api/errors.ts';
 import { imagebuilds } from '../api/image-build.ts';
 import { nodetargets, type NodeTarget } from '../api/node-target.ts';
+import { systemaddons } from '../api/system-addon.ts';
 import { systemdefinitions } from '../api/system-definition.ts';
 import { systempools } from '../api/system-pool.ts';
 import { systemsources } from '../api/system-source.ts';
@@ -47,7 +48,15 @@ export async function selfTest(invocation: Invocation, { patienceMs = leaderPati
 }
 
 function checksOf(cluster: Cluster, { config, signal }: Invocation, patienceMs: number): Check[] {
-  const kinds: readonly Resource[] = [systemsources, systemdefinitions, imagebuilds, systempools, nodetargets, trustpolicies];
+  const kinds: readonly Resource[] = [
+    systemsources,
+    systemdefinitions,
+    systemaddons,
+    imagebuilds,
+    systempools,
+    nodetargets,
+    trustpolicies,
+  ];
   return [
     ...kinds.map(kind => ({ name: kind.kind, run: () => served(cluster, kind) })),
     { name: 'a good source is taken', run: () => accepted(cluster) },

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jobs } from '../api/core.ts';
 import { imagebuilds } from '../api/image-build.ts';
 import { uninstallHolder } from '../api/names.ts';
+import { systemaddons } from '../api/system-addon.ts';
 import { systemdefinitions } from '../api/system-definition.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { nodetargets } from '../api/node-target.ts';
@@ -139,7 +140,15 @@ async function remove(
 }
 
 async function keptIn(client: Client): Promise<Kept> {
-  const kinds: readonly Resource[] = [systemsources, systemdefinitions, imagebuilds, systempools, nodetargets, trustpolicies];
+  const kinds: readonly Resource[] = [
+    systemsources,
+    systemdefinitions,
+    systemaddons,
+    imagebuilds,
+    systempools,
+    nodetargets,
+    trustpolicies,
+  ];
   const counts = await Promise.all(
     kinds.map(async (resource): Promise<[string, number]> => [
       resource.plural,

@@ -9,11 +9,15 @@ export interface Placement {
   field: string;
 }
 
-/** Reports every placement that is out of bounds, and every two that cannot both be in one image. */
-export function checkPlacements(placements: readonly Placement[], problems: Problems): void {
+/** Reports every placement that is out of bounds, as `refuse` says it of a path, and every two that cannot both be in one image. */
+export function checkPlacements(
+  placements: readonly Placement[],
+  problems: Problems,
+  refuse: (path: string) => string | undefined = refuseImagePath,
+): void {
   const byPath = new Map<string, Placement>();
   for (const placement of placements) {
-    const refused = refuseImagePath(placement.path);
+    const refused = refuse(placement.path);
     if (refused) problems.add(placement.field, refused);
     const other = byPath.get(placement.path);
     if (other) problems.add(placement.field, `${quote(placement.path)} is also written by ${other.field}; keep one of them`);

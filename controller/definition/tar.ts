@@ -35,26 +35,43 @@ interface Record {
 }
 
 function record(entry: TarEntry): Record {
-  const link = 'link' in entry ? entry.link : '';
   const body = 'bytes' in entry ? entry.bytes : empty;
-  const mode = 'mode' in entry ? entry.mode : 0o777;
-  const split = splitName(entry.path);
-  const pax = [...(split ? [] : [paxRecord('path', entry.path)]), ...(fits(link, 100) ? [] : [paxRecord('linkpath', link)])];
+  const what =
+    'link' in entry
+      ? { type: '2' as const, mode: 0o777, link: entry.link }
+      : { type: '0' as const, mode: entry.mode, size: body.length };
+  return { header: tarHeader(entry.path, what), body };
+}
+
+/** A file (0), a symbolic link (2) or a directory (5), whose path ends in a slash. */
+export interface TarMemberKind {
+  type: '0' | '2' | '5';
+  mode: number;
+  /** Of a file, in bytes. */
+  size?: number;
+  /** Of a link. */
+  link?: string;
+}
+
+/** What stands before the bytes of a member, for who writes them as they come; they end at a whole block of 512 bytes. */
+export function tarHeader(path: string, { type, mode, size = 0, link = '' }: TarMemberKind): Uint8Array {
+  const split = splitName(path);
+  const pax = [...(split ? [] : [paxRecord('path', path)]), ...(fits(link, 100) ? [] : [paxRecord('linkpath', link)])];
   const own = header({
-    ...(split ?? { name: ascii(entry.path).slice(0, 100), prefix: '' }),
+    ...(split ?? { name: ascii(path).slice(0, 100), prefix: '' }),
     mode,
-    size: body.length,
-    type: 'link' in entry ? '2' : '0',
+    size,
+    type,
     link: ascii(link).slice(0, 100),
   });
-  if (pax.length === 0) return { header: own, body };
+  if (pax.length === 0) return own;
   const extended = Buffer.concat(pax);
   const paxHeader = header({ name: 'PaxHeaders/entry', prefix: '', mode: 0o644, size: extended.length, type: 'x', link: '' });
   const whole = new Uint8Array(block + padded(extended.length) + block);
   whole.set(paxHeader, 0);
   whole.set(extended, block);
   whole.set(own, block + padded(extended.length));
-  return { header: whole, body };
+  return whole;
 }
 
 interface Header {
@@ -62,7 +79,7 @@ interface Header {
   prefix: string;
   mode: number;
   size: number;
-  type: '0' | '2' | 'x';
+  type: '0' | '2' | '5' | 'x';
   link: string;
 }
 

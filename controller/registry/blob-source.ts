@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { messageOf } from '../api/errors.ts';
 import { TryAgain, withRetries } from './retry.ts';
 import type { Persistence } from './retry.ts';
@@ -38,6 +39,14 @@ export function contentOf(bytes: Uint8Array, digest: string): Content {
 /** Opens the blob at an offset: 206 from there on, or 200 with the whole. */
 export type Open = (offset: number) => Promise<Answer>;
 
+/** The beginning of a blob, which was read before. */
+export interface Begun {
+  /** How many bytes of it. */
+  offset: number;
+  /** Over these bytes; those that follow are added to it. */
+  hash: Hash;
+}
+
 /**
  * A blob that is read from a registry while it is written to another. Holds one piece of it in memory; a broken connection is opened again where
  * it broke, with a Range request, and the digest is checked over all that was handed out.
@@ -48,19 +57,21 @@ export class BlobSource implements Content {
   readonly #open: Open;
   readonly #persistence: Persistence;
   readonly #what: string;
-  readonly #hash = createHash('sha256');
+  readonly #hash: Hash;
   #buffer = Buffer.alloc(0);
-  #offset = 0;
+  #offset: number;
   #chunks: AsyncIterator<Uint8Array, undefined> | undefined;
   #rest: Uint8Array = new Uint8Array(0);
   #answer: Answer | undefined;
 
-  constructor(blob: { from: string; digest: string; size: number }, open: Open, persistence: Persistence) {
+  constructor(blob: { from: string; digest: string; size: number }, open: Open, persistence: Persistence, begun?: Begun) {
     this.digest = blob.digest;
     this.size = blob.size;
     this.#what = `${blob.from}@${blob.digest}`;
     this.#open = open;
     this.#persistence = persistence;
+    this.#hash = begun?.hash ?? createHash('sha256');
+    this.#offset = begun?.offset ?? 0;
   }
 
   async next(count: number): Promise<Uint8Array> {

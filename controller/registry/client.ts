@@ -1,11 +1,15 @@
+import { open as openFile } from 'node:fs/promises';
 import { StallingError } from '../api/errors.ts';
 import { Amendments } from './amendments.ts';
 import { BlobSource, contentOf } from './blob-source.ts';
+import type { Begun } from './blob-source.ts';
 import { Blobs } from './blobs.ts';
 import type { RegistriesConfiguration } from './configuration.ts';
 import type { Credentials, DockerConfig } from './credentials.ts';
 import { isDigest, sha256 } from './digest.ts';
 import { Deletions } from './deletions.ts';
+import { FileContent } from './file-content.ts';
+import type { FileBlob } from './file-content.ts';
 import { Manifests } from './manifests.ts';
 import { Mirrors } from './mirrors.ts';
 import type { Sleep } from './pace.ts';
@@ -59,6 +63,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     hasBlob: (...of) => client.hasBlob(...of),
     checkPush: (...of) => client.checkPush(...of),
     pushBlob: (...of) => client.pushBlob(...of),
+    pushFile: (...of) => client.pushFile(...of),
     copyBlob: (...of) => client.copyBlob(...of),
     pushManifest: (...of) => client.pushManifest(...of),
     pushManifests: (...of) => client.pushManifests(...of),
@@ -143,13 +148,14 @@ class Client implements Registry {
     repository: string,
     blob: { digest: string; size: number },
     auth?: DockerConfig,
+    begun?: Begun,
   ): AsyncGenerator<Uint8Array, undefined> {
     wellFormed(blob.digest);
     const open = (offset: number): ReturnType<Blobs['open']> =>
       this.#mirrors.read({ repository, auth, byDigest: true }, place => this.#blobs.open(place, blob.digest, offset));
-    const source = new BlobSource({ ...blob, from: repository }, open, this.#persistence);
+    const source = new BlobSource({ ...blob, from: repository }, open, this.#persistence, begun);
     try {
-      for (let left = blob.size; left > 0;) {
+      for (let left = blob.size - (begun?.offset ?? 0); left > 0;) {
         const piece = await source.next(readBytes);
         left -= piece.length;
         if (left === 0) source.verify();
@@ -183,6 +189,21 @@ class Client implements Registry {
       await this.#uploads.send(place, await this.#uploads.open(place), contentOf(bytes, digest));
     });
     return digest;
+  }
+
+  async pushFile(repository: string, blob: FileBlob, auth?: DockerConfig): ReturnType<Registry['pushFile']> {
+    wellFormed(blob.digest);
+    if ((await this.hasBlob(repository, blob.digest, auth)) === blob.size) return 'present';
+    const handle = await openFile(blob.file);
+    try {
+      await this.#retried(async () => {
+        const place = await this.#place(repository, auth);
+        await this.#uploads.send(place, await this.#uploads.open(place), new FileContent(blob, handle));
+      });
+    } finally {
+      await handle.close();
+    }
+    return 'pushed';
   }
 
   async copyBlob(repository: string, blob: CopiedBlob, auth?: DockerConfig): ReturnType<Registry['copyBlob']> {

@@ -1,4 +1,6 @@
+import type { Begun } from './blob-source.ts';
 import type { DockerConfig } from './credentials.ts';
+import type { FileBlob } from './file-content.ts';
 import type { Descriptor } from './media-types.ts';
 
 /** A tag or digest resolved to what it names now. */
@@ -61,8 +63,16 @@ export interface Registry {
   manifest(image: string, auth?: DockerConfig, size?: number, limitBytes?: number): Promise<Manifest>;
   /** A blob in memory. Refused when larger than `limitBytes` (default 8 MiB), or not of `size` where that is given. */
   blob(repository: string, digest: string, auth?: DockerConfig, limitBytes?: number, size?: number): Promise<Uint8Array>;
-  /** The bytes of a blob as they come, for what is too large for memory; goes on where it was interrupted. Its digest is checked at its end, with the last of them. */
-  readBlob(repository: string, blob: { digest: string; size: number }, auth?: DockerConfig): AsyncIterable<Uint8Array>;
+  /**
+   * The bytes of a blob as they come, for what is too large for memory; goes on where it was interrupted. Its digest is checked at its end, with the last of them.
+   * @param begun bytes that the caller has already, of which there are fewer than the blob's: those behind them follow
+   */
+  readBlob(
+    repository: string,
+    blob: { digest: string; size: number },
+    auth?: DockerConfig,
+    begun?: Begun,
+  ): AsyncIterable<Uint8Array>;
   /** The blob's size, undefined when it is not there. */
   hasBlob(repository: string, digest: string, auth?: DockerConfig): Promise<number | undefined>;
   /**
@@ -75,6 +85,8 @@ export interface Registry {
    * @param o `isNew`: it is most likely not there, and is not looked for
    */
   pushBlob(repository: string, bytes: Uint8Array, auth?: DockerConfig, o?: { isNew?: boolean }): Promise<string>;
+  /** Uploads a file unless its blob is there, a piece of 8 MiB in memory at a time. Throws what the file system does, too. */
+  pushFile(repository: string, blob: FileBlob, auth?: DockerConfig): Promise<'present' | 'pushed'>;
   /**
    * Makes a blob of another repository appear in `repository`: nothing when there, a mount on the same registry, else a copy that holds one piece
    * of 8 MiB in memory and goes on where it was interrupted, on either side. Says which of the three it was.

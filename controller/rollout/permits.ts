@@ -1,5 +1,6 @@
 /** Who may pull: gives the pool's target to nodes, as many at once as the registry has to bear. */
 import { act, count, type Draft, type Entry, inOrder, isRefused, mayStart, reachable, targetOf } from './draft.ts';
+import { maintainCordon } from './maintain.ts';
 import type { AddonSet } from './projection.ts';
 import type { PullSecret } from './pull-secret.ts';
 
@@ -27,6 +28,8 @@ export function givePermits(draft: Draft): void {
     });
     // One that goes down pulls after its boot, and until then holds nobody up: the next plan counts it so too.
     if (isPulling(entry)) free -= costs;
+    // The cordon of a boot that failed has no purpose from here on; left to the next plan it would stay until something else happens.
+    maintainCordon(draft, entry);
   }
 }
 

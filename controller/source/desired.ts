@@ -3,7 +3,7 @@ import { appliedMark } from '../api/applied-mark.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { documentAnnotation, inputsAnnotation, sourceLabel } from '../api/names.ts';
 import type { SourceDocument, Json } from './document.ts';
-import { directoryOf } from './inputs.ts';
+import { directoryOf, readsRepository } from './inputs.ts';
 import { parseRevision } from './revision.ts';
 
 /** A stored object of a kind that documents can have. */
@@ -31,7 +31,7 @@ export interface DesiredOptions {
 }
 
 /**
- * The object as the source owns it. A definition is pinned to the commit that last changed it or its inputs: while their digest stays,
+ * The object as the source owns it. A definition or an addon is pinned to the commit that last changed it or its inputs: while their digest stays,
  * so does the revision, and a commit that touches one of a thousand definitions writes one.
  */
 export function desiredObject(document: SourceDocument, o: DesiredOptions): Desired {
@@ -45,7 +45,7 @@ export function desiredObject(document: SourceDocument, o: DesiredOptions): Desi
     },
     spec: {
       ...document.spec,
-      ...(document.kind === 'SystemDefinition'
+      ...(readsRepository(document.kind)
         ? { sourceRef: { name: o.source, path: directoryOf(document.file), revision: pinned(o) } }
         : {}),
     },

@@ -136,10 +136,15 @@ function decodeDocument(document: YamlDocument.Parsed, place: Place): DecodedFil
   else if (!schema)
     report({
       offset: offsetOf(root.get('kind', true) ?? root),
-      message: `${kindText(kind)}; documents are ${Object.keys(specSchemas).join(' and ')}`,
+      message: `${kindText(kind)}; documents are ${kindsText()}`,
     });
   else checkDocument(document, schema, report);
   return done(problems.length > 0 ? [] : [documentOf(document, place)]);
+}
+
+function kindsText(): string {
+  const kinds = Object.keys(specSchemas);
+  return `${kinds.slice(0, -1).join(', ')} and ${kinds.at(-1)}`;
 }
 
 function kindText(kind: unknown): string {

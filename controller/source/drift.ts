@@ -1,12 +1,12 @@
-/** What others have added to a definition that a source applied (pure). */
+/** What others have added to a definition or an addon that a source applied (pure). */
 import type { Schema } from '../api/schemas.ts';
 
-/** Of a definition's spec: says when to build, not what. A person may hold a build back by hand. */
-const operational = new Set(['build']);
+/** Says when something is made, not what: `build` of a definition, `suspend` of an addon. A person may hold it back by hand. */
+const operational = new Set(['build', 'suspend']);
 
 /**
  * The merge patch (RFC 7386) of spec that takes away what the document does not say; undefined when there is nothing. Server-side apply
- * leaves the fields of other managers alone, and merges into sets what they add: such a definition would be built, and rolled out, in the
+ * leaves the fields of other managers alone, and merges into sets what they add: such a definition or addon would be built, and rolled out, in the
  * name of a commit that never asked for it. Defaults count as said.
  */
 export function withoutForeign(wanted: object, there: object, schema: Schema): object | undefined {

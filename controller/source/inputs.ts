@@ -51,20 +51,35 @@ export async function inputsDigest(
 }
 
 function readingsOf({ kind, spec }: SourceDocument): Reading[] {
-  if (kind !== 'SystemDefinition') return [];
+  if (!readsRepository(kind)) return [];
   const one = (at: string, member: string, value: Json | undefined, what: Reading['kind']): Reading[] => {
-    const from = typeof value === 'object' && value !== null && !Array.isArray(value) ? value[member] : undefined;
+    const from = memberOf(value, member);
     return typeof from === 'string' ? [{ field: `${at}.${member}`, from, kind: what }] : [];
   };
-  const each = (list: string, what: Reading['kind']): Reading[] =>
-    asList(spec[list]).flatMap((item, i) => one(`spec.${list}[${i}]`, 'from', item, what));
+  const each = (at: string, of: Json | undefined, list: string, what: Reading['kind']): Reading[] =>
+    asList(memberOf(of, list)).flatMap((item, i) => one(`${at}.${list}[${i}]`, 'from', item, what));
+  const placed = (at: string, of: Json | undefined): Reading[] => [
+    ...each(at, of, 'files', 'file'),
+    ...each(at, of, 'trees', 'directory'),
+  ];
+  if (kind === 'SystemAddon')
+    return asList(spec['variants']).flatMap((v, i) => placed(`spec.variants[${i}].source`, memberOf(v, 'source')));
   const { containerfile } = spec;
   return [
-    ...each('files', 'file'),
-    ...each('trees', 'directory'),
+    ...placed('spec', spec),
     ...one('spec.containerfile', 'from', containerfile, 'file'),
     ...one('spec.containerfile', 'context', containerfile, 'directory'),
   ];
+}
+
+/** Whether documents of a kind name paths of their repository. */
+export function readsRepository(kind: string): boolean {
+  return kind === 'SystemDefinition' || kind === 'SystemAddon';
+}
+
+/** A member of a value; undefined where that is no object, or has none. */
+export function memberOf(value: Json | undefined, name: string): Json | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value[name] : undefined;
 }
 
 function asList(value: Json | undefined): Json[] {

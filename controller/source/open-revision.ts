@@ -25,15 +25,14 @@ export interface OpenRevisionOptions {
 }
 
 /**
- * The files of a revision (`main@sha1:<40 hex>`) of the named SystemSource, fetched as they are read. `by`: the definition that reads them. What no source has
+ * The files of a revision (`main@sha1:<40 hex>`) of the named SystemSource, fetched as they are read. `by`: the definition, or the object of another kind, that reads them. What no source has
  * applied, as a revision that a person has written into a definition, is judged as the source's own commits are: whoever may push to any branch could be meant.
  * @throws StallingError when the revision or the source cannot be used or the commit is not allowed, TransientError when the server or the API cannot be reached.
  */
-export type OpenRevision = (
-  sourceName: string,
-  revision: string,
-  by: Pick<ObjectMeta, 'name' | 'uid' | 'generation'>,
-) => Promise<RepositoryTree>;
+export type OpenRevision = (sourceName: string, revision: string, by: ReadBy) => Promise<RepositoryTree>;
+
+/** Whoever reads a repository; without a kind, a definition. */
+export type ReadBy = Pick<ObjectMeta, 'name' | 'uid' | 'generation'> & { kind?: string };
 
 /** What signs a commit may be added to a Secret, which wakes nobody. */
 const lookAgainMs = 300_000;
@@ -49,15 +48,11 @@ export function createOpenRevision(o: OpenRevisionOptions): OpenRevision {
   };
 }
 
-/** Whether the source itself says that it has applied the commit, or this definition at it. What was applied when it was allowed stays so. */
-export function isApplied(
-  { status }: Pick<SystemSource, 'status'>,
-  oid: string,
-  by: Pick<ObjectMeta, 'name' | 'uid' | 'generation'>,
-): boolean {
+/** Whether the source itself says that it has applied the commit, or this object at it. What was applied when it was allowed stays so. */
+export function isApplied({ status }: Pick<SystemSource, 'status'>, oid: string, by: ReadBy): boolean {
   if (parseRevision(status?.lastAppliedRevision ?? '')?.oid === oid) return true;
   const mark = appliedMark(by);
-  const entry = status?.inventory?.find(({ kind, name }) => kind === 'SystemDefinition' && name === by.name);
+  const entry = status?.inventory?.find(({ kind, name }) => kind === (by.kind ?? 'SystemDefinition') && name === by.name);
   return mark !== undefined && entry?.applied === mark;
 }
 

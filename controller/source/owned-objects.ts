@@ -6,7 +6,7 @@ import { isNotFound } from '../kube/errors.ts';
 import type { Desired, Stored } from './desired.ts';
 import { keyOf } from './prune.ts';
 
-/** By kind, in the order in which they are applied: pools point to definitions. */
+/** By kind, in the order in which they are applied: pools point to definitions and addons. */
 const resources: Readonly<Record<string, Resource<Stored>>> = {
   SystemDefinition: {
     group: 'scantling.dev',
@@ -15,6 +15,7 @@ const resources: Readonly<Record<string, Resource<Stored>>> = {
     kind: 'SystemDefinition',
     namespaced: false,
   },
+  SystemAddon: { group: 'scantling.dev', version: 'v1alpha1', plural: 'systemaddons', kind: 'SystemAddon', namespaced: false },
   SystemPool: { group: 'scantling.dev', version: 'v1alpha1', plural: 'systempools', kind: 'SystemPool', namespaced: false },
 };
 

@@ -21,7 +21,7 @@ export interface HookedView extends StoredObject {
   webhook?: { provider: SystemSourceSpecWebhook['provider']; secret: string };
 }
 
-/** A definition or pool that a source may have applied. */
+/** A definition, addon or pool that a source may have applied. */
 export interface OwnedView extends StoredObject {
   generation: number;
   /** Name of the source. */

@@ -49,6 +49,7 @@ export interface SourceDependencies {
 export interface SourceStores {
   sources: Store<SourceView>;
   definitions: Store<OwnedView>;
+  addons: Store<OwnedView>;
   pools: Store<OwnedView>;
 }
 
@@ -293,8 +294,8 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
       stores.sources.onChange((name, now, before) => {
         if (now?.wanted !== before?.wanted) add(name);
       }),
-      ...(['SystemDefinition', 'SystemPool'] as const).map(kind =>
-        (kind === 'SystemPool' ? stores.pools : stores.definitions).onChange((name, now, before) => {
+      ...Object.entries(ownedStores(stores)).map(([kind, store]) =>
+        store.onChange((name, now, before) => {
           const key = `${kind}/${name}`;
           if (before?.source === undefined) return;
           const ours = now?.source === before.source ? now.generation : undefined;
@@ -314,6 +315,10 @@ export function createSourceReconciler(o: SourceDependencies): SourceReconciler 
   };
 
   return { reconcile, watch };
+}
+
+function ownedStores({ definitions, addons, pools }: SourceStores): Record<string, Store<OwnedView>> {
+  return { SystemDefinition: definitions, SystemAddon: addons, SystemPool: pools };
 }
 
 function intervalOf(source: SystemSource): number {

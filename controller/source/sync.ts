@@ -12,6 +12,7 @@ import type { Claims } from './claims.ts';
 import { type Desired, type Stored, desiredObject, isApplied } from './desired.ts';
 import type { Failure, Json } from './document.ts';
 import { withoutForeign } from './drift.ts';
+import { memberOf, readsRepository } from './inputs.ts';
 import {
   appliedKinds,
   applyDesired,
@@ -198,12 +199,11 @@ async function applyOne(o: ApplyOptions, declared: Declared, ours: Stored | unde
 }
 
 /**
- * A definition is noted when it is pinned to what was verified in this pass, or was noted as it is before. One whose build has arguments by hand is not just
+ * A definition or an addon is noted when it is pinned to what was verified in this pass, or was noted as it is before. One whose build has arguments by hand is not just
  * what its document says.
  */
 function markOf({ revision }: SyncOptions, desired: Desired, now: Stored, was: boolean): string | undefined {
-  if (desired.kind !== 'SystemDefinition' || !isDeepStrictEqual(argumentsOf(now.spec), argumentsOf(desired.spec)))
-    return undefined;
+  if (!readsRepository(desired.kind) || !isDeepStrictEqual(argumentsOf(now.spec), argumentsOf(desired.spec))) return undefined;
   return was || memberOf(desired.spec['sourceRef'], 'revision') === revision ? appliedMark(now.metadata) : undefined;
 }
 
@@ -211,13 +211,9 @@ function argumentsOf(spec: Stored['spec']): Json | undefined {
   return memberOf(spec?.['build'], 'args');
 }
 
-function memberOf(value: Json | undefined, name: string): Json | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value[name] : undefined;
-}
-
-/** Takes away what others have added to a definition. A pool is left alone: suspending one by hand must work when Git is far away. */
+/** Takes away what others have added to a definition or an addon. A pool is left alone: suspending one by hand must work when Git is far away. */
 async function undoForeign(o: SyncOptions, desired: Desired, stored: Stored): Promise<Stored | undefined> {
-  const schema = desired.kind === 'SystemDefinition' ? specSchemas[desired.kind] : undefined;
+  const schema = readsRepository(desired.kind) ? specSchemas[desired.kind] : undefined;
   const spec = schema && withoutForeign(desired.spec, stored.spec ?? {}, schema);
   if (!spec) return undefined;
   const result = await removeForeign(o.client, { ...stored, kind: desired.kind }, spec);

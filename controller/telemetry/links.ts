@@ -10,6 +10,7 @@ export const linkAttributes = {
   source: 'SystemSource that followed the ref',
   definition: 'SystemDefinition that was rendered',
   build: 'ImageBuild',
+  addon: 'SystemAddon of which a variant was made',
   builder: 'what made the foundation: Process or Job',
   digest: 'digest of the image',
   pool: 'SystemPool',
@@ -86,6 +87,14 @@ export const links = {
     attributes: ['definition', 'build', 'digest'],
     subject: ['build'],
     parent: 'render',
+  },
+  addon: {
+    meaning:
+      'a variant of an addon is made, pushed and read back, of files at the commit; none where its artifact exists already',
+    program: 'controller',
+    attributes: ['addon', 'digest'],
+    subject: ['addon', 'digest'],
+    parent: 'fetch',
   },
   target: {
     meaning: 'the pass that made the image the target of a pool',

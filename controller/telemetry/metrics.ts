@@ -84,6 +84,24 @@ export const metrics = {
     { names: [], bound: [] },
     minutes,
   ),
+  addonImages: counter(
+    'scantling_addon_images_total',
+    'Attempts to make the image of a variant of an addon, per result: built, refused (a person must change the source), failed (tried again).',
+    ['result'],
+    [3],
+  ),
+  addonImageSeconds: histogram(
+    'scantling_addon_image_duration_seconds',
+    'From an attempt to make the image of a variant to its end, with the wait for its turn, per result.',
+    { names: ['result'], bound: [3] },
+    minutes,
+  ),
+  addonImageBytes: counter(
+    'scantling_addon_image_bytes_total',
+    'Bytes of images of addons: pushed, or reused because the registry has them.',
+    ['how'],
+    [2],
+  ),
   latestBuildFailed: gauge(
     'scantling_definition_latest_build_failed',
     '1 while the build of the present inputs has failed.',

@@ -9,14 +9,22 @@ export interface TarMember {
   /** As ustar has it: 0 a file, 1 another name of a file, 2 a symbolic link, 5 a directory. */
   type: string;
   size: number;
-  /** Of a link. */
+  /** Of a link, as a path of the archive: without `./` and slashes at either end. */
   link: string;
+  /** The same as it is written: of a symbolic link, what it says. */
+  target: string;
   /** Permissions with setuid (04000), setgid (02000) and sticky (01000). */
   mode: number;
   /** Numeric; what pax says of larger ones is not read. */
   owner: { uid: number; gid: number };
   /** Whether it has extended attributes, as file capabilities are; pax records SCHILY.xattr.* say so. */
   hasAttributes: boolean;
+  /** Value of the attribute security.capability. */
+  capability?: Buffer;
+  /** Its bytes are not those of the file, but the parts of it that are not empty (GNU tar). */
+  isSparse: boolean;
+  /** Where its bytes begin in the archive. */
+  offset: number;
   /** The bytes as they come. What is not read of them is passed over when the next member is asked for. */
   bytes(): AsyncGenerator<Uint8Array, undefined>;
 }
@@ -34,6 +42,7 @@ const block = 512;
 const maxHeaderBytes = 1024 * 1024;
 /** Linux' PATH_MAX: nothing unpacks a longer one. */
 const maxName = 4096;
+const capabilityKey = 'SCHILY.xattr.security.capability';
 
 /** @throws TarError; what the source throws */
 export async function* tarMembers(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarMember, undefined> {
@@ -59,7 +68,11 @@ export async function* tarMembers(source: AsyncIterable<Uint8Array>): AsyncGener
         size,
         path: nameOf(long.path ?? member.path),
         link: nameOf(long.link ?? member.link),
+        target: long.link ?? member.link,
         hasAttributes: long.hasAttributes ?? false,
+        ...(long.capability ? { capability: long.capability } : {}),
+        isSparse: member.type === 'S' || long.isSparse === true,
+        offset: input.offset,
         bytes: () => input.some(size),
       };
       long = {};
@@ -128,7 +141,7 @@ class Input {
   }
 }
 
-function memberOf(header: Buffer): Omit<TarMember, 'hasAttributes' | 'bytes'> {
+function memberOf(header: Buffer): Omit<TarMember, 'hasAttributes' | 'capability' | 'isSparse' | 'offset' | 'target' | 'bytes'> {
   if (!hasChecksum(header)) throw new TarError('a header in it is damaged');
   const size = numberAt(header, 124, 12);
   if (!Number.isSafeInteger(size) || size < 0) throw new TarError('a size in it is none');
@@ -154,13 +167,15 @@ interface Said {
   link?: string;
   size?: number;
   hasAttributes?: boolean;
+  capability?: Buffer;
+  isSparse?: boolean;
 }
 
 function longOf(type: string, body: Buffer): Said {
   const text = body.toString('utf8').replace(/\0.*$/s, '');
   if (type === 'L') return { path: text };
   if (type === 'K') return { link: text };
-  const records = paxOf(body);
+  const { records, capability } = paxOf(body);
   const { path, linkpath, size } = records;
   if (size !== undefined && !/^\d{1,15}$/.test(size)) throw new TarError('a size in it is none');
   return {
@@ -168,22 +183,28 @@ function longOf(type: string, body: Buffer): Said {
     ...(linkpath === undefined ? {} : { link: linkpath }),
     ...(size === undefined ? {} : { size: Number(size) }),
     ...(Object.keys(records).some(key => key.startsWith('SCHILY.xattr.')) ? { hasAttributes: true } : {}),
+    ...(capability ? { capability } : {}),
+    ...(Object.keys(records).some(key => key.startsWith('GNU.sparse.')) ? { isSparse: true } : {}),
   };
 }
 
 /** Records of the form `LENGTH KEY=VALUE\n`. */
-function paxOf(body: Buffer): Record<string, string> {
+function paxOf(body: Buffer): { records: Record<string, string>; capability?: Buffer } {
   const records: Record<string, string> = {};
+  let capability: Buffer | undefined;
   for (let at = 0; at < body.length;) {
     const blank = body.indexOf(0x20, at);
     const length = Number(body.subarray(at, blank).toString('latin1'));
     if (blank === -1 || !Number.isSafeInteger(length) || length <= blank - at + 1) throw new TarError('a pax header is no such');
-    const record = body.subarray(blank + 1, at + length - 1).toString('utf8');
+    const bytes = body.subarray(blank + 1, at + length - 1);
+    const record = bytes.toString('utf8');
     const equals = record.indexOf('=');
     if (equals > 0) records[record.slice(0, equals)] = record.slice(equals + 1);
+    // Of all values this is the one that is no text.
+    if (record.startsWith(`${capabilityKey}=`)) capability = Buffer.from(bytes.subarray(capabilityKey.length + 1));
     at += length;
   }
-  return records;
+  return { records, ...(capability ? { capability } : {}) };
 }
 
 /** The sum of the header's bytes, its own field taken as blanks. */

@@ -71,6 +71,12 @@ const rows: Record<Plural, Row> = {
     },
     message: `runs ${nameOf(revision, digest)}`,
   },
+  systemaddons: {
+    name: 'container-runtime',
+    spec: { sourceRef: { name: 'systems' } },
+    status: { ready: '3/4' },
+    message: 'linux/arm64 for fedora 42: runtime:1 is not in its registry',
+  },
   trustpolicies: {
     name: 'systems',
     status: { scope: 'registry.example.com/systems' },
@@ -139,7 +145,15 @@ describe('kubectl get', () => {
     assert.match(line, /^systems +registry\.example\.com\/systems +Skip +True +1 authority, 1 key/);
   });
 
-  for (const plural of (Object.keys(rows) as Plural[]).filter(plural => plural !== 'trustpolicies')) {
+  test(`systemaddons fits into ${widest} columns, and names how many of its variants are there`, async () => {
+    const { line, wide } = await shown('systemaddons');
+    assert.ok(line.length <= widest, `${line.length}: ${line}`);
+    assert.match(line, /^container-runtime +True +3\/4 +linux\/arm64 for fedora 42: /);
+    assert.match(wide, / systems /);
+  });
+
+  const moving = (Object.keys(rows) as Plural[]).filter(plural => plural !== 'trustpolicies' && plural !== 'systemaddons');
+  for (const plural of moving) {
     test(`${plural} fits into ${widest} columns, and names its commit or build`, async () => {
       const { line, wide } = await shown(plural);
       assert.ok(line.length <= widest, `${line.length}: ${line}`);

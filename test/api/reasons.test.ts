@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { profileReasons } from '../../controller/addon/profile-reasons.ts';
+import { addonReasons } from '../../controller/addon/reasons.ts';
 import { agentReasons } from '../../controller/agent/reasons.ts';
 import { buildReasons } from '../../controller/build/reasons.ts';
 import { definitionReasons } from '../../controller/definition/reasons.ts';
@@ -13,6 +15,7 @@ import * as trustReasons from '../../controller/trust/reasons.ts';
 
 const root = join(import.meta.dirname, '../..');
 const tables: Record<string, object> = {
+  addon: { ...addonReasons, ...profileReasons },
   agent: agentReasons,
   build: buildReasons,
   definition: definitionReasons,

@@ -41,6 +41,26 @@ const bad: Record<string, object> = {
       caBundleRef: { name: 'a', key: 'a/b' },
     },
   },
+  SystemAddon: {
+    sourceRef: { name: 'systems', revision: 'main' },
+    variants: [
+      {
+        os: { id: 'Fedora', versionId: '42 (Server)' },
+        source: {
+          files: [{ path: '/etc/motd', content: 'x', mode: '999' }],
+          trees: [{ from: 'a', to: 'usr' }],
+          units: [{ name: 'hello', dropIns: [{ name: '10-memory', contents: 'x' }] }],
+        },
+      },
+      {
+        os: { id: 'flatcar', sysextLevel: '1.0 or so' },
+        source: { image: { reference: 'runtime:1', path: 'rootfs', ignore: ['etc'] } },
+      },
+    ],
+    services: ['kubelet'],
+    requires: { addons: ['Runtime'], kernelModules: ['br netfilter'], paths: ['usr/bin/runc'] },
+    output: { repository: 'registry.example.com/addons/kubelet' },
+  },
   SystemPool: {
     nodeSelector: { matchLabels: { a: 'b' } },
     system: { image: 'worker:1' },
@@ -54,6 +74,10 @@ const otherwiseBad: Record<string, object> = {
   SystemDefinition: {
     base: { image: 'registry.example.com:5000/base' },
     output: { repository: 'registry.example.com/systems/edge' },
+  },
+  SystemAddon: {
+    variants: [{ source: { image: { reference: 'registry.example.com/runtime' } } }],
+    output: { repository: 'registry.example.com/addons/runtime' },
   },
   SystemPool: { nodeSelector: { matchLabels: { a: 'b' } }, system: { image: 'registry.example.com/team/worker' } },
 };

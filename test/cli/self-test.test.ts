@@ -59,7 +59,7 @@ describe('scantling self-test', () => {
     try {
       await until('the new policies are in force', async () => (await run(30_000)).code === 0);
       const { lines } = await run(30_000);
-      assert.equal(lines.length, 10);
+      assert.equal(lines.length, 11);
       assert.ok(lines.every(line => line.startsWith('ok ')));
       assert.match(lines.at(-1) ?? '', /a controller leads: the-leader/);
       const admin = await run(30_000, controlPlane.adminKubeconfig);

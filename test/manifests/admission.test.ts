@@ -103,6 +103,8 @@ const rights: readonly [
   ['-', 'create', 'scantling.dev', 'systemsources'],
   ['-', 'delete', 'scantling.dev', 'systemsources'],
   ['+', 'delete', 'scantling.dev', 'systemdefinitions'],
+  ['+', 'delete', 'scantling.dev', 'systemaddons'],
+  ['+', 'patch', 'scantling.dev', 'systemaddons/status'],
   ['+', 'list', 'scantling.dev', 'trustpolicies'],
   ['+', 'patch', 'scantling.dev', 'trustpolicies/status'],
   ['-', 'patch', 'scantling.dev', 'trustpolicies'],

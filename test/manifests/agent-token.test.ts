@@ -75,7 +75,7 @@ const reads: readonly (readonly [call: Call, says: string])[] = [
   [get('/apis/apiextensions.k8s.io/v1/customresourcedefinitions'), 'cannot list resource "customresourcedefinitions"'],
   [get(own), 'cannot get resource "nodetargets"'],
   [get(`${own}/status`), 'cannot get resource "nodetargets/status"'],
-  ...['systemsources', 'systemdefinitions', 'imagebuilds', 'systempools', 'trustpolicies'].map(
+  ...['systemsources', 'systemdefinitions', 'systemaddons', 'imagebuilds', 'systempools', 'trustpolicies'].map(
     kind => [get(`/apis/scantling.dev/v1alpha1/${kind}`), `cannot list resource "${kind}"`] as const,
   ),
 ];

@@ -89,6 +89,23 @@ describe('refusals', () => {
     });
   }
 
+  test('systemaddons: a name that no extension can have', async () => {
+    for (const [name, says] of [
+      ['n'.repeat(64), /name is at most 63 characters/],
+      ['kubelet.1', /name must hold only lower-case letters, digits and "-"/],
+    ] as const) {
+      const answer = await create('systemaddons', {}, name);
+      assert.equal(answer.status, 422);
+      assert.match(answer.body.message ?? '', says);
+    }
+  });
+
+  test('systemaddons: one that requires itself', async () => {
+    const answer = await create('systemaddons', { requires: { addons: ['runtime', 'ouroboros'] } }, 'ouroboros');
+    assert.equal(answer.status, 422);
+    assert.match(answer.body.message ?? '', /the addon requires itself/);
+  });
+
   test('imagebuilds: a changed spec', async () => {
     assert.equal((await create('imagebuilds', {}, 'immutable')).status, 201);
     const answer = await admin({
@@ -163,6 +180,22 @@ describe('defaults', () => {
       },
     },
     { plural: 'nodetargets', spec: least.nodetargets.spec },
+    {
+      plural: 'systemaddons',
+      spec: {
+        ...least.systemaddons.spec,
+        suspend: false,
+        interval: '10m',
+        allowSetuid: false,
+        variants: [
+          {
+            platform: 'linux/amd64',
+            os: { id: '_any' },
+            source: { files: [{ path: '/usr/bin/tool', content: 'x', mode: '0644' }] },
+          },
+        ],
+      },
+    },
   ];
   for (const { plural, spec } of defaults) {
     test(plural, async () => {

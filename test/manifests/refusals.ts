@@ -1,4 +1,5 @@
 /** The least that each kind of the API takes, and changes to it that the API server refuses. */
+import { addonRefusals } from './addon-refusals.ts';
 import { policyRefusals } from './policy-refusals.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -34,6 +35,13 @@ export const least = {
       since: '2026-01-01T00:00:00Z',
     },
   },
+  systemaddons: {
+    kind: 'SystemAddon',
+    spec: {
+      variants: [{ source: { files: [{ path: '/usr/bin/tool', content: 'x' }] } }],
+      output: { repository: 'registry.example.com/tool' },
+    },
+  },
   trustpolicies: { kind: 'TrustPolicy', spec: { scope: { prefix: 'registry.example.com/os' }, mode: 'Skip' } },
 } as const satisfies Record<string, { kind: string; spec: object }>;
 export type Plural = keyof typeof least;
@@ -42,6 +50,7 @@ const addon = { name: 'kubelet', image: `registry.example.com/kubelet@${digest}`
 
 /** Changes that a kind refuses, and what it says. */
 export const refusals: readonly { plural: Plural; what: string; changes: object; says: RegExp }[] = [
+  ...addonRefusals,
   ...policyRefusals,
   {
     plural: 'systemsources',

@@ -6,7 +6,7 @@ import { startInstalledApi, target, targets, until, type InstalledApi } from './
 
 const ours = '/apis/scantling.dev/v1alpha1';
 const kinds = Object.keys(least) as Plural[];
-const declared: readonly Plural[] = ['systemsources', 'systemdefinitions', 'systempools'];
+const declared: readonly Plural[] = ['systemsources', 'systemdefinitions', 'systemaddons', 'systempools'];
 const object = (plural: Plural, name: string) => ({
   apiVersion: 'scantling.dev/v1alpha1',
   kind: least[plural].kind,

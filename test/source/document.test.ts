@@ -139,11 +139,11 @@ describe('decodeFile', () => {
     ],
     'another kind': [
       good.replace('SystemDefinition', 'NodeTarget'),
-      '2: kind "NodeTarget" cannot come from a repository; documents are SystemDefinition and SystemPool',
+      '2: kind "NodeTarget" cannot come from a repository; documents are SystemAddon, SystemDefinition and SystemPool',
     ],
     'no kind': [
       good.replace('kind: SystemDefinition\n', ''),
-      '1: kind is missing; documents are SystemDefinition and SystemPool',
+      '1: kind is missing; documents are SystemAddon, SystemDefinition and SystemPool',
     ],
     'a merge key': [withSpec('build: { <<: { suspend: true } }'), '9: spec.build: unknown field "<<"'],
     'an unknown tag': [withSpec('labels: { a: !secret x }'), '9: YAML: Unresolved tag: !secret'],

@@ -2,6 +2,7 @@
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { defaultNamespace } from '../../controller/api/names.ts';
 import { type SystemDefinition, systemdefinitions } from '../../controller/api/system-definition.ts';
+import { systemaddons } from '../../controller/api/system-addon.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { type SystemSource, type SystemSourceSpec, systemsources } from '../../controller/api/system-source.ts';
 import { trustpolicies } from '../../controller/api/trust-policy.ts';
@@ -189,7 +190,12 @@ async function startController(kubeconfig: string): Promise<RunningController> {
   const [lines, events]: [string[], RecordedEvent[]] = [[], []];
   const log = createLog('debug', line => void lines.push(line));
   const repositories = createRepositories({ client, namespace: defaultNamespace, userAgent: 'scantling-test', now: Date.now });
-  const stores = { sources: new Store<SourceView>(), definitions: new Store<OwnedView>(), pools: new Store<OwnedView>() };
+  const stores = {
+    sources: new Store<SourceView>(),
+    definitions: new Store<OwnedView>(),
+    addons: new Store<OwnedView>(),
+    pools: new Store<OwnedView>(),
+  };
   const record = { record: (event: RecordedEvent) => void events.push(event) };
   const policies = new Store<PolicyView>();
   const book = new PolicyBook({ policies });
@@ -232,6 +238,7 @@ async function startController(kubeconfig: string): Promise<RunningController> {
   const reflectors = [
     new Reflector({ transport, log, resource: systemsources, project: projectSource, store: stores.sources }),
     new Reflector({ transport, log, resource: systemdefinitions, project: projectOwned, store: stores.definitions }),
+    new Reflector({ transport, log, resource: systemaddons, project: projectOwned, store: stores.addons }),
     new Reflector({ transport, log, resource: systempools, project: projectOwned, store: stores.pools }),
     new Reflector({ transport, log, resource: trustpolicies, project: projectPolicy, store: policies }),
   ];

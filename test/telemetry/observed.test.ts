@@ -22,8 +22,8 @@ const token = 'a token that must not be seen';
 
 /** Of the scenario: one of each, but for a host that is both registry and the base's, and what the controller watches. */
 const extents: Extents = {
-  controllers: 7,
-  resources: 9,
+  controllers: 8,
+  resources: 10,
   sources: 1,
   definitions: 1,
   pools: 1,

@@ -1,6 +1,7 @@
 /**
  * `npm run build`: the controller, the agent and the command line as one ES module, dist/scantling.mjs, that needs Node and nothing else; and beside it
- * dist/judge-worker.mjs, the thread that judges signatures, so that nobody else keeps what it is made of in memory.
+ * dist/judge-worker.mjs, the thread that judges signatures, and dist/image-worker.mjs, the one that makes images of addons, so that nobody else keeps
+ * what they are made of in memory.
  */
 import { chmodSync, copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -68,13 +69,17 @@ function toAscii(text: string): string {
 }
 
 /**
- * Both files, their source maps and the licences in them. White space goes, because the source is kept in memory; names stay, because the stack
+ * All files, their source maps and the licences in them. White space goes, because the source is kept in memory; names stay, because the stack
  * traces in a bug report must say something.
  */
 async function bundle(): Promise<OutputFile[]> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: { scantling: 'controller/main.ts', 'judge-worker': 'controller/trust/judge-worker.ts' },
+    entryPoints: {
+      scantling: 'controller/main.ts',
+      'judge-worker': 'controller/trust/judge-worker.ts',
+      'image-worker': 'controller/addon/image-worker.ts',
+    },
     outdir: dist,
     outExtension: { '.js': '.mjs' },
     write: false,

@@ -10,6 +10,7 @@ import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
 import { manifests } from '../cluster/manifests.ts';
+import { hostAddonFiles } from './host-addons.ts';
 import { neededText } from './needed.ts';
 import { permissionsReference } from './permissions-page.ts';
 import { chartFlags } from './chart-flags.ts';
@@ -120,7 +121,7 @@ ${body}`;
 }
 
 /** The kinds that may come from a repository; their schemas are needed at run time to name file and line of what is wrong. */
-const documentKinds = ['SystemDefinition', 'SystemPool'];
+const documentKinds = ['SystemDefinition', 'SystemAddon', 'SystemPool'];
 
 /** A rule that is a pattern with words: what does not match it is refused with them. */
 const patternRule = /^self\.matches\(r?'([^']*)'\)$/;
@@ -218,6 +219,7 @@ export async function generated(): Promise<Map<string, string>> {
   out.set('controller/api/policy-schema.ts', await policySchemaOf(crdTexts));
   const prettier = { ...(await resolveConfig(join(root, 'package.json'))), parser: 'typescript' };
   out.set('controller/preconditions/needed.ts', await format(neededText(crdTexts, manifests()), prettier));
+  out.set('controller/host-addons/files.ts', await format(hostAddonFiles(), prettier));
   const pages = {
     'docs/api.md': apiReference(crdTexts),
     'docs/conditions.md': conditionsReference(),

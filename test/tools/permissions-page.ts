@@ -5,8 +5,9 @@ import { rightRules, type RightRule } from './rights.ts';
 /** What each field manager owns. */
 const owns: Record<keyof typeof fieldManagers, string> = {
   source:
-    'SystemSource: status, finalizer. What it applies from Git: spec, labels and annotations of SystemDefinitions and SystemPools',
+    'SystemSource: status, finalizer. What it applies from Git: spec, labels and annotations of SystemDefinitions, SystemAddons and SystemPools',
   definition: 'SystemDefinition: status. ImageBuild: all that it is created with',
+  addon: 'SystemAddon: status',
   build: 'ImageBuild: status. Jobs of builds',
   retention: 'SystemDefinition: condition of retention. ImageBuild: what is kept of it',
   rollout:

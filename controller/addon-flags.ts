@@ -1,0 +1,61 @@
+/** The part of the table of flags (config.ts) that is about addons: of `scantling addon` and `scantling profile`. */
+import type { Flag } from './config.ts';
+
+/** Those that ask a registry. */
+export const addonRegistryCommands = ['addon import'] as const;
+
+export const addonFlags = {
+  'addon-name': {
+    name: 'name',
+    kind: 'string',
+    default: '',
+    commands: ['addon import'],
+    help: "name of the SystemAddon; default: from the file's name, NAME-REFERENCE, without the reference where that is torcx's own com.coreos.cl",
+  },
+  'addon-platform': {
+    name: 'platform',
+    kind: 'string',
+    default: 'linux/amd64',
+    commands: ['addon import'],
+    help: 'platform that its programs are for: linux/amd64 or linux/arm64',
+  },
+  'addon-os': {
+    name: 'os',
+    kind: 'string',
+    default: '_any',
+    commands: ['addon import'],
+    help: 'system that it is for, as ID or ID:VERSION_ID of its /etc/os-release; _any for software that needs nothing of it',
+  },
+  'allow-setuid': {
+    kind: 'switch',
+    default: '',
+    commands: ['addon import'],
+    help: 'keep files that run as their owner or group; without it they are refused',
+  },
+  'import-output': {
+    name: 'output',
+    kind: 'string',
+    default: '',
+    commands: ['addon import'],
+    short: 'o',
+    help: 'directory to write to, which must be empty or not exist: image/ (an OCI layout) and systemaddon.yaml, or of a profile systempool.yaml. Without it nothing is written',
+  },
+  tree: {
+    kind: 'switch',
+    default: '',
+    commands: ['addon import'],
+    help: 'write tree/, the files themselves, in place of image/',
+  },
+  push: {
+    kind: 'string',
+    default: '',
+    commands: ['addon import'],
+    help: 'repository that the content is pushed to as an image, which the SystemAddon then names',
+  },
+  format: {
+    kind: 'string',
+    default: 'table',
+    commands: ['addon import'],
+    help: 'what is written to standard output: table (words for people), json or yaml',
+  },
+} as const satisfies Record<string, Flag>;

@@ -1,0 +1,139 @@
+/**
+ * Lays layers of an image over each other (OCI image specification, "Image Layer Filesystem Changeset"), in a tree and never on a disk, so that a name
+ * leads nowhere. What is wrong with a member is noted and the member left out; whoever reads the notes makes no image of the rest.
+ */
+import type { RefusalList } from './refusal-list.ts';
+import { newDirectory, nodeAt, segmentsOf } from './tree.ts';
+import type { Directory, Entry, TreeNode } from './tree.ts';
+
+/** A member of an archive, as far as the tree needs it; its path is without `./` and slashes at either end. */
+export interface Member {
+  path: string;
+  node: Exclude<TreeNode, Directory> | { kind: 'directory'; mode: number } | { kind: 'name'; of: string };
+}
+
+const whiteout = '.wh.';
+const opaque = '.wh..wh..opq';
+/** What the first builders of layers kept for themselves. */
+const ownMark = '.wh..wh.';
+const maxNameBytes = 255;
+/** The host's kernel follows nothing longer. */
+const maxTargetBytes = 4095;
+
+export class LayerMerge {
+  readonly root: Directory = newDirectory();
+  readonly #refusals: RefusalList;
+  #layer = -1;
+
+  constructor(refusals: RefusalList) {
+    this.#refusals = refusals;
+  }
+
+  /** What is put from now on is of the next layer, above all before. */
+  nextLayer(): void {
+    this.#layer++;
+  }
+
+  put({ path, node }: Member): void {
+    const segments = segmentsOf(path);
+    const name = segments.pop();
+    // The root itself has no name that could be given to something else.
+    if (name === undefined) return;
+    const wrong =
+      [...segments, name].map(wrongName).find(Boolean) ?? (node.kind === 'symlink' ? wrongTarget(node.target) : undefined);
+    if (wrong !== undefined) {
+      this.#refusals.add(`/${path}`, wrong);
+      return;
+    }
+    if (name.startsWith(whiteout)) {
+      this.#hide(segments, name);
+      return;
+    }
+    const parent = this.#parent(segments, path);
+    if (!parent) return;
+    const made = node.kind === 'name' ? this.#named(node.of, path) : node.kind === 'directory' ? newDirectory(node.mode) : node;
+    if (!made) return;
+    const present = parent.children.get(name);
+    // A directory over a directory keeps what is in it.
+    if (made.kind === 'directory' && present?.node.kind === 'directory') {
+      present.node.mode = made.mode;
+      present.layer = this.#layer;
+      return;
+    }
+    parent.children.set(name, { node: made, layer: this.#layer });
+  }
+
+  /** The node that another name is for. */
+  #named(of: string, path: string): TreeNode | undefined {
+    const node = nodeAt(this.root, of);
+    if (node && node.kind !== 'directory' && !segmentsOf(of).includes('..')) return node;
+    this.#refusals.add(
+      `/${path}`,
+      `is another name of ${JSON.stringify(`/${of}`)}, which is not in the layers up to there, or left out`,
+    );
+    return undefined;
+  }
+
+  /** Directories on the way that no member describes are made. */
+  #parent(segments: readonly string[], path: string): Directory | undefined {
+    let at = this.root;
+    for (const [i, name] of segments.entries()) {
+      let entry = at.children.get(name);
+      if (!entry) {
+        entry = { node: newDirectory(), layer: this.#layer };
+        at.children.set(name, entry);
+      }
+      if (entry.node.kind !== 'directory') {
+        const through = JSON.stringify(`/${segments.slice(0, i + 1).join('/')}`);
+        const what = entry.node.kind === 'symlink' ? 'a symbolic link' : 'no directory';
+        this.#refusals.add(`/${path}`, `goes through ${through}, which is ${what}; name the place itself`);
+        return undefined;
+      }
+      at = entry.node;
+    }
+    return at;
+  }
+
+  /** A whiteout: hides what lower layers have; what its own layer has, before or after it, stays. */
+  #hide(segments: readonly string[], name: string): void {
+    const parent = nodeAt(this.root, segments.join('/'));
+    if (parent?.kind !== 'directory') return;
+    if (name === opaque) this.#hideIn(parent);
+    else if (!name.startsWith(ownMark)) this.#hideEntry(parent, name.slice(whiteout.length));
+  }
+
+  #hideIn(directory: Directory): void {
+    for (const name of directory.children.keys()) this.#hideEntry(directory, name);
+  }
+
+  #hideEntry(parent: Directory, name: string): void {
+    const entry = parent.children.get(name);
+    if (!entry) return;
+    if (!this.#isLower(entry)) {
+      // What this layer only names may have been in lower ones, and what is in it still is of those.
+      if (entry.node.kind === 'directory') this.#hideIn(entry.node);
+      return;
+    }
+    if (entry.node.kind === 'directory') {
+      this.#hideIn(entry.node);
+      // This layer has put something below it without naming it.
+      if (entry.node.children.size > 0) return;
+    }
+    parent.children.delete(name);
+  }
+
+  #isLower({ layer }: Entry): boolean {
+    return layer < this.#layer;
+  }
+}
+
+function wrongName(name: string): string | undefined {
+  if (name === '..') return 'leads out of the image';
+  if (name.includes('\0') || name.includes('\ufffd')) return 'is no name in UTF-8';
+  return Buffer.byteLength(name) > maxNameBytes ? `has a name of more than ${maxNameBytes} bytes` : undefined;
+}
+
+function wrongTarget(target: string): string | undefined {
+  if (target === '' || target.includes('\0') || target.includes('\ufffd')) return 'is a link to nothing that has a name in UTF-8';
+  return Buffer.byteLength(target) > maxTargetBytes ? `is a link to a path of more than ${maxTargetBytes} bytes` : undefined;
+}

@@ -1,0 +1,68 @@
+/** What an addon must not have. systemd merges /usr and /opt over the host's, for every process of it. */
+import { StallingError } from '../api/errors.ts';
+import type { AddonReason } from './reasons.ts';
+import type { RefusalList } from './refusal-list.ts';
+import { walk } from './tree.ts';
+import type { Directory, TreeNode } from './tree.ts';
+
+/** systemd-sysext refuses an image with one of them, and with it every other image of the node. */
+const releases: readonly string[] = ['/usr/lib/os-release', '/etc/os-release'];
+const merged: readonly string[] = ['/usr', '/opt'];
+/** The host's kernel reads nothing longer. */
+const maxPathBytes = 4095;
+
+export interface ContentRules {
+  allowSetuid: boolean;
+  /** Files, directories and links together. */
+  maxEntries: number;
+}
+
+/**
+ * Notes everything in the tree that an image must not have.
+ * @throws StallingError `AddonTooLarge` when it has too many names
+ */
+export function refuseContent(root: Directory, { allowSetuid, maxEntries }: ContentRules, refusals: RefusalList): void {
+  let [entries, contents] = [0, 0];
+  for (const { path, node } of walk(root)) {
+    if (++entries > maxEntries) {
+      const why = `the source has more than ${maxEntries} files, which is the most for one addon; leave out what it does not need`;
+      throw new StallingError('AddonTooLarge' satisfies AddonReason, why);
+    }
+    if (node.kind !== 'directory') contents++;
+    const why = refuse(path, node, allowSetuid);
+    if (why !== undefined) refusals.add(path, why);
+  }
+  if (contents === 0) refusals.add('/', 'has no file at all, so nothing would be merged; put some below /usr or /opt');
+}
+
+/** Why, or undefined when an addon may have it. */
+function refuse(path: string, node: TreeNode, allowSetuid: boolean): string | undefined {
+  if (releases.includes(path)) return 'would make the addon a system of its own; leave it out (source.image.ignore)';
+  if (merged.includes(path)) return node.kind === 'directory' ? undefined : 'is no directory, and the host has one there';
+  if (!merged.some(root => path.startsWith(`${root}/`))) return outside(node);
+  if (Buffer.byteLength(path) > maxPathBytes) return 'is too long a path';
+  switch (node.kind) {
+    case 'special':
+      return `is ${node.what}, which images of addons do not have; leave it out`;
+    case 'symlink':
+      return undefined;
+    case 'directory':
+      return setuid(node.mode, allowSetuid);
+    case 'file':
+      if (node.capability && !allowSetuid) return 'has file capabilities; take them away, or allow them (allowSetuid)';
+      if (!node.content) return 'is another name of a file that is left out; leave this out too, or keep the other';
+      return setuid(node.mode, allowSetuid);
+  }
+}
+
+/** Directories are named only when nothing is in them: what is in them says more. */
+function outside(node: TreeNode): string | undefined {
+  if (node.kind === 'directory' && node.children.size > 0) return undefined;
+  return `is outside of /usr and /opt, which are all that an addon has; move it there, or leave it out (source.image.ignore)`;
+}
+
+function setuid(mode: number, allowSetuid: boolean): string | undefined {
+  if (allowSetuid || (mode & 0o6000) === 0) return undefined;
+  const bits = [...(mode & 0o4000 ? ['setuid'] : []), ...(mode & 0o2000 ? ['setgid'] : [])].join(' and ');
+  return `is ${bits}; take that away, or allow it (allowSetuid)`;
+}

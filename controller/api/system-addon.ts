@@ -1,0 +1,461 @@
+// Generated from crds/systemaddons.yaml by `npm run generate`. Do not edit.
+import type { Condition, ObjectMeta } from './meta.ts';
+import type { Resource } from './resource.ts';
+
+export const systemaddons: Resource<SystemAddon> = {
+  group: 'scantling.dev',
+  version: 'v1alpha1',
+  plural: 'systemaddons',
+  kind: 'SystemAddon',
+  namespaced: false,
+};
+
+/**
+ * SystemAddon is software that is merged over the systems of nodes without being part of their images: a container runtime, a kubelet, a driver. Scantling makes an image of each variant, which systemd-sysext puts over /usr and /opt.
+ * Rule: name must hold only lower-case letters, digits and "-", and begin and end with a letter or digit, because systemd names the extension after it.
+ * Rule: name is at most 63 characters, because systemd names the extension after it.
+ * Rule: the addon requires itself.
+ */
+export interface SystemAddon {
+  apiVersion: 'scantling.dev/v1alpha1';
+  kind: 'SystemAddon';
+  metadata: ObjectMeta;
+  spec: SystemAddonSpec;
+  status?: SystemAddonStatus;
+}
+/**
+ * The software as it is wanted, for which systems, and where its images go.
+ * Rule: "from" reads a path of a repository, so it needs sourceRef.
+ * Rule: two variants are for the same platform and the same os, so neither could be chosen; take one away, or give its os another versionId or sysextLevel.
+ */
+export interface SystemAddonSpec {
+  /**
+   * Makes no new images and looks nothing up; the last ones stay. Default: false.
+   */
+  suspend: boolean;
+  sourceRef?: SystemAddonSpecSourceRef;
+  /**
+   * The addon for each platform and system that it is for. A node gets the one that systemd would merge there: of several, one for its id before one for a system that it is like, that before _any, and one for its platform before one for _any.
+   */
+  variants: SystemAddonSpecVariant[];
+  /**
+   * Units that are started once the addon is merged, in this order. Nothing else starts them: the system has planned its boot before.
+   *
+   * Items: Rule: must be the name of a unit with its type, as kubelet.service.
+   */
+  services?: string[];
+  requires?: SystemAddonSpecRequires;
+  /**
+   * Lets files with the setuid or setgid bit into the addon, which run as root whoever starts them. Default: false.
+   */
+  allowSetuid: boolean;
+  output: SystemAddonSpecOutput;
+  pullSecretRef?: SystemAddonSpecPullSecretRef;
+  /**
+   * How often the tags of images are looked up, plus up to a tenth; at least 10s. Default: 10m.
+   * Rule: must be a duration of at least 10s, as 90s or 1h30m.
+   */
+  interval: string;
+}
+/**
+ * The SystemSource that "from" paths are read from. A source sets it on what it applies.
+ */
+export interface SystemAddonSpecSourceRef {
+  /**
+   * Name of the SystemSource.
+   */
+  name: string;
+  /**
+   * Directory in the repository that "from" paths are relative to. Default: the root of the repository (.).
+   */
+  path: string;
+  /**
+   * Revision that "from" paths are read at, as main@sha1:<40 hex>; without it, the source's last applied revision.
+   * Rule: must be a revision, as main@sha1:<40 hex digits>.
+   */
+  revision?: string;
+}
+/**
+ * Rule: an image is of one platform; say which, as linux/amd64.
+ */
+export interface SystemAddonSpecVariant {
+  /**
+   * Platform of the nodes, or _any where nothing in the addon depends on it, as with scripts. Default: linux/amd64.
+   */
+  platform: 'linux/amd64' | 'linux/arm64' | '_any';
+  os: SystemAddonSpecVariantOs;
+  source: SystemAddonSpecVariantSource;
+}
+/**
+ * Which systems it is for, as in their /etc/os-release.
+ * Rule: id _any is for every system, so versionId and sysextLevel need another id.
+ * Rule: at most one of versionId, sysextLevel can be given.
+ */
+export interface SystemAddonSpecVariantOs {
+  /**
+   * ID of the system, as fedora, or _any for software that needs nothing of it. With systemd 258 and newer also an ID_LIKE of the system. Without versionId and sysextLevel it is for systems that have no VERSION_ID. Default: _any.
+   * Rule: must be the ID of a system as /etc/os-release writes it, as fedora, or _any.
+   */
+  id: string;
+  /**
+   * VERSION_ID of the system, as 42.
+   * Rule: must be a VERSION_ID as /etc/os-release writes it, as 42 or 12.1.
+   */
+  versionId?: string;
+  /**
+   * SYSEXT_LEVEL of the system, which its makers raise when extensions must be made anew.
+   * Rule: must be a SYSEXT_LEVEL as /etc/os-release writes it, as 2.
+   */
+  sysextLevel?: string;
+}
+/**
+ * What is in the addon: the file system of an image, or files, trees and units.
+ * Rule: either image, or files, trees and units are required.
+ */
+export interface SystemAddonSpecVariantSource {
+  image?: SystemAddonSpecVariantSourceImage;
+  /**
+   * Files of the addon, each with its content here or from the repository.
+   */
+  files?: SystemAddonSpecVariantSourceFile[];
+  /**
+   * Directories of the repository that are placed in the addon with all that is in them.
+   */
+  trees?: SystemAddonSpecVariantSourceTree[];
+  /**
+   * systemd units: new ones, and changes to those of the host. Name in services what is to be started.
+   */
+  units?: SystemAddonSpecVariantSourceUnit[];
+}
+/**
+ * An image whose file system becomes the addon. Only /usr and /opt of it can be; anything else is refused, unless it is named in ignore.
+ */
+export interface SystemAddonSpecVariantSourceImage {
+  /**
+   * The image with its registry host, by tag or digest. A tag is followed.
+   * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
+   * Rule: needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1.
+   */
+  reference: string;
+  /**
+   * Directory of the image that /usr and /opt are in. Default: /.
+   * Rule: must be an absolute path, as /rootfs.
+   * Rule: must be a path without . and ...
+   */
+  path: string;
+  /**
+   * Paths below that directory that are left out with all below them, as /etc.
+   *
+   * Items: Rule: must be an absolute path without a slash at its end, as /etc.
+   */
+  ignore?: string[];
+}
+/**
+ * Rule: exactly one of content, from is required.
+ */
+export interface SystemAddonSpecVariantSourceFile {
+  /**
+   * Absolute path on the host, below /usr or /opt.
+   * Rule: must be an absolute path below /usr or /opt, where extensions are merged, as /usr/bin/tool.
+   */
+  path: string;
+  /**
+   * Permissions as an octal number in quotes, such as "0755"; the file is root's in any case. Default: 0644.
+   * Rule: must be an octal mode, as "0644".
+   */
+  mode: string;
+  /**
+   * The content as it stands, at most 256 Ki characters.
+   */
+  content?: string;
+  /**
+   * File in the repository, relative to the document.
+   */
+  from?: string;
+}
+export interface SystemAddonSpecVariantSourceTree {
+  /**
+   * Directory in the repository, relative to the document.
+   */
+  from: string;
+  /**
+   * Directory on the host that its content is placed in; every file must end up below /usr or /opt.
+   * Rule: must be an absolute path, as /usr/share/app.
+   */
+  to: string;
+}
+/**
+ * Rule: contents, dropIns or both are required.
+ */
+export interface SystemAddonSpecVariantSourceUnit {
+  /**
+   * Name of the unit with its type, as app.service or sync@north.timer.
+   * Rule: must be the name of a unit with its type, as sshd.service.
+   */
+  name: string;
+  /**
+   * The unit file. Without it, the unit is one of the host, or comes by files or trees.
+   */
+  contents?: string;
+  /**
+   * Changes to the unit, each a file in /usr/lib/systemd/system/NAME.d.
+   */
+  dropIns?: SystemAddonSpecVariantSourceUnitDropIn[];
+}
+export interface SystemAddonSpecVariantSourceUnitDropIn {
+  /**
+   * Name of the file, as 10-memory.conf.
+   * Rule: must be the name of a file that ends in .conf, as 10-memory.conf.
+   */
+  name: string;
+  /**
+   * Content of the file.
+   */
+  contents: string;
+}
+/**
+ * What a node must have for the addon to work. Where it is missing, nodes do not get the addon, and what they would have run with it stays as it is.
+ */
+export interface SystemAddonSpecRequires {
+  /**
+   * Other addons that must be in the same profile.
+   *
+   * Items: Rule: must be the name of a SystemAddon, as container-runtime.
+   */
+  addons?: string[];
+  /**
+   * Least version of systemd, as 255. Extensions are merged from 252 on.
+   */
+  systemd?: number;
+  /**
+   * Modules of the kernel that must be there, built in or to be loaded, as overlay.
+   *
+   * Items: Rule: must be the name of a kernel module, as br_netfilter.
+   */
+  kernelModules?: string[];
+  /**
+   * Files and directories that the system or another addon of the profile must bring, as /usr/bin/runc.
+   *
+   * Items: Rule: must be an absolute path without a slash at its end, as /usr/bin/runc.
+   */
+  paths?: string[];
+}
+/**
+ * Where the images of the variants are pushed to.
+ */
+export interface SystemAddonSpecOutput {
+  /**
+   * Repository with its registry host, without a tag, that the images of the variants are pushed to.
+   * Rule: must be a repository, without tag or digest: Scantling tags what it pushes.
+   * Rule: must be a repository with its registry host, in lower case, as registry.example.com/team/worker.
+   */
+  repository: string;
+  pushSecretRef?: SystemAddonSpecOutputPushSecretRef;
+}
+/**
+ * Secret of type kubernetes.io/dockerconfigjson in the operator's namespace; also used to pull the images of the variants' sources.
+ */
+export interface SystemAddonSpecOutputPushSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
+ * Secret of type kubernetes.io/dockerconfigjson in the operator's namespace, to pull the images of the variants' sources; without it, that of output.pushSecretRef.
+ */
+export interface SystemAddonSpecPullSecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
+ * What became of the spec. Written by the controller.
+ */
+export interface SystemAddonStatus {
+  /**
+   * The metadata.generation that the status speaks of.
+   */
+  observedGeneration?: number;
+  /**
+   * Value of the annotation reconcile.scantling.dev/requestedAt that was last acted upon.
+   */
+  lastHandledReconcileAt?: string;
+  /**
+   * How many variants are as the spec wants them, of how many, as 2/2.
+   */
+  ready?: string;
+  /**
+   * The variants of the spec in its order, each with its last good image.
+   */
+  variants?: SystemAddonStatusVariant[];
+  /**
+   * What the controller says of the object; Ready is always there, Reconciling and Stalled only while True.
+   */
+  conditions?: Condition[];
+}
+export interface SystemAddonStatusVariant {
+  /**
+   * As in the spec.
+   */
+  platform: 'linux/amd64' | 'linux/arm64' | '_any';
+  os: SystemAddonStatusVariantOs;
+  /**
+   * Its last good image in the output repository, as repository@digest.
+   */
+  image?: string;
+  /**
+   * Digest of the file that nodes merge, which is the one layer of the image.
+   */
+  digest?: string;
+  /**
+   * Size of that file in bytes.
+   */
+  size?: number;
+  /**
+   * Units that are started with that image.
+   */
+  services?: string[];
+  requires?: SystemAddonStatusVariantRequires;
+  /**
+   * What it was made of: an image as repository@digest, or a commit as main@sha1:<40 hex>.
+   */
+  source?: string;
+  /**
+   * Digest of all that it was made of; while it is the same, nothing is made anew.
+   */
+  inputs?: string;
+  trust?: SystemAddonStatusVariantTrust;
+  /**
+   * Why it is not as the spec wants it, in one word for programs; docs/conditions.md has them all.
+   */
+  reason?: string;
+  /**
+   * Why it is not as the spec wants it, and what to do.
+   */
+  message?: string;
+}
+/**
+ * As in the spec.
+ */
+export interface SystemAddonStatusVariantOs {
+  /**
+   * ID of the system, or _any.
+   */
+  id: string;
+  /**
+   * VERSION_ID of the system.
+   */
+  versionId?: string;
+  /**
+   * SYSEXT_LEVEL of the system.
+   */
+  sysextLevel?: string;
+}
+/**
+ * What that image needs of a node.
+ */
+export interface SystemAddonStatusVariantRequires {
+  /**
+   * Other addons.
+   */
+  addons?: string[];
+  /**
+   * Least version of systemd.
+   */
+  systemd?: number;
+  /**
+   * Modules of the kernel.
+   */
+  kernelModules?: string[];
+  /**
+   * Files and directories.
+   */
+  paths?: string[];
+}
+/**
+ * What the trust policies say of it.
+ */
+export interface SystemAddonStatusVariantTrust {
+  /**
+   * Trusted: signed as the policy wants. Warned and Skipped: let through by the mode of the policy. NotConfigured: no policy for such things exists.
+   */
+  decision: 'Trusted' | 'Warned' | 'Skipped' | 'Refused' | 'NotConfigured';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * Who signed, or what is missing.
+   */
+  message: string;
+  /**
+   * Of the base.
+   */
+  digest: string;
+  /**
+   * Commit that it is known to be built from.
+   */
+  commit?: string;
+  /**
+   * TrustPolicy that governs the name.
+   */
+  policy?: string;
+  /**
+   * Its metadata.generation.
+   */
+  generation?: number;
+  /**
+   * Digest of all that this depends on: policies, keys, trusted roots, revocations. While it is the same nothing is looked up again.
+   */
+  basis: string;
+  /**
+   * From then on it is judged again, because something that it rests on expires or begins to count.
+   */
+  until?: string;
+  /**
+   * Who signed, of those who count.
+   */
+  signers?: SystemAddonStatusVariantTrustSigner[];
+}
+export interface SystemAddonStatusVariantTrustSigner {
+  /**
+   * As policy/authority.
+   */
+  authority: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key?: string;
+  identity?: SystemAddonStatusVariantTrustSignerIdentity;
+  /**
+   * Signature, Bundle, Attestation, OpenPGP or SSH.
+   */
+  form: string;
+  /**
+   * Of an attestation.
+   */
+  predicateType?: string;
+  /**
+   * Entry of the transparency log.
+   */
+  logIndex?: string;
+  /**
+   * When it was signed, by a log or a timestamp service.
+   */
+  time?: string;
+}
+/**
+ * Of a certificate, in place of a key.
+ */
+export interface SystemAddonStatusVariantTrustSignerIdentity {
+  /**
+   * Who vouches for the subject.
+   */
+  issuer: string;
+  /**
+   * URI or e-mail address.
+   */
+  subject: string;
+}

@@ -1,0 +1,37 @@
+/** Commands of addons as they are called. */
+import { parseCommandLine } from '../../controller/command-line.ts';
+import { isCommand, splitWords } from '../../controller/commands.ts';
+import { addonImport } from '../../controller/cli/addon-import.ts';
+import { failureOf } from '../../controller/cli/failure.ts';
+import type { OneShot } from '../../controller/running.ts';
+import { sink } from './sink.ts';
+
+const oneShots: Record<string, OneShot> = {
+  'addon import': addonImport,
+};
+
+export interface Ran {
+  code: number;
+  out: string;
+  said: string;
+}
+
+export async function run(words: readonly string[]): Promise<Ran> {
+  const [stdout, stderr] = [sink(), sink()];
+  const { command = '', args } = splitWords(words);
+  try {
+    const oneShot = oneShots[command];
+    if (!isCommand(command) || !oneShot) throw new Error(`${command} is not among the commands of this test`);
+    const line = parseCommandLine(command, args);
+    const code = await oneShot({
+      ...line,
+      stdout: stdout.stream,
+      stderr: stderr.stream,
+      signal: new AbortController().signal,
+    });
+    return { code, out: stdout.text(), said: stderr.text() };
+  } catch (error) {
+    const { code, message } = failureOf(error);
+    return { code, out: stdout.text(), said: `${stderr.text()}scantling: ${message}\n` };
+  }
+}
