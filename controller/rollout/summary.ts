@@ -222,8 +222,11 @@ export function holdsOf({ entries }: Pick<Draft, 'entries'>): { hold: Hold; node
     if (same) same.nodes.push(node.name);
     else holds.set(about, { hold, nodes: [node.name] });
   }
-  const order = ({ hold }: { hold: Hold }): number => (hold.stalled ? 0 : 1);
-  return [...holds.values()].toSorted((a, b) => order(a) - order(b) || b.nodes.length - a.nodes.length).slice(0, 16);
+  return [...holds.values()].toSorted((a, b) => rankOf(a) - rankOf(b) || b.nodes.length - a.nodes.length).slice(0, 16);
+}
+
+function rankOf({ hold }: { hold: Hold }): number {
+  return hold.stalled ? 0 : 1;
 }
 
 function labelOf({ image, revision }: NonNullable<PoolState['target']>): string {

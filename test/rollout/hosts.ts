@@ -132,19 +132,7 @@ export class Hosts {
       if (approved) machine.verdict = { type: 'Succeeded', approval, bootID: host.bootID };
       return;
     }
-    if (host.booted !== wanted && host.staged?.digest !== wanted) {
-      const failures = host.failures.filter(f => f.digest !== wanted || f.approval !== undefined);
-      const failure = {
-        digest: wanted,
-        reason: fails === true ? 'PullFailed' : `${fails}`,
-        message: 'it says no',
-        time: this.#stamp(machine),
-      };
-      machine.host = fails
-        ? { ...host, failures: [...failures, failure] }
-        : { ...host, failures, staged: { digest: wanted, locked: host.canLock } };
-      return;
-    }
+    if (host.booted !== wanted && host.staged?.digest !== wanted) return this.#stage(machine, wanted, fails);
     if (!isReady(host, wanted, set)) return this.#prepare(machine, { wanted, set, pair: targetDigestOf(nodeTarget) }, fails);
     if (!approved) return;
     assert(approval.length > 0);
@@ -153,6 +141,16 @@ export class Hosts {
     machine.told = { digest: wanted, pair: targetDigestOf(nodeTarget), ...(set === undefined ? {} : { set }), approval };
     machine.host = { ...machine.host, phase: 'Rebooting' };
     if (!this.o.slow) this.goDown(machine);
+  }
+
+  #stage(machine: Machine, wanted: string, fails: boolean | string): void {
+    const { host } = machine;
+    const failures = host.failures.filter(f => f.digest !== wanted || f.approval !== undefined);
+    const reason = fails === true ? 'PullFailed' : `${fails}`;
+    const failure = { digest: wanted, reason, message: 'it says no', time: this.#stamp(machine) };
+    machine.host = fails
+      ? { ...host, failures: [...failures, failure] }
+      : { ...host, failures, staged: { digest: wanted, locked: host.canLock } };
   }
 
   /** Brings what is to be merged onto the host, and writes it down for the boot to come. */
@@ -213,22 +211,16 @@ export class Hosts {
   /** Ends a reboot. */
   boot(machine: Machine): void {
     if (!machine.down || machine.deleted) return;
-    const { staged, booted, set: before } = machine.host;
     const { staged: _, prepared: __, set: ___, ...host } = machine.host;
-    const digest = staged?.digest ?? booted ?? '';
-    const { approval = '', set } = machine.told ?? {};
+    const { approval = '' } = machine.told ?? {};
     const bootID = this.#bootID();
-    // What runs booted before.
-    const fellBack = this.bad.has(digest) && digest !== booted;
-    const merged = fellBack ? before : set !== undefined && this.badSets.has(set) ? '' : set;
-    const type = fellBack ? 'FellBack' : merged === set ? 'Succeeded' : 'AddonsFailed';
-    const barred = fellBack ? digest : (machine.told?.pair ?? '');
+    const { type, booted, merged, barred } = this.#outcome(machine);
     const failure = { digest: barred, reason: type, message: 'did not boot', time: this.#stamp(machine), approval };
     machine.host = {
       ...host,
       phase: 'Idle',
       bootID,
-      booted: fellBack ? (booted ?? '') : digest,
+      booted,
       ...(merged === undefined ? {} : { set: merged }),
       ...(type === 'Succeeded' ? {} : { failures: [...host.failures, failure] }),
       reportedAt: this.now + machine.skew,
@@ -240,6 +232,16 @@ export class Hosts {
     delete machine.told;
     if (!this.o.slow) this.notice(machine);
     if (!machine.agentDead) this.#report(machine);
+  }
+
+  #outcome({ host, told }: Machine): { type: string; booted: string; merged: string | undefined; barred: string } {
+    const { staged, booted = '', set: before } = host;
+    const digest = staged?.digest ?? booted;
+    // What runs booted before.
+    if (this.bad.has(digest) && digest !== booted) return { type: 'FellBack', booted, merged: before, barred: digest };
+    const isWhole = told?.set === undefined || !this.badSets.has(told.set);
+    const merged = isWhole ? told?.set : '';
+    return { type: isWhole ? 'Succeeded' : 'AddonsFailed', booted: digest, merged, barred: told?.pair ?? '' };
   }
 
   /** The power goes and comes back, outside any slot. */

@@ -246,11 +246,7 @@ export class Fleet extends Hosts {
     const machine = this.#machine(action.node);
     if (pool === 'pool') this.#checkTrusted(action);
     checkPrecondition(machine, action, this.seen(machine), pool === 'pool' && this.deleting);
-    const given = action.type === 'target' ? action.target.addons : undefined;
-    assert(
-      !given || this.seen(machine).nodeTarget?.host?.canMerge,
-      `gives addons to ${action.node}, whose agent cannot merge any`,
-    );
+    this.#checkGiven(machine, action);
     const before = this.unavailable(pool);
     const wasUnavailable = this.isUnavailable(machine);
     this.writes.push(action);
@@ -273,6 +269,13 @@ export class Fleet extends Hosts {
       assert(!this.#isStopped(pool), 'approves nothing while suspended');
     }
     if (machine.personCordon) assert(machine.node.unschedulable, `lifted a person's cordon from ${action.node}`);
+  }
+
+  /** Agents of before have never heard of addons. */
+  #checkGiven(machine: Machine, action: Action): void {
+    if (action.type !== 'target' || !action.target.addons) return;
+    const canMerge = this.seen(machine).nodeTarget?.host?.canMerge;
+    assert(canMerge, `gives addons to ${action.node}, whose agent cannot merge any`);
   }
 
   /** The budget, in what the controller knew of the world, and for what is its own doing also in truth. */
