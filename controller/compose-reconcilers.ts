@@ -18,6 +18,7 @@ import * as retentionViews from './build/retention-projection.ts';
 import { createRetentionReconciler } from './build/retention-reconciler.ts';
 import { retentionIndexes, watchRetention } from './build/retention-watch.ts';
 import { readRegistrySecret } from './build/secret.ts';
+import { composeAddons } from './compose-addons.ts';
 import { createRegistriesLoader } from './compose-registries.ts';
 import { composeTrust } from './compose-trust.ts';
 import type { Config } from './config.ts';
@@ -75,6 +76,7 @@ export function composeReconcilers(config: Config, parts: Parts): Reconcilers {
   const retentions = composeRetention(shared);
   const sources = composeSources(shared);
   const pools = composePools(shared);
+  const addons = composeAddons(config, { ...shared, own: own.addons });
   own.sources.onChange(key => sources.enqueue(key));
   own.pools.onChange(key => pools.enqueue(key));
   own.definitions.onChange(key => {
@@ -82,7 +84,7 @@ export function composeReconcilers(config: Config, parts: Parts): Reconcilers {
     builds.enqueueOf(key);
   });
   // Policies first: nothing is decided before they are read.
-  const controllers = [...shared.judging.controllers, sources, definitions, builds.controller, retentions, pools];
+  const controllers = [...shared.judging.controllers, sources, definitions, addons, builds.controller, retentions, pools];
   return { controllers, stop: () => shared.judging.stop() };
 }
 
@@ -128,6 +130,7 @@ function compose(config: Config, parts: Parts) {
   const own = {
     sources: shard.roots(systemsources),
     definitions: shard.roots(systemdefinitions),
+    addons: shard.roots(systemaddons),
     pools: shard.roots(systempools),
   };
   const readCredentials = (secret: string | undefined) => readRegistrySecret(client, namespace, secret);

@@ -89,6 +89,8 @@ class Pass {
   readonly #o: AddonDependencies;
   readonly #shared: Shared;
   #addon: SystemAddon;
+  /** The status at the begin. */
+  readonly #began: SystemAddonStatus | undefined;
   readonly #context: ReconcileContext;
   readonly #trust: ImageTrust;
   readonly #resolver: SourceResolver;
@@ -104,6 +106,7 @@ class Pass {
     this.#o = dependencies;
     this.#shared = shared;
     this.#addon = addon;
+    this.#began = status;
     this.#context = context;
     this.#requested = asked !== undefined && asked !== status?.lastHandledReconcileAt;
     const auth = () => this.#auth();
@@ -262,7 +265,7 @@ class Pass {
     };
     await this.#o.client.applyStatus(systemaddons, object, { fieldManager: fieldManagers.addon });
     this.#addon = { ...this.#addon, status };
-    for (const news of newsOf(before, status)) this.#record(news);
+    for (const news of newsOf(before, status, this.#began)) this.#record(news);
   }
 
   #record({ type, reason, note }: News): void {

@@ -153,18 +153,26 @@ export interface News {
   note: string;
 }
 
-/** What is news for events: artifacts that are new, another reason of Ready, another refusal, and what is newly said of the images. */
-export function newsOf(before: SystemAddonStatus | undefined, after: SystemAddonStatus): News[] {
-  const built = (after.variants ?? []).flatMap((variant): News[] => {
-    const was = before?.variants?.find(of => variantKey(of) === variantKey(variant))?.image;
-    if (variant.image === undefined || variant.image === was) return [];
+/**
+ * What is news for events: artifacts that are new, another reason of Ready, another refusal, and what is newly said of the images. `began`: the status at the
+ * begin of the pass, because what fails again each time it is tried is news once.
+ */
+export function newsOf(before: SystemAddonStatus | undefined, after: SystemAddonStatus, began = before): News[] {
+  const built = newArtifacts(before, after).map((variant): News => {
     const reason: AddonReason = 'Built';
-    return [{ type: 'Normal', reason, note: `${variantName(variant)}: ${variant.image}, ${variant.size} bytes` }];
+    return { type: 'Normal', reason, note: `${variantName(variant)}: ${variant.image}, ${variant.size} bytes` };
   });
   const trusted = trustNews(before, after);
-  const ready = readyNews(before, after, built.length > 0);
+  const ready = readyNews(began, after, newArtifacts(began, after).length > 0);
   const same = trusted !== undefined && ready?.reason === conditionOf(after.conditions, 'ImageTrusted')?.reason;
   return [...built, ...(ready && !same ? [ready] : []), ...(trusted ? [trusted] : [])];
+}
+
+function newArtifacts(before: SystemAddonStatus | undefined, { variants = [] }: SystemAddonStatus): SystemAddonStatusVariant[] {
+  return variants.filter(variant => {
+    const was = before?.variants?.find(of => variantKey(of) === variantKey(variant))?.image;
+    return variant.image !== undefined && variant.image !== was;
+  });
 }
 
 function readyNews(before: SystemAddonStatus | undefined, after: SystemAddonStatus, built: boolean): News | undefined {

@@ -21,7 +21,7 @@ export interface HostSystem {
   systemd?: number;
 }
 
-/** The first systemd that also takes an ID of the host's ID_LIKE. */
+/** The first systemd that is sure to take an ID of the host's ID_LIKE as well. Later stable releases of 257 do too, which their number does not tell. */
 const idLikeSince = 258;
 
 const architectures: Readonly<Record<string, AddonArchitecture>> = {

@@ -38,8 +38,8 @@ test('who gives up while waiting is never run, and holds up nobody', async () =>
   const turn = new OneAtATime();
   const { signal } = new AbortController();
   const given = new AbortController();
-  let end = (): void => undefined;
-  const first = turn.run(signal, () => new Promise<void>(resolve => (end = resolve)));
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const first = turn.run(signal, () => ended);
   const second = turn.run(given.signal, async () => assert.fail('it was given up'));
   const third = turn.run(signal, async () => 'done');
   await settle();

@@ -197,6 +197,17 @@ describe('events of an addon', () => {
     );
   });
 
+  it('tell of what fails again each time it is tried once', () => {
+    const down = status([failed(transient), made(2)], status([made(1), made(2)]));
+    const trying = status([{ kind: 'ToMake', artifact: {} }, made(2)], down);
+    assert.deepEqual(newsOf(down, trying), []);
+    assert.deepEqual(newsOf(trying, status([failed(transient), made(2)], trying), down), []);
+    assert.deepEqual(
+      newsOf(trying, status([failed(stalled), made(2)], trying), down).map(({ reason }) => reason),
+      ['ContentRefused'],
+    );
+  });
+
   it('tell once what trust says of the image', () => {
     const before = status([made(1), made(2)]);
     const trusted = { status: 'False' as const, reason: 'Untrusted', message: 'nobody signed' };

@@ -1,5 +1,6 @@
-/** `npm run bench -- start|rollout|source|build|trust [--json]`: the budgets, measured. Exit code 0 when all are kept. */
+/** `npm run bench -- start|rollout|source|build|trust|addons [--json]`: the budgets, measured. Exit code 0 when all are kept. */
 import { parseArgs } from 'node:util';
+import { measureAddons } from './addons.ts';
 import { measureBuild } from './build.ts';
 import { judge, measureTable, type Measure } from './measure.ts';
 import { measureRollout } from './rollout.ts';
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, (progress: (line: string) => void) => Pro
   source: measureSource,
   build: measureBuild,
   trust: measureTrust,
+  addons: measureAddons,
 };
 const usage = `Usage: npm run bench -- ${Object.keys(benches).join('|')} [--json]\n`;
 
