@@ -2,7 +2,9 @@
 import type { Flag } from './config.ts';
 
 /** Those that ask a registry. */
-export const addonRegistryCommands = ['addon import'] as const;
+export const addonRegistryCommands = ['addon import', 'addon check'] as const;
+/** Those that ask a cluster. */
+export const addonClusterCommands = ['addon check'] as const;
 
 export const addonFlags = {
   'addon-name': {
@@ -52,6 +54,27 @@ export const addonFlags = {
     commands: ['addon import'],
     help: 'repository that the content is pushed to as an image, which the SystemAddon then names',
   },
+  'os-image': {
+    name: 'os',
+    kind: 'string',
+    default: '',
+    commands: ['addon check'],
+    help: 'image of the system, by tag or digest (required)',
+  },
+  'os-platforms': {
+    name: 'platform',
+    kind: 'list',
+    default: '',
+    commands: ['addon check'],
+    help: 'platforms that are looked at, as linux/amd64; default: all that the image has',
+  },
+  profile: {
+    kind: 'string',
+    default: '',
+    commands: ['addon check'],
+    help: 'file with the profile: a SystemPool, its spec.addons, or a profile of torcx; this or --pool is needed',
+  },
+  pool: { kind: 'string', default: '', commands: ['addon check'], help: 'SystemPool of the cluster whose spec.addons are meant' },
   format: {
     kind: 'string',
     default: 'table',

@@ -108,6 +108,14 @@ export const commands = {
       ['scantling verify commit v1.2 --repository ../systems --mode Tag', 'a tag, by the policies of the cluster'],
     ],
   },
+  'addon check': {
+    summary: 'say whether every addon of a profile has a variant for a system, before anything is updated to it',
+    positionals: [],
+    examples: [
+      ['scantling addon check --os registry.example.com/os/edge:2 --pool edge', 'what the pool says, for a new system'],
+      ['scantling addon check --os registry.example.com/os/edge:2 --profile pool.yaml -o json', 'of a file, for programs'],
+    ],
+  },
   'addon import': {
     summary: 'make a SystemAddon of an archive of torcx, or entries of a pool of a profile of torcx',
     positionals: ['FILE'],

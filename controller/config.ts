@@ -2,7 +2,7 @@
  * Every flag and its default, in one table: `--help`, the parser (command-line.ts) and docs/flags.md all come from it.
  * There are no environment variables but those that others have defined: KUBECONFIG, HTTPS_PROXY and its like, and OTEL_* for traces.
  */
-import { addonFlags, addonRegistryCommands } from './addon-flags.ts';
+import { addonClusterCommands, addonFlags, addonRegistryCommands } from './addon-flags.ts';
 import { buildFlags } from './build-flags.ts';
 import type { Command } from './commands.ts';
 import { defaultAgentNamespace, defaultLease, defaultNamespace, shardLabel } from './api/names.ts';
@@ -27,7 +27,17 @@ const both = ['controller', 'agent'] as const;
 const controller = ['controller'] as const;
 const agent = ['agent'] as const;
 /** Those that people run against a cluster. */
-const people = ['status', 'why', 'logs', 'version', 'uninstall', 'self-test', ...trustCommands, ...verifyCommands] as const;
+const people = [
+  'status',
+  'why',
+  'logs',
+  'version',
+  'uninstall',
+  'self-test',
+  ...trustCommands,
+  ...verifyCommands,
+  ...addonClusterCommands,
+] as const;
 
 /** The table. Keys are the flags' names without the dashes. */
 export const flags = {
@@ -192,7 +202,7 @@ export const flags = {
     name: 'output',
     kind: 'string',
     default: 'table',
-    commands: ['status', 'why', 'version', 'uninstall', ...trustCommands, ...verifyCommands],
+    commands: ['status', 'why', 'version', 'uninstall', ...trustCommands, ...verifyCommands, ...addonClusterCommands],
     short: 'o',
     help: 'table (words for people), wide (nothing cut), json or yaml',
   },

@@ -1,5 +1,5 @@
 /** An image that has the tree of an addon and nothing else: into an OCI layout, or into a registry. */
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, type Json } from '../api/canonical-json.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
@@ -57,14 +57,14 @@ export async function writeLayout(directory: string, image: AddonContentImage): 
   await writeFile(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
 }
 
-/** Pushes the image, under a tag too, so that a registry that removes what has no tag keeps it. The layer is in memory meanwhile. */
+/** Pushes the image, under a tag too, so that a registry that removes what has no tag keeps it. */
 export async function pushImage(
   registry: Registry,
   to: { repository: string; tag: string },
   image: AddonContentImage,
   auth: DockerConfig | undefined,
 ): Promise<void> {
-  await registry.pushBlob(to.repository, await readFile(image.layer.file), auth);
+  await registry.pushFile(to.repository, image.layer, auth);
   await registry.pushBlob(to.repository, image.config, auth);
   await registry.pushManifest(to.repository, { mediaType: mediaTypes.manifest, bytes: image.manifest, tag: to.tag }, auth);
 }

@@ -1,12 +1,14 @@
 /** Commands of addons as they are called. */
 import { parseCommandLine } from '../../controller/command-line.ts';
 import { isCommand, splitWords } from '../../controller/commands.ts';
+import { addonCheck } from '../../controller/cli/addon-check.ts';
 import { addonImport } from '../../controller/cli/addon-import.ts';
 import { failureOf } from '../../controller/cli/failure.ts';
 import type { OneShot } from '../../controller/running.ts';
 import { sink } from './sink.ts';
 
 const oneShots: Record<string, OneShot> = {
+  'addon check': addonCheck,
   'addon import': addonImport,
 };
 

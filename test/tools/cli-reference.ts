@@ -34,10 +34,10 @@ only, and not with \`NO_COLOR\` or \`TERM=dumb\`. Progress and errors go to stan
 
 | Exit code | Meaning |
 | --- | --- |
-| 0 | done; of \`verify\`: trusted; of \`status\` and \`why\`: nothing needs a person; of \`uninstall --check\`: nothing is left |
-| 1 | what was asked for failed or is not there; of \`status\` and \`why\`: something needs a person; of \`uninstall\`: something is left; of \`verify\`: refused; of \`trust\`: refused or declined |
+| 0 | done; of \`verify\`: trusted; of \`status\` and \`why\`: nothing needs a person; of \`uninstall --check\`: nothing is left; of \`addon check\`: every addon is there |
+| 1 | what was asked for failed or is not there; of \`status\` and \`why\`: something needs a person; of \`uninstall\`: something is left; of \`verify\`: refused; of \`trust\`: refused or declined; of \`addon\`: refused, or an addon is not there |
 | 2 | the command line cannot be used, or the Node that runs it is older than 24 |
-| 3 | the cluster cannot be reached, or does not allow it; the message names the right that is missing; of \`verify\`: something could not be looked up, which says nothing of the image or commit |
+| 3 | the cluster cannot be reached, or does not allow it; the message names the right that is missing; of \`verify\`: something could not be looked up, which says nothing of the image or commit; of \`addon check\` the same |
 | 4 | of \`verify\`: let through without being trusted, because no policy asks for it, or one with mode Warn or Skip |
 | 130 | interrupted |
 
@@ -55,6 +55,7 @@ Who is bound to the ClusterRole \`scantling-view\` can run \`status\`, \`why\`, 
 - \`trust add\` and \`approve\`: \`kind: TrustChange\`, \`policy\`, \`place\`, \`added[]\` (\`fingerprint, authority\`), \`present[]\`, \`declined[]\`, \`notes[]\`. \`trust remove\`: \`kind: TrustRemoval\`, \`fingerprint\`, \`removed[]\`. \`trust revoke\`: \`kind: TrustRevocation\`, \`fingerprint\`, \`since\`, \`reason\`, \`policy\`, \`place\`, \`affects[]\`, \`notes[]\`.
 - \`verify\`: \`kind: Verification\`, \`subject\` (Image or Git), \`asked\`, \`what\`, \`decision\` (Trusted, Warned, Skipped, Refused or NotConfigured), \`reason\`, \`message\`, \`policy\`, \`generation\`, \`until\`, \`signers[]\`, \`candidates[]\` (\`form, digest, accepted, authority, reason, message\`).
 - \`version\`: \`kind: Version\`, \`client\`, \`kubernetes\`, \`controllers[]\`, \`agents[]\`, \`crds[]\`, \`unreadable[]\`. What may not be read is absent, and named in \`unreadable\`; when that is everything of Scantling, the exit code is 3.
+- \`addon check\`: \`kind: AddonCheck\`, \`version: 1\`, \`ok\`, \`image\`, \`profile\`, \`entries[]\` (\`name, addon\`), \`masked[]\`, \`platforms[]\` (\`platform, os, ok, addons[], set, problems[]\`). A problem has \`name, reason, message\`. What only a node can say (kernel modules, paths, its version of systemd) is not looked at.
 - \`addon import\` (\`--format\`, since \`--output\` is a place there): \`kind: AddonImport\`, \`version: 1\`, \`name\`, \`archive\` (\`image, reference, format\`), \`image\` (\`reference\` once pushed, \`digest\`, \`layer\`), \`files\`, \`links\`, \`directory\`, \`warnings[]\` (\`path, line, message\`), \`addon\` (the SystemAddon); of a profile \`kind: ProfileImport\`, \`version: 1\`, \`torcxVersion\`, \`addons[]\` (\`name, addon\`), \`wanted[]\` (\`addon, archive\`), \`warnings[]\`.
 - \`uninstall\`: \`kind: Uninstall\` or \`UninstallCheck\`, \`clean\`, \`left[]\` (\`kind, name, what\`), \`kept\` (number of objects by plural), \`refused[]\` (\`what, message\`), and after a run \`late[]\`, \`lease\`.
 

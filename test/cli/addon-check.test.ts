@@ -1,0 +1,250 @@
+/** `scantling addon check` with a real API server and a real registry. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { systemaddons, type SystemAddon } from '../../controller/api/system-addon.ts';
+import { writeTar, type TarEntry } from '../../controller/definition/tar.ts';
+import { mediaTypes, type Descriptor } from '../../controller/registry/media-types.ts';
+import { readImageFile } from '../../controller/cli/image-file.ts';
+import { entriesIn } from '../../controller/cli/profile-file.ts';
+import { pushBaseImage } from '../cluster/base-image.ts';
+import { crds, customResourceDefinitions, established } from '../cluster/manifests.ts';
+import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
+import { startRegistry, type RegistryServer } from '../cluster/registry.ts';
+import { startApi, type Api } from '../kube/api-fixture.ts';
+import { run, type Ran } from './addon-run.ts';
+
+const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
+type Os = NonNullable<SystemAddon['spec']['variants'][number]['os']>;
+type Platform = SystemAddon['spec']['variants'][number]['platform'];
+
+const file = (path: string, text: string): TarEntry => ({ path, mode: 0o644, bytes: Buffer.from(text) });
+const link = (path: string, to: string): TarEntry => ({ path, link: to });
+const read = async (...layers: TarEntry[][]): Promise<string | undefined> => {
+  const tars = new Map(layers.map((entries, i) => [`sha256:${String(i)}`, writeTar(entries)]));
+  const descriptors = [...tars].map(([of, bytes]): Descriptor => ({
+    mediaType: mediaTypes.layer,
+    digest: of,
+    size: bytes.length,
+  }));
+  async function* open(layer: Descriptor): AsyncGenerator<Uint8Array, undefined> {
+    yield tars.get(layer.digest) ?? new Uint8Array();
+    return undefined;
+  }
+  return (await readImageFile({ name: 'image', layers: descriptors, open }, '/usr/lib/os-release'))?.toString();
+};
+
+interface Said {
+  kind: string;
+  version: number;
+  ok: boolean;
+  image: string;
+  platforms: {
+    platform: string;
+    ok: boolean;
+    os: { id: string; versionId: string };
+    addons: { name: string }[];
+    problems: { name: string; reason: string }[];
+  }[];
+}
+const json = (out: string): Said => JSON.parse(out) as Said;
+
+describe('addon check', () => {
+  let api: Api;
+  let registry: RegistryServer;
+  let directory: string;
+  before(async () => {
+    directory = temporaryDirectory('addon-check');
+    [api, registry] = await Promise.all([startApi(), startRegistry()]);
+    for (const crd of crds().filter(c => /^system(addons|pools)/.test(c.metadata.name))) {
+      await api.admin.apply(customResourceDefinitions, crd, { fieldManager: 'test' });
+      await established(api.admin, crd.metadata.name);
+    }
+    await addon('runtime', [
+      ['linux/amd64', { id: 'base', versionId: '1' }, 'a'],
+      ['linux/arm64', { id: 'base', versionId: '1' }, 'b'],
+    ]);
+    await addon('kubelet', [
+      ['linux/amd64', { id: '_any' }, 'c'],
+      ['linux/arm64', { id: '_any' }, undefined],
+    ]);
+    await pushBaseImage({ registry: registry.host, repository: 'os/edge', tag: '1' });
+    await pushBaseImage({ registry: registry.host, repository: 'os/edge', tag: '2' });
+  });
+  after(async () => {
+    await api?.stop();
+    await registry?.stop();
+    removeDirectory(directory);
+  });
+
+  /** A SystemAddon whose variants with a letter have been made. */
+  async function addon(name: string, variants: [Platform, Os, string | undefined][]): Promise<void> {
+    const spec = {
+      variants: variants.map(([platform, os]) => ({
+        platform,
+        os,
+        source: { image: { reference: 'registry.example.com/a:1' } },
+      })),
+      output: { repository: `registry.example.com/addons/${name}` },
+    };
+    await api.admin.apply(
+      systemaddons,
+      { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemAddon', metadata: { name }, spec },
+      { fieldManager: 'test' },
+    );
+    const made = variants.map(([platform, os, letter]) =>
+      letter === undefined
+        ? { platform, os, reason: 'ImageNotFound', message: 'registry.example.com/a:1 is not there' }
+        : { platform, os, image: `${spec.output.repository}@${digest(letter)}`, digest: digest(letter), size: 4096 },
+    );
+    await api.admin.mergePatch(
+      systemaddons,
+      name,
+      { status: { variants: made } },
+      { fieldManager: 'test', subresource: 'status' },
+    );
+  }
+
+  const profile = (text: string): string => {
+    const file = join(directory, `${Math.random()}.yaml`);
+    writeFileSync(file, text);
+    return file;
+  };
+  const both = 'spec:\n  addons:\n    - { name: runtime, addon: runtime }\n    - { name: kubelet, addon: kubelet }\n';
+  const check = (tag: string, ...words: string[]): Promise<Ran> =>
+    run([
+      'addon',
+      'check',
+      '--os',
+      `${registry.host}/os/edge:${tag}`,
+      '--insecure-registries',
+      registry.host,
+      '--kubeconfig',
+      api.cluster.adminKubeconfig,
+      ...words,
+    ]);
+
+  test('everything is there: exit code 0', async () => {
+    const { code, out, said } = await check('1', '--profile', profile(both), '--platform', 'linux/amd64');
+    assert.equal(code, 0, said + out);
+    assert.match(out, /^Ready: 2 addons of .* are there for .*\/os\/edge@sha256:/);
+    assert.match(
+      out,
+      /\nlinux\/amd64, base 1, set sha256:[0-9a-f]{64}\n {2}runtime: registry\.example\.com\/addons\/runtime@sha256:a+, 4096 bytes\n/,
+    );
+  });
+
+  test('one platform lacks an image: exit code 1, and which', async () => {
+    const { code, out } = await check('1', '--profile', profile(both), '-o', 'json');
+    assert.equal(code, 1);
+    const { kind, version, ok, platforms } = json(out);
+    assert.deepEqual([kind, version, ok], ['AddonCheck', 1, false]);
+    assert.deepEqual(
+      platforms.map(p => [p.platform, p.ok, p.problems.map(({ name, reason }) => [name, reason])]),
+      [
+        ['linux/amd64', true, []],
+        ['linux/arm64', false, [['kubelet', 'AddonNotReady']]],
+      ],
+    );
+  });
+
+  test('a new system for which there is no variant: exit code 1, with what there is', async () => {
+    const { code, out } = await check('2', '--profile', profile(both), '--platform', 'linux/amd64');
+    assert.equal(code, 1);
+    assert.match(out, /^Not ready: .* cannot be given with .* on linux\/amd64\n/);
+    assert.match(out, /\n {2}runtime: NoVariant: .*base 2/);
+  });
+
+  test('what is taken away need not be there', async () => {
+    const { code, out, said } = await check('1', '--profile', profile("- { name: gone, addon: '' }\n"));
+    assert.equal(code, 0, said);
+    assert.match(out, /\nTaken away: gone\n/);
+  });
+
+  test('a profile of torcx', async () => {
+    const torcx = { kind: 'profile-manifest-v0', value: { images: [{ name: 'runtime', reference: '17' }] } };
+    const { code, out } = await check('1', '--profile', profile(JSON.stringify(torcx)), '-o', 'json');
+    assert.equal(code, 1);
+    assert.deepEqual(
+      json(out).platforms[0]?.problems.map(p => p.reason),
+      ['UnknownAddon'],
+    );
+  });
+
+  test('a registry that does not answer says nothing: exit code 3', async () => {
+    const { code, said } = await run([
+      'addon',
+      'check',
+      '--os',
+      `${registry.host}/os/none:1`,
+      '--insecure-registries',
+      registry.host,
+      '--kubeconfig',
+      api.cluster.adminKubeconfig,
+      '--profile',
+      profile('[]'),
+    ]);
+    assert.equal(code, 3, said);
+    assert.match(said, /this says nothing of the addons/);
+  });
+
+  const wrong: [string, () => string[], number, RegExp][] = [
+    ['neither profile nor pool', () => [], 2, /either --profile FILE or --pool NAME/],
+    ['a pool that is not there', () => ['--pool', 'none'], 1, /there is no SystemPool none/],
+    [
+      'a platform that the image lacks',
+      () => ['--profile', profile(both), '--platform', 'linux/s390x'],
+      1,
+      /has no linux\/s390x; it has linux\/amd64/,
+    ],
+  ];
+  for (const [name, words, code, says] of wrong)
+    test(`refused: ${name}`, async () => {
+      const ran = await check('1', ...words());
+      assert.equal(ran.code, code, ran.said);
+      assert.match(ran.said, says);
+    });
+});
+
+describe('a profile in a file', () => {
+  const table: [string, string, object | RegExp][] = [
+    ['a pool', 'kind: SystemPool\nspec: { addons: [{ name: a, addon: b }] }', [{ name: 'a', addon: 'b' }]],
+    ['among other documents', 'kind: X\n---\naddons: [{ name: a, addon: null }]', [{ name: 'a', addon: null }]],
+    ['none', 'kind: SystemPool', /has no list of addons/],
+    ['two', 'addons: []\n---\naddons: []', /more than one list/],
+    ['no YAML', '{', /x: /],
+    ['an addon that can be none', '- { name: a, addon: B_c }', /x: addons\[0\]: addon is "B_c"/],
+    ['no addon', '- { name: a }', /addon is undefined/],
+    ['no name', '- { addon: a }', /has no name/],
+  ];
+  for (const [name, text, wanted] of table)
+    test(name, () => {
+      if (wanted instanceof RegExp) assert.throws(() => entriesIn(text, 'x'), wanted);
+      else assert.deepEqual(entriesIn(text, 'x'), wanted);
+    });
+});
+
+describe('a file of an image, from its layers', () => {
+  test('the uppermost counts', async () =>
+    assert.equal(await read([file('usr/lib/os-release', 'a')], [file('usr/lib/os-release', 'b')], [file('x', '')]), 'b'));
+  test('links are followed through layers', async () =>
+    assert.equal(
+      await read([file('usr/lib/os.release.d/edge', 'edge')], [link('usr/lib/os-release', './os.release.d/edge')]),
+      'edge',
+    ));
+  test('absolute ones too', async () =>
+    assert.equal(await read([file('etc/it', 'it'), link('usr/lib/os-release', '/etc/it')]), 'it'));
+  test('what was taken away is not there', async () =>
+    assert.equal(await read([file('usr/lib/os-release', 'a')], [file('usr/lib/.wh.os-release', '')]), undefined));
+  test('nor what its directory was taken away with', async () =>
+    assert.equal(await read([file('usr/lib/os-release', 'a')], [file('usr/.wh.lib', '')]), undefined));
+  test('a new directory in place of an old one', async () =>
+    assert.equal(
+      await read([file('usr/lib/os-release', 'a')], [file('usr/lib/.wh..wh..opq', ''), file('usr/lib/os-release', 'b')]),
+      'b',
+    ));
+  test('nothing', async () => assert.equal(await read([file('x', '')]), undefined));
+  test('a circle is refused', async () =>
+    assert.rejects(read([link('usr/lib/os-release', 'other'), link('usr/lib/other', 'os-release')]), /go round/));
+});
