@@ -23,6 +23,7 @@ export interface NodeTarget {
 /**
  * What the node should run. Written by the controller.
  * Rule: state Booted needs an approval.
+ * Rule: addons and addonSet go together; without addons there is neither.
  */
 export interface NodeTargetSpec {
   poolRef: NodeTargetSpecPoolRef;
@@ -46,12 +47,21 @@ export interface NodeTargetSpec {
    */
   state: 'Staged' | 'Booted';
   /**
-   * The go-ahead to reboot, as <RFC 3339 time>/<digest>; each go-ahead is new. The agent arms only the digest it names.
+   * The go-ahead to reboot, as <RFC 3339 time>/<digest>; each go-ahead is new. The agent arms only what the digest names: that of the image, and with addons that of image and set together.
    */
   approval?: string;
+  /**
+   * What is merged over the image with systemd-sysext, all of it or nothing. Absent for an image by itself. Given only to agents with the capability Addons.
+   */
+  addons?: NodeTargetSpecAddon[];
+  /**
+   * Digest of the set of addons: of their names, images and digests, in no order. With the digest of the image it is what a go-ahead is for.
+   * Rule: must be a digest, as sha256:<64 hex digits>.
+   */
+  addonSet?: string;
   pullSecret?: NodeTargetSpecPullSecret;
   /**
-   * When image, state, approval or pullSecret last changed; deadlines count from here.
+   * When image, addons, state, approval or pullSecret last changed; deadlines count from here.
    */
   since: string;
 }
@@ -63,6 +73,33 @@ export interface NodeTargetSpecPoolRef {
    * Name of the SystemPool.
    */
   name: string;
+}
+export interface NodeTargetSpecAddon {
+  /**
+   * Name of the SystemAddon, of its extension, and of its file without .raw.
+   * Rule: must be lower case letters, digits and dashes, as containerd or kubelet-1-34.
+   */
+  name: string;
+  /**
+   * The artifact, as repository@digest of its manifest.
+   * Rule: must be an artifact by digest, as registry.example.com/team/addon@sha256:<64 hex digits>.
+   */
+  image: string;
+  /**
+   * Digest of the file system image: of the artifact's one layer, and of the file on the host.
+   * Rule: must be a digest, as sha256:<64 hex digits>.
+   */
+  digest: string;
+  /**
+   * Size of that file in bytes.
+   */
+  size: number;
+  /**
+   * Units that are started once it is merged.
+   *
+   * Items: Rule: must be the name of a unit, as kubelet.service.
+   */
+  services?: string[];
 }
 /**
  * Registry credentials that the host pulls the image with. Without it, it pulls with what it has.
@@ -118,14 +155,16 @@ export interface NodeTargetStatusHost {
    */
   bootcVersion?: string;
   /**
-   * What the host's bootc can do: SwitchDownloadOnly, UpgradeDownloadOnly, LockedStaging.
+   * What the host's bootc can do: SwitchDownloadOnly, UpgradeDownloadOnly, LockedStaging. And Addons, where agent and host can merge extensions.
    */
   capabilities?: string[];
   booted?: NodeTargetStatusHostBooted;
   staged?: NodeTargetStatusHostStaged;
   rollback?: NodeTargetStatusHostRollback;
+  addons?: NodeTargetStatusHostAddons;
+  prepared?: NodeTargetStatusHostPrepared;
   /**
-   * Digests that failed on this host; tried again only with a new approval.
+   * Digests that failed on this host; tried again only with a new approval. That of an image stands for it with any addons, that of image and set together for just these.
    */
   failed?: NodeTargetStatusHostFailed[];
   /**
@@ -212,6 +251,66 @@ export interface NodeTargetStatusHostRollback {
    */
   locked?: boolean;
 }
+/**
+ * What is merged over the booted image, as it was read back after the boot. Absent where no agent or boot has looked.
+ */
+export interface NodeTargetStatusHostAddons {
+  /**
+   * Digest of the set that this boot was to merge; absent for none.
+   */
+  set?: string;
+  /**
+   * Merged: all of the set, and nothing else. Partial: some of it. Failed: nothing of it. None: there was no set to merge.
+   */
+  state: 'Merged' | 'Partial' | 'Failed' | 'None';
+  /**
+   * Names of the addons to be read in a list, with ! before those that are not merged: containerd,!kubelet,+3.
+   */
+  summary?: string;
+  /**
+   * When it was merged.
+   */
+  since?: string;
+  /**
+   * Each addon of the set.
+   */
+  entries?: NodeTargetStatusHostAddonsEntry[];
+}
+export interface NodeTargetStatusHostAddonsEntry {
+  /**
+   * Name of the SystemAddon.
+   */
+  name: string;
+  /**
+   * Digest of its file system image, as sha256:<64 hex>.
+   */
+  digest: string;
+  /**
+   * Quarantined: left out, because it would have kept all others from being merged.
+   */
+  state: 'Merged' | 'Quarantined' | 'NotMerged';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason?: string;
+  /**
+   * What is the matter, and what to do.
+   */
+  message?: string;
+}
+/**
+ * What the next boot of an image will merge once the go-ahead for it is given: every file is on the host, whole and checked, and the record is written. Absent until then.
+ */
+export interface NodeTargetStatusHostPrepared {
+  /**
+   * Digest of the booted or staged image that it is for.
+   */
+  image: string;
+  /**
+   * Digest of the set of addons; absent for an image that boots without any.
+   */
+  set?: string;
+}
 export interface NodeTargetStatusHostFailed {
   /**
    * The digest that failed.
@@ -249,9 +348,9 @@ export interface NodeTargetStatusHostProblem {
  */
 export interface NodeTargetStatusVerdict {
   /**
-   * Succeeded: the digest runs. FellBack, FinalizeFailed, Unapplied: it does not, and how that came about. Unknown: nothing on the host tells.
+   * Succeeded: the digest runs, with its addons. FellBack, FinalizeFailed, Unapplied: it does not, and how that came about. AddonsFailed: it runs, but not all of its addons are merged. Unknown: nothing on the host tells.
    */
-  type: 'Succeeded' | 'FellBack' | 'FinalizeFailed' | 'Unapplied' | 'Unknown';
+  type: 'Succeeded' | 'FellBack' | 'FinalizeFailed' | 'Unapplied' | 'AddonsFailed' | 'Unknown';
   /**
    * Digest that was meant to boot.
    */

@@ -1157,6 +1157,39 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
         required: ['name'],
         properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
       },
+      addons: {
+        type: 'array',
+        maxItems: 64,
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['name'],
+        items: {
+          type: 'object',
+          required: ['name', 'addon'],
+          properties: {
+            name: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 63,
+              matches: [
+                {
+                  pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+                  message: 'must be lower case letters, digits and dashes, as containerd',
+                },
+              ],
+            },
+            addon: {
+              type: 'string',
+              maxLength: 63,
+              matches: [
+                {
+                  pattern: '^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$',
+                  message: "must be the name of a SystemAddon, or '' to run nothing of this name",
+                },
+              ],
+            },
+          },
+        },
+      },
       suspend: { type: 'boolean', default: false },
       rollout: {
         type: 'object',

@@ -29,6 +29,10 @@ export interface SystemPoolSpec {
   system: SystemPoolSpecSystem;
   pullSecretRef?: SystemPoolSpecPullSecretRef;
   /**
+   * Addons that the nodes run over the image, over those that the image itself asks for. A node may ask for others, by the annotation scantling.dev/addons on its Node. Nodes get an image together with all its addons, or not at all.
+   */
+  addons?: SystemPoolSpecAddon[];
+  /**
    * Starts nothing new, no staging, drain or reboot. A node that was already approved to reboot finishes. Default: false.
    */
   suspend: boolean;
@@ -98,6 +102,18 @@ export interface SystemPoolSpecPullSecretRef {
    * Name of the Secret.
    */
   name: string;
+}
+export interface SystemPoolSpecAddon {
+  /**
+   * Name of the entry: it takes the place of the entry of this name that the image asks for.
+   * Rule: must be lower case letters, digits and dashes, as containerd.
+   */
+  name: string;
+  /**
+   * Name of the SystemAddon; '' masks the entry: the nodes run nothing of this name, whatever the image asks for.
+   * Rule: must be the name of a SystemAddon, or '' to run nothing of this name.
+   */
+  addon: string;
 }
 /**
  * How many nodes move at once, how it is tried first, and when it stops.
@@ -177,6 +193,7 @@ export interface SystemPoolStatus {
   lastHandledReconcileAt?: string;
   target?: SystemPoolStatusTarget;
   previous?: SystemPoolStatusPrevious;
+  addons?: SystemPoolStatusAddons;
   pullSecret?: SystemPoolStatusPullSecret;
   nodes?: SystemPoolStatusNodes;
   /**
@@ -405,6 +422,109 @@ export interface SystemPoolStatusPreviousTrustSignerIdentity {
    * URI or e-mail address.
    */
   subject: string;
+}
+/**
+ * What the nodes are to run over the target image. Absent while nobody asks for addons.
+ */
+export interface SystemPoolStatusAddons {
+  /**
+   * The image that this is for, as repository@digest.
+   */
+  image?: string;
+  /**
+   * What the image says of itself in its os-release, by which variants of addons are chosen.
+   */
+  systems?: SystemPoolStatusAddonsSystem[];
+  /**
+   * The profile: what image and pool ask for together. What single nodes ask for is on their NodeTargets.
+   */
+  entries?: SystemPoolStatusAddonsEntry[];
+  /**
+   * The sets that nodes are to run, most nodes first; more than one where platforms or single nodes differ.
+   */
+  sets?: SystemPoolStatusAddonsSet[];
+  /**
+   * What keeps nodes from being given their addons, and with them the image.
+   */
+  problems?: SystemPoolStatusAddonsProblem[];
+}
+export interface SystemPoolStatusAddonsSystem {
+  /**
+   * As linux/amd64.
+   */
+  platform: string;
+  /**
+   * ID.
+   */
+  id?: string;
+  /**
+   * ID_LIKE.
+   */
+  idLike?: string;
+  /**
+   * VERSION_ID.
+   */
+  versionId?: string;
+  /**
+   * SYSEXT_LEVEL.
+   */
+  sysextLevel?: string;
+}
+export interface SystemPoolStatusAddonsEntry {
+  /**
+   * Name of the entry.
+   */
+  name: string;
+  /**
+   * Name of the SystemAddon.
+   */
+  addon: string;
+  /**
+   * Who asks for it: vendor is the image.
+   */
+  from: 'vendor' | 'pool';
+}
+export interface SystemPoolStatusAddonsSet {
+  /**
+   * Digest of the set, as in NodeTarget.spec.addonSet.
+   */
+  set: string;
+  /**
+   * Nodes that are to run it.
+   */
+  nodes: number;
+  /**
+   * Its artifacts.
+   */
+  addons: SystemPoolStatusAddonsSetAddon[];
+}
+export interface SystemPoolStatusAddonsSetAddon {
+  /**
+   * Name of the SystemAddon.
+   */
+  name: string;
+  /**
+   * The artifact, as repository@digest.
+   */
+  image: string;
+  /**
+   * Who asks for it.
+   */
+  from: 'vendor' | 'pool' | 'node';
+}
+export interface SystemPoolStatusAddonsProblem {
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * What is missing, for which system, and what there is.
+   */
+  message: string;
+  /**
+   * Nodes that wait for it.
+   */
+  nodes?: number;
 }
 /**
  * The copy of spec.pullSecretRef that the nodes pull with, in the agents' namespace.

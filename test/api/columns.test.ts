@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { nameOf } from '../../controller/agent/target.ts';
+import { addonsSummary } from '../../controller/api/addons-summary.ts';
 import { shortRevision } from '../../controller/api/short-revision.ts';
 import type { ImageBuild } from '../../controller/api/image-build.ts';
 import { outcomeOf } from '../../controller/definition/build-outcome.ts';
@@ -29,6 +30,11 @@ const built: ImageBuild = {
   status: { phase: 'Succeeded', image: { digest, reference: image } },
 };
 
+const mixed = [
+  { name: 'kubelet', state: 'Quarantined' },
+  { name: 'containerd', state: 'Merged' },
+];
+
 /** As the demo leaves them. The build is at work: what it says at its end is longer. */
 const rows: Record<Plural, Row> = {
   systemsources: {
@@ -55,7 +61,14 @@ const rows: Record<Plural, Row> = {
   nodetargets: {
     name: 'node-1',
     spec: { revision },
-    status: { host: { phase: 'Rebooting', bootID: 'b', booted: { revision, commit: 'e13e4f15d71c', digest } } },
+    status: {
+      host: {
+        phase: 'Rebooting',
+        bootID: 'b',
+        booted: { revision, commit: 'e13e4f15d71c', digest },
+        addons: { state: 'Partial', summary: addonsSummary(mixed) },
+      },
+    },
     message: `runs ${nameOf(revision, digest)}`,
   },
   systemaddons: {
@@ -74,6 +87,8 @@ const rows: Record<Plural, Row> = {
 function messageOf(outcome: ReturnType<typeof outcomeOf>): string {
   return 'message' in outcome ? outcome.message : '';
 }
+
+const named = (...names: string[]) => addonsSummary(names.map(name => ({ name, state: 'Merged' })));
 
 interface Table {
   columnDefinitions: { name: string; priority: number }[];
@@ -146,6 +161,15 @@ describe('kubectl get', () => {
       assert.ok(wide.includes(revision), wide);
     });
   }
+
+  test('a line of NodeTargets tells which addons a node runs, and first which it lacks', async () => {
+    assert.equal(named(), '');
+    assert.equal(named('kubelet', 'containerd'), 'containerd,kubelet');
+    assert.equal(named('kubelet', 'containerd', 'nvidia', 'zfs'), 'containerd,kubelet,+2');
+    assert.equal(named('x'.repeat(63)).length, 63);
+    assert.equal(named('x'.repeat(63), 'y').length, 64);
+    assert.equal(addonsSummary(mixed), '!kubelet,containerd');
+  });
 
   test('of two images of one commit the default view of NodeTargets tells them apart', () => {
     assert.equal(nameOf(revision, digest), 'main@sha1:e13e4f15d71c (sha256:e8e68c04b6a1)');

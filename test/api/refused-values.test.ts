@@ -64,6 +64,7 @@ const bad: Record<string, object> = {
   SystemPool: {
     nodeSelector: { matchLabels: { a: 'b' } },
     system: { image: 'worker:1' },
+    addons: [{ name: 'Kubelet', addon: 'kubelet:1' }],
     rollout: { timeouts: { stage: '30', drain: '1d', reboot: 'never' } },
   },
 };

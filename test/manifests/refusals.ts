@@ -46,6 +46,8 @@ export const least = {
 } as const satisfies Record<string, { kind: string; spec: object }>;
 export type Plural = keyof typeof least;
 
+const addon = { name: 'kubelet', image: `registry.example.com/kubelet@${digest}`, digest, size: 4096 };
+
 /** Changes that a kind refuses, and what it says. */
 export const refusals: readonly { plural: Plural; what: string; changes: object; says: RegExp }[] = [
   ...addonRefusals,
@@ -287,4 +289,52 @@ export const refusals: readonly { plural: Plural; what: string; changes: object;
     says: /spec\.image: .*: must be an image by digest/,
   },
   { plural: 'nodetargets', what: 'no digests', changes: { digests: [] }, says: /at least 1 items/ },
+  {
+    plural: 'nodetargets',
+    what: 'addons without the digest of their set',
+    changes: { addons: [addon] },
+    says: /addons and addonSet go together/,
+  },
+  {
+    plural: 'nodetargets',
+    what: 'the digest of a set without addons',
+    changes: { addonSet: digest },
+    says: /addons and addonSet go together/,
+  },
+  {
+    plural: 'nodetargets',
+    what: 'one addon twice',
+    changes: { addonSet: digest, addons: [addon, addon] },
+    says: /Duplicate value/,
+  },
+  {
+    plural: 'nodetargets',
+    what: 'an addon by tag',
+    changes: { addonSet: digest, addons: [{ ...addon, image: 'registry.example.com/kubelet:1' }] },
+    says: /must be an artifact by digest/,
+  },
+  {
+    plural: 'nodetargets',
+    what: 'a service that is no unit',
+    changes: { addonSet: digest, addons: [{ ...addon, services: ['kubelet.service; reboot'] }] },
+    says: /must be the name of a unit/,
+  },
+  {
+    plural: 'systempools',
+    what: 'an addon of a name that no extension has',
+    changes: { addons: [{ name: 'Kubelet', addon: 'kubelet' }] },
+    says: /lower case letters, digits and dashes/,
+  },
+  {
+    plural: 'systempools',
+    what: 'an entry that says neither which addon nor none',
+    changes: { addons: [{ name: 'kubelet' }] },
+    says: /addon: Required value/,
+  },
+  {
+    plural: 'systempools',
+    what: 'an addon that cannot exist',
+    changes: { addons: [{ name: 'kubelet', addon: 'kubelet:1' }] },
+    says: /must be the name of a SystemAddon, or '' to run nothing/,
+  },
 ];
