@@ -2,7 +2,9 @@
 import type { Flag } from './config.ts';
 
 /** Those that ask a registry. */
-export const addonRegistryCommands = ['addon import', 'addon check'] as const;
+export const addonRegistryCommands = ['addon import', 'addon check', 'addon build'] as const;
+/** Those that make something. */
+const making = ['addon import', 'addon build'] as const;
 /** Those that ask a cluster. */
 export const addonClusterCommands = ['addon check'] as const;
 
@@ -11,27 +13,27 @@ export const addonFlags = {
     name: 'name',
     kind: 'string',
     default: '',
-    commands: ['addon import'],
-    help: "name of the SystemAddon; default: from the file's name, NAME-REFERENCE, without the reference where that is torcx's own com.coreos.cl",
+    commands: making,
+    help: "name of the SystemAddon. Required by build; default of import: from the file's name, NAME-REFERENCE, without the reference where that is torcx's own com.coreos.cl",
   },
   'addon-platform': {
     name: 'platform',
     kind: 'string',
     default: 'linux/amd64',
-    commands: ['addon import'],
+    commands: making,
     help: 'platform that its programs are for: linux/amd64 or linux/arm64',
   },
   'addon-os': {
     name: 'os',
     kind: 'string',
     default: '_any',
-    commands: ['addon import'],
+    commands: making,
     help: 'system that it is for, as ID or ID:VERSION_ID of its /etc/os-release; _any for software that needs nothing of it',
   },
   'allow-setuid': {
     kind: 'switch',
     default: '',
-    commands: ['addon import'],
+    commands: making,
     help: 'keep files that run as their owner or group; without it they are refused',
   },
   'import-output': {
@@ -53,6 +55,20 @@ export const addonFlags = {
     default: '',
     commands: ['addon import'],
     help: 'repository that the content is pushed to as an image, which the SystemAddon then names',
+  },
+  'raw-output': {
+    name: 'output',
+    kind: 'string',
+    default: '',
+    commands: ['addon build'],
+    short: 'o',
+    help: 'file to write, as NAME.raw; it must not exist (required)',
+  },
+  ignore: {
+    kind: 'list',
+    default: '',
+    commands: ['addon build'],
+    help: 'absolute paths that are left out with all below them, as /etc; may be given several times',
   },
   'os-image': {
     name: 'os',
@@ -78,7 +94,7 @@ export const addonFlags = {
   format: {
     kind: 'string',
     default: 'table',
-    commands: ['addon import'],
+    commands: making,
     help: 'what is written to standard output: table (words for people), json or yaml',
   },
 } as const satisfies Record<string, Flag>;

@@ -108,6 +108,17 @@ export const commands = {
       ['scantling verify commit v1.2 --repository ../systems --mode Tag', 'a tag, by the policies of the cluster'],
     ],
   },
+  'addon build': {
+    summary: 'make the image of an addon of a directory or an image, as the controller does, and see what is refused',
+    positionals: ['DIR|IMAGE'],
+    examples: [
+      ['scantling addon build tree/ --name tools --os fedora:42 -o tools.raw', 'of a directory with usr/ in it'],
+      [
+        'scantling addon build registry.example.com/team/tools:1 --name tools --os fedora:42 --ignore /etc -o tools.raw',
+        'of an image',
+      ],
+    ],
+  },
   'addon check': {
     summary: 'say whether every addon of a profile has a variant for a system, before anything is updated to it',
     positionals: [],

@@ -11,6 +11,7 @@ import { version } from './version.ts';
 
 /** The commands that end by themselves. */
 const oneShots: Readonly<Record<Exclude<Command, 'controller' | 'agent'>, () => Promise<OneShot>>> = {
+  'addon build': async () => (await import('./cli/addon-build.ts')).addonBuild,
   'addon check': async () => (await import('./cli/addon-check.ts')).addonCheck,
   'addon import': async () => (await import('./cli/addon-import.ts')).addonImport,
   build: async () => (await import('./cli/build.ts')).build,

@@ -3,7 +3,8 @@ export class OneAtATime {
   #last: Promise<void> = Promise.resolve();
 
   /**
-   * Runs the work when its turn comes. Given up before that, it is not run.
+   * Runs the work when its turn comes. Given up before that, it is not run; given up then, its end is not waited for, as a registry that says nothing could
+   * hold up everybody: it should look at the signal itself.
    * @throws the signal's reason, and what the work throws
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -12,7 +13,8 @@ export class OneAtATime {
     this.#last = before.then(() => done);
     try {
       await unless(signal, before);
-      return await work();
+      signal.throwIfAborted();
+      return await unless(signal, work());
     } finally {
       leave();
     }
@@ -20,13 +22,13 @@ export class OneAtATime {
 }
 
 /** Waits for the promise, or throws the signal's reason as soon as it is aborted. */
-async function unless(signal: AbortSignal, wait: Promise<void>): Promise<void> {
-  signal.throwIfAborted();
+async function unless<T>(signal: AbortSignal, wait: Promise<T>): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const give = (): void => reject(signal.reason);
-  signal.addEventListener('abort', give, { once: true });
+  if (signal.aborted) give();
+  else signal.addEventListener('abort', give, { once: true });
   try {
-    await Promise.race([wait, aborted]);
+    return await Promise.race([wait, aborted]);
   } finally {
     signal.removeEventListener('abort', give);
   }

@@ -157,14 +157,18 @@ export interface News {
  * What is news for events: artifacts that are new, another reason of Ready, another refusal, and what is newly said of the images. `began`: the status at the
  * begin of the pass, because what fails again each time it is tried is news once.
  */
-export function newsOf(before: SystemAddonStatus | undefined, after: SystemAddonStatus, began = before): News[] {
+export function newsOf(
+  before: SystemAddonStatus | undefined,
+  after: SystemAddonStatus,
+  began: SystemAddonStatus | undefined,
+): News[] {
   const built = newArtifacts(before, after).map((variant): News => {
     const reason: AddonReason = 'Built';
     return { type: 'Normal', reason, note: `${variantName(variant)}: ${variant.image}, ${variant.size} bytes` };
   });
   const trusted = trustNews(before, after);
   const ready = readyNews(began, after, newArtifacts(began, after).length > 0);
-  const same = trusted !== undefined && ready?.reason === conditionOf(after.conditions, 'ImageTrusted')?.reason;
+  const same = trustNews(began, after) !== undefined && ready?.reason === conditionOf(after.conditions, 'ImageTrusted')?.reason;
   return [...built, ...(ready && !same ? [ready] : []), ...(trusted ? [trusted] : [])];
 }
 

@@ -40,7 +40,12 @@ async function* piecesOf(entries: readonly TranslatedEntry[]): AsyncGenerator<Ui
     else if (entry.kind === 'link') yield tarHeader(entry.path, { type: '2', mode: 0o777, link: entry.target });
     else {
       yield tarHeader(entry.path, { type: '0', mode: entry.mode, size: entry.size });
-      yield* entry.bytes();
+      let size = 0;
+      for await (const piece of entry.bytes()) {
+        size += piece.length;
+        yield piece;
+      }
+      if (size !== entry.size) throw new Error(`${entry.path} has changed while it was read; begin again`);
       const rest = entry.size % block;
       if (rest > 0) yield new Uint8Array(block - rest);
     }

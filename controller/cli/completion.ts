@@ -31,7 +31,7 @@ const kindWords = ['source/', 'definition/', 'build/', 'pool/', 'node/', 'policy
 
 /** Commands that a file stands behind. */
 function takesFile(name: Command): boolean {
-  return name === 'trust add' || name === 'addon import';
+  return name === 'trust add' || name === 'addon import' || name === 'addon build';
 }
 
 interface Described {

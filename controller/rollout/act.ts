@@ -50,7 +50,7 @@ export async function carryOut(acting: Acting, action: Action): Promise<void> {
 }
 
 async function retarget(acting: Acting, action: Action & { type: 'target' }): Promise<void> {
-  const { image, digests, revision } = action.target;
+  const { image, digests, revision, addons } = action.target;
   const { pullSecret } = action;
   const { pool } = acting;
   if (!pool) throw new TransientError('PoolGone', `the pool of ${action.node} is gone`);
@@ -76,7 +76,12 @@ async function retarget(acting: Acting, action: Action & { type: 'target' }): Pr
               { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemPool', name: pool.name, uid: pool.uid, controller: true },
             ],
           },
-          spec: { ...spec, ...(revision === undefined ? {} : { revision }), ...(pullSecret ? { pullSecret } : {}) },
+          spec: {
+            ...spec,
+            ...(revision === undefined ? {} : { revision }),
+            ...(addons ? { addons: [...addons.addons], addonSet: addons.digest } : {}),
+            ...(pullSecret ? { pullSecret } : {}),
+          },
         },
         { fieldManager },
       ),
@@ -89,6 +94,7 @@ async function retarget(acting: Acting, action: Action & { type: 'target' }): Pr
     image,
     digests,
     revision: revision ?? null,
+    ...(addons || seen.addons ? { addons: addons?.addons ?? null, addonSet: addons?.digest ?? null } : {}),
     ...(pullSecret || seen.pullSecret ? { pullSecret: pullSecret ?? null } : {}),
     state: 'Staged',
     approval: null,

@@ -1,14 +1,14 @@
 /** The writes that a plan asks for. Each is one API call, and leaves the objects in a state from which a new plan goes on. */
 import { nodeTargetFinalizer } from '../api/names.ts';
 import type { NodeTargetStatusRollout } from '../api/node-target.ts';
-import type { Target } from './classify.ts';
+import type { Target } from './on-host.ts';
 import type { Cordon } from './cordon.ts';
 import type { NodeTargetView, NodeView } from './projection.ts';
 import type { PullSecret } from './pull-secret.ts';
 
 export type Action =
   /**
-   * Creates the NodeTarget, or moves it to another image, state Staged. `retried` forgives these failures. `back`: because of trust, to what the node
+   * Creates the NodeTarget, or moves it to another image or other addons, state Staged. `retried` forgives these failures. `back`: because of trust, to what the node
    * runs already or ran before, or to the image that it has, without its go-ahead.
    */
   | {
@@ -72,6 +72,7 @@ function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'tar
     approval: _,
     revision: __,
     pullSecret: ___,
+    addons: ____,
     ...before
   } = nodeTarget ?? {
     name: node.name,
@@ -80,7 +81,7 @@ function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'tar
     finalizers: [],
     retried: [],
   };
-  const { image, digests, revision } = action.target;
+  const { image, digests, revision, addons } = action.target;
   return {
     ...before,
     pool,
@@ -90,6 +91,7 @@ function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'tar
     image,
     digests,
     ...(revision === undefined ? {} : { revision }),
+    ...(addons ? { addons } : {}),
     ...(action.pullSecret ? { pullSecret: action.pullSecret } : {}),
     state: 'Staged',
     since: action.since,
@@ -102,7 +104,7 @@ export function withoutOurs(finalizers: readonly string[]): string[] {
   return finalizers.filter(f => f !== nodeTargetFinalizer);
 }
 
-/** A go-ahead: unlike every other, and naming the digest that it is for. */
+/** A go-ahead: unlike every other, and naming the digest of the target that it is for. */
 export function approvalOf(now: number, digest: string): string {
   return `${new Date(now).toISOString()}/${digest}`;
 }

@@ -1,14 +1,14 @@
 /** What one node is in the course of its pool's rollout. Pure: projections and a time in, a state out. */
-import { digestOf } from './digest.ts';
+import { digestOf, targetDigestOf } from './digest.ts';
 import { failureKey, failureOf, quoteOf, type Failure } from './failure.ts';
-import type { NodeTargetView, NodeView } from './projection.ts';
+import { barringOf, runs, runsTarget, stagedOf, type Target } from './on-host.ts';
+import type { AddonSet, NodeTargetView, NodeView } from './projection.ts';
 
-export interface Target {
-  /** repository@digest. */
-  image: string;
-  /** Index and platform digests that count as the image. */
-  digests: readonly string[];
-  revision?: string;
+/** Why nothing new starts on one node: it keeps what it has, and what is under way ends. `stalled` when a person has to do something. */
+export interface Hold {
+  reason: string;
+  message: string;
+  stalled?: true;
 }
 
 /** Milliseconds. */
@@ -23,6 +23,10 @@ export interface Member {
   nodeTarget?: NodeTargetView;
   /** Other pools that select the node too. */
   conflicts: readonly string[];
+  /** What it is to run over the pool's target. */
+  addons?: AddonSet;
+  /** Without `addons`: they are asked for, and it is not known which. With them: they may not be given. */
+  hold?: Hold;
 }
 
 export interface Surroundings {
@@ -38,8 +42,8 @@ export type NodeState =
   /** Has no NodeTarget yet. */
   | { kind: 'New' }
   /**
-   * Its NodeTarget names another image than the pool's target, or it left the target again. `pulling`: it is staging that other image.
-   * `runs`: it runs the pool's target already. `away`: an approval is outstanding, so it may still reboot.
+   * Its NodeTarget names another image or other addons than it is to have, or it left the target again. `pulling`: it is staging them.
+   * `runs`: it runs what it is to have already. `away`: an approval is outstanding, so it may still reboot.
    */
   | { kind: 'Outdated'; pulling: boolean; runs: boolean; away: boolean }
   | { kind: 'Staging'; deadline?: number }
@@ -64,8 +68,18 @@ export function classify(member: Member, around: Surroundings): NodeState {
   const own = ownState(member.node, nodeTarget, around);
   // A go-ahead that was given is used, whoever has deleted the target since.
   if (nodeTarget.deleting && !mayGoDown(member.node, nodeTarget, around)) return { kind: 'Held', pool: nodeTarget.pool };
-  if (nodeTarget.image === around.target?.image || own.kind === 'Rebooting' || own.kind === 'Returned') return own;
-  return outdated(nodeTarget, around, own);
+  if (isWanted(member, nodeTarget, around) || own.kind === 'Rebooting' || own.kind === 'Returned') return own;
+  return outdated(member, nodeTarget, around, own);
+}
+
+/**
+ * Whether its target is what the node is to have. Addons of which nobody knows what they are change nothing; and an agent that has not said yet whether it can
+ * merge any has the image alone meanwhile.
+ */
+function isWanted({ addons, hold }: Member, nodeTarget: NodeTargetView, { target }: Surroundings): boolean {
+  if (nodeTarget.image !== target?.image) return false;
+  if (nodeTarget.addons?.digest === addons?.digest) return true;
+  return (hold !== undefined && !addons) || (!nodeTarget.addons && !nodeTarget.host);
 }
 
 /** The state measured by the node's own target, whether or not that is still the pool's. */
@@ -73,11 +87,11 @@ function ownState(node: NodeView, nodeTarget: NodeTargetView, around: Surroundin
   return nodeTarget.state === 'Booted' ? approved(node, nodeTarget, around) : preparing(node, nodeTarget, around);
 }
 
-function outdated(nodeTarget: NodeTargetView, around: Surroundings, own: NodeState): NodeState {
+function outdated({ addons }: Member, nodeTarget: NodeTargetView, { target }: Surroundings, own: NodeState): NodeState {
   return {
     kind: 'Outdated',
     pulling: own.kind === 'Staging',
-    runs: runsAny(nodeTarget, around.target?.digests ?? []),
+    runs: target !== undefined && runs(nodeTarget.host, { digests: target.digests, ...(addons ? { addons } : {}) }),
     away: own.kind === 'Failed' && own.rebooted && !own.settled,
   };
 }
@@ -88,14 +102,14 @@ function approved(node: NodeView, nodeTarget: NodeTargetView, around: Surroundin
   if (failure) return { kind: 'Failed', ...failure };
   const deadline = nodeTarget.since + around.timeouts.reboot;
   const verdict = nodeTarget.verdict?.approval === nodeTarget.approval ? nodeTarget.verdict : undefined;
-  const runs = runsAny(nodeTarget, nodeTarget.digests);
+  const isThere = runsTarget(nodeTarget);
   if (!verdict && around.now < deadline) return { kind: 'Rebooting', deadline };
   // Without a verdict: it went down before the agent saw the go-ahead, and came up on the target, as a host without locks does.
-  if (!verdict && !runs) {
+  if (!verdict && !isThere) {
     const since = `since the go-ahead of ${iso(nodeTarget.since)}`;
-    return failed('RebootTimeout', `is not back on ${digestOf(nodeTarget.image)} ${since}${quoteOf(nodeTarget)}`, true);
+    return failed('RebootTimeout', `is not back on ${nameOf(nodeTarget)} ${since}${quoteOf(nodeTarget)}`, true);
   }
-  if (verdict && !runs) return strayed(nodeTarget, verdict.bootID);
+  if (verdict && !isThere) return strayed(nodeTarget, verdict.bootID);
   if (node.cordon?.pool !== around.pool) return { kind: 'Updated' };
   if (node.ready && node.bootID !== undefined && node.bootID === nodeTarget.host?.bootID) return { kind: 'Returned' };
   if (around.now < deadline) return { kind: 'Rebooting', deadline };
@@ -105,7 +119,10 @@ function approved(node: NodeView, nodeTarget: NodeTargetView, around: Surroundin
 /** The boot succeeded and yet something else runs: in the same boot that is a failure; after another one somebody changed it. */
 function strayed(nodeTarget: NodeTargetView, verdictBootID: string): NodeState {
   if (nodeTarget.host?.bootID !== verdictBootID) return { kind: 'Outdated', pulling: false, runs: false, away: false };
-  return { ...failed('WrongImage', `runs ${nodeTarget.host?.booted ?? 'an unknown image'} after the boot`, true), settled: true };
+  const { host, digests } = nodeTarget;
+  const isImage = host?.booted !== undefined && digests.includes(host.booted);
+  const [reason, what] = isImage ? ['WrongAddons', 'other addons'] : ['WrongImage', host?.booted ?? 'an unknown image'];
+  return { ...failed(reason, `runs ${what} after the boot`, true), settled: true };
 }
 
 /** An agent reports every five minutes; three missed reports mean that nobody is there. */
@@ -154,13 +171,13 @@ function goingDown(nodeTarget: NodeTargetView, { timeouts, now }: Surroundings):
 /** Before the go-ahead. */
 function preparing(node: NodeView, nodeTarget: NodeTargetView, around: Surroundings): NodeState {
   if (isGoingDown(node, nodeTarget, around.now)) return goingDown(nodeTarget, around);
-  if (runsAny(nodeTarget, nodeTarget.digests)) return { kind: 'Updated' };
+  if (runsTarget(nodeTarget)) return { kind: 'Updated' };
   const failure = failureOf(nodeTarget);
   if (failure) return { kind: 'Failed', ...failure };
   const staged = stagedOf(nodeTarget);
   if (!staged) return staging(node, nodeTarget, around);
   const { cordon } = node;
-  const taken = cordon?.pool === around.pool && cordon.target === digestOf(nodeTarget.image) && cordon.since >= nodeTarget.since;
+  const taken = cordon?.pool === around.pool && cordon.target === targetDigestOf(nodeTarget) && cordon.since >= nodeTarget.since;
   if (!taken) return { kind: 'Staged', locked: staged.locked };
   const deadline = cordon.since + around.timeouts.drain;
   if (around.now < deadline) return { kind: 'Draining', since: cordon.since, deadline };
@@ -176,18 +193,8 @@ function staging(node: NodeView, nodeTarget: NodeTargetView, { timeouts, now }: 
   const from = Math.max(nodeTarget.since, node.readySince, nodeTarget.unstagedAt ?? 0);
   const deadline = Math.min(from, now) + timeouts.stage;
   if (now < deadline) return { kind: 'Staging', deadline };
-  const why = nodeTarget.host ? `has not staged ${digestOf(nodeTarget.image)}` : 'its agent has not reported';
+  const why = nodeTarget.host ? `has not staged ${nameOf(nodeTarget)}` : 'its agent has not reported';
   return failed('StageTimeout', `${why} since ${iso(from)}${quoteOf(nodeTarget)}`, false);
-}
-
-/**
- * What is staged, when it is the target and locked, or will not be: on this host it cannot be, or its agent has nothing left to do. That is so
- * after a go-ahead that was taken back when the host was unlocked already: bootc does not lock again.
- */
-export function stagedOf({ host, digests }: NodeTargetView): { locked: boolean } | undefined {
-  const staged = host?.staged;
-  if (!staged || !digests.includes(staged.digest)) return undefined;
-  return staged.locked || !host.canLock || host.phase === 'Staged' ? { locked: staged.locked } : undefined;
 }
 
 /** Whether a node of this state is taken away by us, whatever the Node object says. */
@@ -217,7 +224,10 @@ export function isUnavailable(node: NodeView, state: NodeState): boolean {
 
 /** The failures that a retry forgives, as keys. */
 export function forgivenFailures(nodeTarget: NodeTargetView): string[] {
-  return (nodeTarget.host?.failures ?? []).filter(f => nodeTarget.digests.includes(f.digest)).map(failureKey);
+  const failures = nodeTarget.host?.failures ?? [];
+  if (failures.length === 0) return [];
+  const barring = barringOf(nodeTarget);
+  return failures.filter(f => barring.includes(f.digest)).map(failureKey);
 }
 
 /** Whether the target was written for another machine of this name: what it says of its host, and its go-ahead, are that machine's. */
@@ -225,9 +235,8 @@ export function isOfAnother(nodeTarget: NodeTargetView, node: NodeView): boolean
   return nodeTarget.nodeUID !== undefined && nodeTarget.nodeUID !== node.uid;
 }
 
-/** Whether the node's host runs one of these. */
-export function runsAny(nodeTarget: NodeTargetView, digests: readonly string[]): boolean {
-  return nodeTarget.host?.booted !== undefined && digests.includes(nodeTarget.host.booted);
+function nameOf({ image, addons }: NodeTargetView): string {
+  return `${digestOf(image)}${addons ? ' with its addons' : ''}`;
 }
 
 function failed(reason: string, message: string, rebooted: boolean): { kind: 'Failed' } & Failure {

@@ -1,12 +1,11 @@
 /** Ownership of a cordon: an annotation on the Node, written in the same patch as the cordon. */
-import { digestOf } from './digest.ts';
 
 export interface Cordon {
   /** The SystemPool that took the node away. */
   pool: string;
   /** When, epoch ms. */
   since: number;
-  /** Digest of the image that the node was taken away for. */
+  /** Digest of the target, image and addons together, that the node was taken away for. */
   target: string;
   /** Whether somebody else had cordoned the node before; then lifting ours leaves theirs. */
   wasUnschedulable: boolean;
@@ -36,8 +35,8 @@ export function formatCordon(cordon: Cordon): string {
 }
 
 /** The cordon of a node that is taken away now. */
-export function newCordon(o: { pool: string; image: string; now: number; wasUnschedulable: boolean }): Cordon {
-  return { pool: o.pool, since: o.now, target: digestOf(o.image), wasUnschedulable: o.wasUnschedulable };
+export function newCordon(o: { pool: string; target: string; now: number; wasUnschedulable: boolean }): Cordon {
+  return { pool: o.pool, since: o.now, target: o.target, wasUnschedulable: o.wasUnschedulable };
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -1,15 +1,9 @@
 /** A plan in the making: each action is applied to the plan's own picture at once, so that what follows builds on it. */
 import { type Action, advance } from './actions.ts';
-import {
-  classify,
-  isAway,
-  isUnavailable,
-  type Member,
-  type NodeState,
-  silentAfterMs,
-  type Surroundings,
-  type Target,
-} from './classify.ts';
+import { artifactsOf, heldMember } from './hold.ts';
+import { classify, isAway, isUnavailable, type Member, type NodeState, silentAfterMs, type Surroundings } from './classify.ts';
+import type { Target } from './on-host.ts';
+import type { AddonSet, NodeTargetView } from './projection.ts';
 import { compare, placesOf, type Place } from './order.ts';
 import type { Frozen, PoolState } from './pool-state.ts';
 
@@ -33,7 +27,9 @@ export function newDraft(state: PoolState): Draft {
   const pool = { ...state, ...(frozen ? { frozen } : {}) };
   const { target, timeouts, now } = pool;
   const around: Surroundings = { pool: pool.pool, timeouts, now, ...(target ? { target } : {}) };
-  const members = pool.members.toSorted((a, b) => compare(a.node.name, b.node.name));
+  const members = pool.members
+    .toSorted((a, b) => compare(a.node.name, b.node.name))
+    .map(member => heldMember(member, pool.trust));
   return { pool, around, entries: members.map(member => ({ member, state: classify(member, around) })), actions: [] };
 }
 
@@ -45,28 +41,42 @@ function heldBy({ target, trust }: PoolState): Frozen | undefined {
   return trust.unknown;
 }
 
-/** Whether trust does not allow an image. */
-export function isRefusedImage({ pool }: Draft, image: string): boolean {
-  return pool.trust.refused.some(r => r.image === image);
+type Named = Pick<NodeTargetView, 'image' | 'addons'>;
+
+/** Whether trust does not allow an image, or an addon over it. */
+export function isRefusedTarget({ pool }: Draft, target: Named): boolean {
+  const { refused } = pool.trust;
+  return refused.length > 0 && artifactsOf(target).some(image => refused.some(r => r.image === image));
 }
 
-/** Whether nobody can say if trust allows an image that nodes may be about to boot. */
-export function isUnjudgedImage({ pool }: Draft, image: string): boolean {
+/** Whether nobody can say if trust allows what nodes may be about to boot. */
+export function isUnjudgedTarget({ pool }: Draft, target: Named): boolean {
   const { unknown, unjudged = [] } = pool.trust;
-  return (unknown !== undefined && pool.target?.image === image) || unjudged.some(of => of.image === image);
+  if (unknown !== undefined && pool.target?.image === target.image) return true;
+  return unjudged.length > 0 && artifactsOf(target).some(image => unjudged.some(of => of.image === image));
+}
+
+/** Whether something new may be begun on the node, of what its pool may begin. */
+export function mayStart({ member }: Entry): boolean {
+  return member.hold === undefined;
 }
 
 /** Adds an action, and looks at the node as it will be after it. Nothing is asked for a node for which a write was refused. */
 export function act(draft: Draft, entry: Entry, action: Action): void {
   if (isRefused(draft, action.node)) return;
   draft.actions.push(action);
-  entry.member = advance(entry.member, action, draft.pool.pool);
+  entry.member = heldMember(advance(entry.member, action, draft.pool.pool), draft.pool.trust);
   entry.state = classify(entry.member, draft.around);
 }
 
 /** The target, and what it is pulled with, of an action that gives it to a node. */
-export function targetOf({ pool }: Draft, target: Target): Pick<Action & { type: 'target' }, 'target' | 'pullSecret'> {
-  return { target, ...(pool.pullSecret ? { pullSecret: pool.pullSecret } : {}) };
+export function targetOf(
+  { pool }: Draft,
+  target: Target,
+  addons: AddonSet | undefined,
+): Pick<Action & { type: 'target' }, 'target' | 'pullSecret'> {
+  const { addons: _, ...image } = target;
+  return { target: { ...image, ...(addons ? { addons } : {}) }, ...(pool.pullSecret ? { pullSecret: pool.pullSecret } : {}) };
 }
 
 export function isRefused(draft: Draft, node: string): boolean {
@@ -100,9 +110,14 @@ export function count(draft: Draft, predicate: (entry: Entry) => boolean): numbe
   return n;
 }
 
-/** Runs the target, and is Ready: what proves an image. */
-export function proven(entry: Entry): boolean {
+/** Runs the target, and is Ready. */
+export function updated(entry: Entry): boolean {
   return entry.state.kind === 'Updated' && entry.member.node.ready;
+}
+
+/** What proves an image, and its addons where these are known. */
+export function proven(entry: Entry): boolean {
+  return updated(entry) && mayStart(entry);
 }
 
 /** Whether the node's agent can be expected to act: the node is Ready, or the agent has reported since it is not. */

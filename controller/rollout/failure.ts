@@ -1,5 +1,6 @@
 /** What counts as a node's failure on its target: what the agent reported, and what the controller recorded. */
-import { digestOf } from './digest.ts';
+import { digestOf, targetDigestOf } from './digest.ts';
+import { barringOf, isPrepared } from './on-host.ts';
 import type { HostView, NodeTargetView } from './projection.ts';
 
 export interface Failure {
@@ -35,8 +36,9 @@ export function failureOf(nodeTarget: NodeTargetView): Failure | undefined {
   return nodeTarget.state === 'Booted' ? bootFailure(nodeTarget) : (stageFailure(nodeTarget) ?? recordedFailure(nodeTarget));
 }
 
-function bootFailure({ approval, verdict, host, digests }: NodeTargetView): Failure | undefined {
-  const remembered = newest(host?.failures.filter(f => f.approval === approval && digests.includes(f.digest)));
+function bootFailure(nodeTarget: NodeTargetView): Failure | undefined {
+  const { approval, verdict } = nodeTarget;
+  const remembered = newest(failuresOf(nodeTarget).filter(f => f.approval === approval));
   if (verdict && verdict.approval === approval && verdict.type !== 'Succeeded') {
     const message = verdict.message || remembered?.message || `the boot ended as ${verdict.type}`;
     return { reason: verdict.type, message, rebooted: true, settled: true };
@@ -50,20 +52,40 @@ function bootFailure({ approval, verdict, host, digests }: NodeTargetView): Fail
  * A digest that failed to boot on this host stays failed, also when the pool comes back to it later, until a person allows another
  * try. A digest that could not be staged is forgotten as soon as it is staged.
  */
-function stageFailure({ host, digests, retried, image }: NodeTargetView): Failure | undefined {
+function stageFailure(nodeTarget: NodeTargetView): Failure | undefined {
+  const { host, digests, retried, image } = nodeTarget;
   if (host?.phase === 'Unmanaged')
     return before('Unmanaged', 'the host was not booted from a bootable container image: install one on it (bootc install)');
-  const open = host?.failures.filter(f => digests.includes(f.digest) && !retried.includes(failureKey(f)));
-  const boot = newest(open?.filter(f => f.approval !== undefined));
-  if (boot) return before(boot.reason, `${digestOf(image)} failed on this node before: ${boot.message || boot.reason}`);
+  const open = failuresOf(nodeTarget).filter(f => !retried.includes(failureKey(f)));
+  const boot = newest(open.filter(f => f.approval !== undefined));
+  if (boot) {
+    const what = `${digestOf(image)}${digests.includes(boot.digest) ? '' : ' with these addons'}`;
+    return before(boot.reason, `${what} failed on this node before: ${boot.message || boot.reason}`);
+  }
   const stage = newest(open);
-  const staged = host?.staged !== undefined && digests.includes(host.staged.digest);
-  return stage && !staged ? before(stage.reason, stage.message || stage.reason) : undefined;
+  return stage && !isStaged(nodeTarget) ? before(stage.reason, stage.message || stage.reason) : undefined;
+}
+
+/** What is remembered of failures of the target. */
+function failuresOf(nodeTarget: NodeTargetView): HostView['failures'] {
+  const failures = nodeTarget.host?.failures ?? [];
+  if (failures.length === 0) return failures;
+  const barring = barringOf(nodeTarget);
+  return failures.filter(f => barring.includes(f.digest));
+}
+
+/** Locked or not. */
+function isStaged(nodeTarget: NodeTargetView): boolean {
+  const { host, digests } = nodeTarget;
+  const isThere = [host?.staged?.digest, host?.booted].some(digest => digest !== undefined && digests.includes(digest));
+  return isThere && isPrepared(nodeTarget);
 }
 
 /** A drain that ran out of time leaves no other trace once the cordon is lifted, so the controller's own record counts. */
-function recordedFailure({ rollout, image, since }: NodeTargetView): Failure | undefined {
-  if (rollout?.phase !== 'Failed' || rollout.reason !== 'DrainTimeout' || rollout.digest !== digestOf(image)) return undefined;
+function recordedFailure(nodeTarget: NodeTargetView): Failure | undefined {
+  const { rollout, since } = nodeTarget;
+  if (rollout?.phase !== 'Failed' || rollout.reason !== 'DrainTimeout' || rollout.digest !== targetDigestOf(nodeTarget))
+    return undefined;
   return Date.parse(rollout.since) >= since ? before(rollout.reason, rollout.message) : undefined;
 }
 
@@ -71,6 +93,6 @@ function before(reason: string, message: string): Failure {
   return { reason, message, rebooted: false, settled: true };
 }
 
-function newest(failures: HostView['failures'] | undefined): HostView['failures'][number] | undefined {
-  return failures?.reduce<HostView['failures'][number] | undefined>((a, b) => (!a || b.time >= a.time ? b : a), undefined);
+function newest(failures: HostView['failures']): HostView['failures'][number] | undefined {
+  return failures.reduce<HostView['failures'][number] | undefined>((a, b) => (!a || b.time >= a.time ? b : a), undefined);
 }

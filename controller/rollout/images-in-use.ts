@@ -2,10 +2,10 @@
 import { StallingError } from '../api/errors.ts';
 import { isDigest } from '../registry/digest.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
-import type { Target } from './classify.ts';
+import type { Target } from './on-host.ts';
 import { digestOf } from './digest.ts';
 import type { ImageInUse } from './pool-trust.ts';
-import type { BuiltImageView, DefinitionImageView, HostView, NodeTargetView, SystemPoolView } from './projection.ts';
+import type { AddonSet, BuiltImageView, DefinitionImageView, HostView, NodeTargetView, SystemPoolView } from './projection.ts';
 import { recordedTarget, type ResolvedTarget } from './target.ts';
 
 export interface ImageOfPool extends ImageInUse {
@@ -15,6 +15,8 @@ export interface ImageOfPool extends ImageInUse {
   alone?: true;
   /** Its digests are known by NodeTargets and hosts alone, which an agent's own words are in: they count for those nodes that name it, and no other. */
   own?: true;
+  /** An addon, of the nodes whose NodeTargets name it. */
+  addon?: true;
 }
 
 interface Scene {
@@ -22,6 +24,8 @@ interface Scene {
   asked: ResolvedTarget | undefined;
   definition: Pick<DefinitionImageView, 'image' | 'trust'> | undefined;
   nodeTargets: readonly NodeTargetView[];
+  /** What nodes are to have over the image. */
+  sets?: readonly AddonSet[];
   /** The builds of whose image this is a digest, of the index or of a platform. */
   buildsOf: (digest: string) => readonly BuiltImageView[];
 }
@@ -45,7 +49,15 @@ export function imagesInUse(scene: Scene): ImageOfPool[] {
     const of = builtImage(scene.buildsOf(booted)) ?? (back ? undefined : runBy(nodeTarget.host, booted));
     if (of && !images.has(of.image)) images.set(of.image, of);
   }
-  return [...images.values()];
+  return [...images.values(), ...addonsInUse(scene, own)];
+}
+
+/** Artifacts of addons, each once: they come last, so that none of them keeps an image waiting. */
+function addonsInUse({ sets = [] }: Scene, own: readonly NodeTargetView[]): ImageOfPool[] {
+  const known = new Map<string, AddonSet>();
+  for (const set of [...sets, ...own.flatMap(t => t.addons ?? [])]) known.set(set.digest, set);
+  const images = new Set([...known.values()].flatMap(set => set.addons.map(addon => addon.image)));
+  return [...images].map(image => ({ image, digests: [digestOf(image)], recorded: [], addon: true }));
 }
 
 /** By name, those that objects name. */
@@ -80,12 +92,13 @@ export function foreignImage({ booted, bootedImage }: Pick<HostView, 'booted' | 
   }
 }
 
-/** Whether a node runs an image: by the image's digests, or where it is known by nodes alone, by what is said of this one. */
+/** Whether a node runs an image, or an addon: by the image's digests, or where it is known by nodes alone, by what is said of this one. */
 export function runsImage(
   nodeTarget: NodeTargetView,
-  { image, digests, own }: Pick<ImageOfPool, 'image' | 'digests' | 'own'>,
+  { image, digests, own, addon }: Pick<ImageOfPool, 'image' | 'digests' | 'own' | 'addon'>,
 ): boolean {
-  const { host } = nodeTarget;
+  const { host, addons } = nodeTarget;
+  if (addon) return addons !== undefined && host?.set === addons.digest && addons.addons.some(of => of.image === image);
   if (host?.booted === undefined) return false;
   if (!own) return digests.includes(host.booted);
   if (nodeTarget.image === image && nodeTarget.digests.includes(host.booted)) return true;

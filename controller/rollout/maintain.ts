@@ -3,8 +3,8 @@ import { nodeTargetFinalizer } from '../api/names.ts';
 import type { NodeTargetStatusRollout } from '../api/node-target.ts';
 import { forgivenFailures, isBeyondRecall, isOfAnother, mayGoDown, type Member } from './classify.ts';
 import { newCordon } from './cordon.ts';
-import { digestOf } from './digest.ts';
-import { act, type Draft, type Entry, isRefused, isRefusedImage, isUnjudgedImage, targetOf } from './draft.ts';
+import { targetDigestOf } from './digest.ts';
+import { act, type Draft, type Entry, isRefused, isRefusedTarget, isUnjudgedTarget, mayStart, targetOf } from './draft.ts';
 import { withoutWording } from './failure.ts';
 import type { Departed } from './pool-state.ts';
 import type { NodeTargetView } from './projection.ts';
@@ -17,12 +17,13 @@ export function retryFailed(draft: Draft): void {
   const { target, now } = draft.pool;
   for (const entry of draft.entries) {
     const { member, state } = entry;
-    if (state.kind !== 'Failed' || member.conflicts.length > 0 || !member.nodeTarget || !target) continue;
+    if (state.kind !== 'Failed' || member.conflicts.length > 0 || !member.nodeTarget || !target || !mayStart(entry)) continue;
     // Later than the record of the failure, which counts from then on as one of the time before.
     const recorded = Date.parse(member.nodeTarget.rollout?.since ?? '') || 0;
     const since = Math.max(now, recorded + 1);
     const retried = forgivenFailures(member.nodeTarget);
-    act(draft, entry, { type: 'target', node: member.node.name, ...targetOf(draft, target), since, retried });
+    const { addons } = member.nodeTarget;
+    act(draft, entry, { type: 'target', node: member.node.name, ...targetOf(draft, target, addons), since, retried });
   }
 }
 
@@ -82,7 +83,7 @@ function say(
   said: Pick<NodeTargetStatusRollout, 'phase' | 'reason' | 'message'>,
 ): NodeTargetStatusRollout {
   const now = new Date(draft.pool.now).toISOString();
-  const record = { ...said, message: limit(said.message), since: now, digest: digestOf(nodeTarget?.image ?? '') };
+  const record = { ...said, message: limit(said.message), since: now, digest: nodeTarget ? targetDigestOf(nodeTarget) : '' };
   const last = nodeTarget?.rollout;
   const goesOn = last && isAbout(last, record) && Date.parse(last.since) >= nodeTarget.since;
   return goesOn ? { ...record, since: last.since } : record;
@@ -104,16 +105,20 @@ export function maintainCordon(draft: Draft, entry: Entry): void {
   if (node.cordon?.pool === draft.pool.pool && isOver(entry)) {
     act(draft, entry, { type: 'uncordon', node: node.name, cordon: node.cordon, proven: entry.state.kind === 'Returned' });
   } else if (entry.state.kind === 'Rebooting' && !node.unschedulable && nodeTarget) {
-    cordonAgain(draft, entry, nodeTarget.image);
+    cordonAgain(draft, entry, nodeTarget);
   }
 }
 
 /** A person who lifts the cordon during the slot means it for afterwards: nothing of an earlier cordon is left to restore. */
-export function cordonAgain(draft: Draft, entry: Entry, image: string): void {
+export function cordonAgain(draft: Draft, entry: Entry, nodeTarget: NodeTargetView): void {
   const { node } = entry.member;
   const { pool, now } = draft.pool;
   const own = node.cordon?.pool === pool ? { ...node.cordon, wasUnschedulable: false } : undefined;
-  act(draft, entry, { type: 'cordon', node: node.name, cordon: own ?? newCordon({ pool, image, now, wasUnschedulable: false }) });
+  act(draft, entry, {
+    type: 'cordon',
+    node: node.name,
+    cordon: own ?? newCordon({ pool, target: targetDigestOf(nodeTarget), now, wasUnschedulable: false }),
+  });
 }
 
 function isOver({ member, state }: Entry): boolean {
@@ -145,7 +150,7 @@ export function release(draft: Draft, departed: Departed): boolean {
   const { pool } = draft.pool;
   if (node && nodeTarget && !isOfAnother(nodeTarget, node) && mayGoDown(node, nodeTarget, draft.around)) {
     // What trust does not allow, or nobody can judge, is not waited for, unless it cannot be called back any more.
-    const recalled = isRefusedImage(draft, nodeTarget.image) || isUnjudgedImage(draft, nodeTarget.image);
+    const recalled = isRefusedTarget(draft, nodeTarget) || isUnjudgedTarget(draft, nodeTarget);
     if (!recalled || isBeyondRecall(node, nodeTarget, draft.around)) return true;
   }
   // What is left of us on it keeps the pool until it may be taken off.

@@ -5,6 +5,7 @@ import { type Acting, carryOut } from './act.ts';
 import type { Action } from './actions.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import type { ApiError } from '../kube/errors.ts';
+import { artifactsOf } from './hold.ts';
 import { trustChanged } from './pool-trust.ts';
 import type { NodeTargetView, SystemPoolView } from './projection.ts';
 import { isRefusal } from './refusal.ts';
@@ -42,8 +43,9 @@ export async function actAll(
   };
   for (const action of actions) {
     context.signal.throwIfAborted();
-    const image = usedBy(action, acting.seen.nodeTargets.get(action.node));
-    if (pool && image !== undefined && !memory.trust.allows(pool.name, image)) throw trustChanged(image);
+    const used = usedBy(action, acting.seen.nodeTargets.get(action.node));
+    const image = pool && used.find(of => !memory.trust.allows(pool.name, of));
+    if (image !== undefined) throw trustChanged(image);
     try {
       await carryOut(acting, action);
     } catch (error) {
@@ -59,14 +61,17 @@ export async function actAll(
   return undefined;
 }
 
-/** The image that an action lets a node stage or boot; what only sets a node back is no use of it. */
-export function usedBy(action: Action, nodeTarget: Pick<NodeTargetView, 'image'> | undefined): string | undefined {
-  if (action.type === 'target') return action.back ? undefined : action.target.image;
-  return action.type === 'approve' ? nodeTarget?.image : undefined;
+/** The image and addons that an action lets a node stage or boot; what only sets a node back is no use of them. */
+export function usedBy(action: Action, nodeTarget: Pick<NodeTargetView, 'image' | 'addons'> | undefined): string[] {
+  if (action.type === 'target') return action.back ? [] : artifactsOf(action.target);
+  return action.type === 'approve' && nodeTarget ? artifactsOf(nodeTarget) : [];
 }
 
 function logged(action: Action): object {
-  if (action.type === 'target') return { image: action.target.image };
+  if (action.type === 'target') {
+    const { image, addons } = action.target;
+    return { image, ...(addons ? { addonSet: addons.digest } : {}) };
+  }
   if (action.type === 'approve') return { approval: action.approval };
   if (action.type === 'report') return { reason: action.rollout?.reason, message: action.rollout?.message };
   return {};

@@ -1,5 +1,6 @@
 /** All that a plan is made from, as plain data: it survives JSON, and nothing else matters. */
-import type { Member, Target, Timeouts } from './classify.ts';
+import type { Member, Timeouts } from './classify.ts';
+import type { Target } from './on-host.ts';
 import type { NodeTargetView, NodeView } from './projection.ts';
 import type { PullSecret } from './pull-secret.ts';
 
@@ -28,6 +29,8 @@ export interface JudgedImage {
   digests: readonly string[];
   /** They count for those nodes alone that name the image. */
   own?: true;
+  /** An addon, of the nodes whose NodeTargets name it. */
+  addon?: true;
   reason: string;
   message: string;
 }

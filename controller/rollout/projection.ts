@@ -7,6 +7,7 @@ import { cordonAnnotation, hostRuleAnnotation, nodeUIDAnnotation, requestedAt, r
 import type {
   NodeTarget,
   NodeTargetSpec,
+  NodeTargetSpecAddon,
   NodeTargetStatus,
   NodeTargetStatusHost,
   NodeTargetStatusRollout,
@@ -34,6 +35,13 @@ export interface NodeView extends View {
   cordon?: Cordon;
 }
 
+/** What is merged over an image. */
+export interface AddonSet {
+  /** Of the set. */
+  digest: string;
+  addons: readonly NodeTargetSpecAddon[];
+}
+
 export interface HostView {
   phase?: NodeTargetStatusHost['phase'];
   bootID?: string;
@@ -42,6 +50,12 @@ export interface HostView {
   /** That image as the host names it, while it is not the NodeTarget's. */
   bootedImage?: string;
   staged?: { digest: string; locked: boolean };
+  /** Digest of the set of addons that is merged as it should be; '' when what is merged is not all of a set. */
+  set?: string;
+  /** What the next boot of an image merges. */
+  prepared?: { image: string; set?: string };
+  /** Whether agent and host can merge addons. */
+  canMerge?: true;
   /** Whether the host's bootc can keep a staged image from being booted by accident. */
   canLock: boolean;
   agentVersion?: string;
@@ -61,6 +75,7 @@ export interface NodeTargetView extends View {
   image: string;
   digests: readonly string[];
   revision?: string;
+  addons?: AddonSet;
   state: NodeTargetSpec['state'];
   approval?: string;
   pullSecret?: PullSecret;
@@ -146,6 +161,7 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
     since: epoch(spec.since),
     retried: (metadata.annotations?.[retriedAnnotation] ?? '').split(' ').filter(Boolean),
     ...optional('revision', spec.revision === '' ? undefined : spec.revision),
+    ...optional('addons', spec.addonSet === undefined ? undefined : { digest: spec.addonSet, addons: spec.addons ?? [] }),
     ...optional('approval', spec.approval),
     ...optional('pullSecret', spec.pullSecret),
     ...optional('host', status?.host && projectHost(status.host, spec.digests)),
@@ -173,7 +189,7 @@ function troubleOf(status: NodeTargetStatus | undefined): Condition | undefined 
 }
 
 function projectHost(host: NodeTargetStatusHost, wanted: readonly string[]): HostView {
-  const { booted, staged } = host;
+  const { booted, staged, addons, prepared } = host;
   const isWanted = booted?.digest === undefined || wanted.includes(booted.digest);
   return {
     canLock: host.capabilities?.includes('LockedStaging') ?? false,
@@ -190,6 +206,9 @@ function projectHost(host: NodeTargetStatusHost, wanted: readonly string[]): Hos
     ...optional('bootID', host.bootID),
     ...optional('booted', booted?.digest),
     ...optional('bootedImage', isWanted ? undefined : booted.image),
+    ...optional('set', addons === undefined || addons.state === 'None' ? undefined : addons.state === 'Merged' ? addons.set : ''),
+    ...optional('prepared', prepared && { image: prepared.image, ...optional('set', prepared.set) }),
+    ...(host.capabilities?.includes('Addons') ? { canMerge: true } : {}),
     ...optional('staged', staged?.digest === undefined ? undefined : { digest: staged.digest, locked: staged.locked === true }),
   };
 }

@@ -44,6 +44,12 @@ export const poolReasons = {
   DrainTimeout: 'The node could not be drained in time; it is given back.',
   RebootTimeout: 'The node is not back on its target in time; it stays cordoned.',
   NotReady: 'The node booted its target but did not become Ready in time.',
+  WrongAddons: 'The node runs its image with other addons than those it was approved for.',
+  AddonsFailed: 'The node runs its image, but not all of its addons are merged; its NodeTarget says which.',
+  AddonsNotReady:
+    'An addon that nodes are to run has no variant for their system, or does not exist; nothing new starts on these nodes. It goes on by itself once there is one.',
+  InvalidAddons: 'The annotation scantling.dev/addons of a node cannot be read; nothing new starts on it.',
+  AgentTooOld: 'Nodes are to run addons, and their agents cannot merge any: they wait for newer ones, or for hosts that can.',
   WrongImage: 'The node runs another image than the one it was approved for.',
   Unmanaged: 'The host was not booted from a bootable container image.',
   NodeChanged: 'A Node changed between plan and action; the pool looks again.',

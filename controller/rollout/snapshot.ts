@@ -1,7 +1,8 @@
 /** One consistent picture of a pool and its nodes. Pure. */
 import { parseDuration } from '../api/duration.ts';
 import type { SystemPoolSpec } from '../api/system-pool.ts';
-import type { Target } from './classify.ts';
+import type { Member } from './classify.ts';
+import type { Target } from './on-host.ts';
 import type { Departed, PoolState } from './pool-state.ts';
 import type { NodeTargetView, NodeView, SystemPoolView } from './projection.ts';
 import { pullSecretOf } from './pull-secret.ts';
@@ -15,6 +16,8 @@ export interface Views {
 
 /** What the reconciler found out before it plans. */
 export type Found = Pick<PoolState, 'now' | 'drains' | 'retry' | 'refused' | 'trust'> & {
+  /** What nodes are to run over the target, by name; nothing where they are not named. */
+  wanted?: ReadonlyMap<string, Pick<Member, 'addons' | 'hold'>>;
   target?: Target;
   previous?: Target;
   frozen?: PoolState['frozen'];
@@ -25,9 +28,9 @@ export function poolStateOf(pool: SystemPoolView, views: Views, found: Found): P
   const targets = new Map(views.nodeTargets.map(t => [t.name, t]));
   const members = membersOf(pool, views.pools, views.nodes).map(({ node, conflicts }) => {
     const nodeTarget = targets.get(node.name);
-    return { node, conflicts, ...(nodeTarget ? { nodeTarget } : {}) };
+    return { node, conflicts, ...(nodeTarget ? { nodeTarget } : {}), ...found.wanted?.get(node.name) };
   });
-  const { target, previous, frozen, ...rest } = found;
+  const { target, previous, frozen, wanted: _, ...rest } = found;
   const pullSecret = pullSecretOf(pool);
   return {
     ...rest,

@@ -1,9 +1,9 @@
 /** What a pool's status says: counts, the wave, the failed nodes, and one message that says why it does not move. */
 import { requestedAt } from '../api/names.ts';
 import type { SystemPoolStatusFailedNode, SystemPoolStatusNodes } from '../api/system-pool.ts';
-import type { NodeState } from './classify.ts';
+import type { Hold, NodeState } from './classify.ts';
 import { digestOf } from './digest.ts';
-import { away, count, type Draft, type Entry, proven, reachable, silent, unavailable } from './draft.ts';
+import { away, count, type Draft, type Entry, mayStart, reachable, silent, unavailable, updated } from './draft.ts';
 import { runsImage } from './images-in-use.ts';
 import type { JudgedImage, PoolState } from './pool-state.ts';
 import { canaryLeft } from './turns.ts';
@@ -38,7 +38,8 @@ interface Facts {
 /** The status of the pool as it will be after the plan. */
 export function summarize(draft: Draft, facts: Facts): Summary {
   const nodes = countNodes(draft);
-  const complete = nodes.updated === nodes.total && facts.departing.length === 0 && conflicting(draft).length === 0;
+  const isLeft = facts.departing.length > 0 || conflicting(draft).length > 0 || draft.entries.some(e => !mayStart(e));
+  const complete = nodes.updated === nodes.total && !isLeft;
   const wave = complete || !draft.pool.target ? undefined : canaryLeft(draft) > 0 ? 'canary' : 'rest';
   const { refused, unjudged: unknown = [] } = draft.pool.trust;
   const [untrusted, unjudged] = [running(draft, refused), running(draft, unknown)];
@@ -56,7 +57,7 @@ function countNodes(draft: Draft): Required<SystemPoolStatusNodes> {
   const of = (...kinds: NodeState['kind'][]): number => count(draft, e => kinds.includes(e.state.kind));
   return {
     total: draft.entries.length,
-    updated: count(draft, proven),
+    updated: count(draft, updated),
     staged: of('Staged'),
     updating: of('Draining', 'Rebooting', 'Returned'),
     unavailable: count(draft, unavailable),
@@ -135,14 +136,17 @@ function outcomeOf(
 /** The most telling reason: what moves, or else what keeps it from moving. */
 function reasonOf(draft: Draft, facts: Facts): { reason: string; stalled?: boolean } {
   const has = (...kinds: NodeState['kind'][]): boolean => draft.entries.some(e => kinds.includes(e.state.kind));
+  const staged = draft.entries.some(e => e.state.kind === 'Staged' && mayStart(e));
   const draining = draft.entries.filter(e => e.state.kind === 'Draining');
   if (has('Staging', 'Rebooting', 'Returned')) return { reason: 'RollingOut' };
   if (draining.length > 0) return { reason: draining.every(isBlocked) ? 'DrainBlocked' : 'RollingOut' };
-  if (draft.entries.some(e => away(e)) && facts.max > 0 && has('Staged')) return { reason: 'NodesFailed' };
-  if (has('Staged') && facts.max === 0) return { reason: 'NoBudget' };
-  if (has('Staged')) return { reason: 'WaitingForBudget' };
+  if (draft.entries.some(e => away(e)) && facts.max > 0 && staged) return { reason: 'NodesFailed' };
+  if (staged && facts.max === 0) return { reason: 'NoBudget' };
+  if (staged) return { reason: 'WaitingForBudget' };
   if (conflicting(draft).length > 0) return { reason: 'NodeConflict', stalled: true };
   if (has('Failed')) return { reason: 'NodesFailed', stalled: true };
+  const hold = holdsOf(draft)[0]?.hold;
+  if (hold) return { reason: hold.reason, ...(hold.stalled ? { stalled: true } : {}) };
   return { reason: draft.entries.some(e => !e.member.node.ready) ? 'NodesNotReady' : 'RollingOut' };
 }
 
@@ -176,6 +180,7 @@ function detailsOf(draft: Draft, facts: Facts): (string | undefined)[] {
       'staging',
     ),
     waiting(draft, facts),
+    ...holdsOf(draft).map(({ hold, nodes }) => `${list(nodes)}: ${hold.message}`),
     unlocked > 0 ? `${unlocked} staged without a lock, because the host has none` : undefined,
     phrase(
       entries.filter(e => !['Updated', 'Rebooting'].includes(e.state.kind) && !reachable(e)).map(nameOf),
@@ -197,13 +202,31 @@ function detailsOf(draft: Draft, facts: Facts): (string | undefined)[] {
 
 /** Why staged nodes do not get their turn. */
 function waiting(draft: Draft, { max, halted }: Facts): string | undefined {
-  const staged = draft.entries.filter(e => e.state.kind === 'Staged' && e.member.conflicts.length === 0);
+  const staged = draft.entries.filter(e => e.state.kind === 'Staged' && e.member.conflicts.length === 0 && mayStart(e));
   if (staged.length === 0 || halted || draft.pool.frozen) return undefined;
   if (max === 0) return `${staged.length} staged, but maxUnavailable is 0`;
   if (canaryLeft(draft) > 0 && count(draft, away) > 0) return `${staged.length} staged and waiting for the canary`;
   const lost = draft.entries.filter(unavailable);
   if (lost.length < max) return `${staged.length} staged`;
   return `${staged.length} staged and waiting: ${max} may be unavailable, and ${list(lost.map(nameOf))} ${lost.length === 1 ? 'is' : 'are'}`;
+}
+
+/** What keeps single nodes, each said once: what a person has to see to first, then what keeps most. */
+export function holdsOf({ entries }: Pick<Draft, 'entries'>): { hold: Hold; nodes: string[] }[] {
+  const holds = new Map<string, { hold: Hold; nodes: string[] }>();
+  for (const { member } of entries) {
+    const { hold, node } = member;
+    if (!hold) continue;
+    const about = `${hold.reason} ${hold.message}`;
+    const same = holds.get(about);
+    if (same) same.nodes.push(node.name);
+    else holds.set(about, { hold, nodes: [node.name] });
+  }
+  return [...holds.values()].toSorted((a, b) => rankOf(a) - rankOf(b) || b.nodes.length - a.nodes.length).slice(0, 16);
+}
+
+function rankOf({ hold }: { hold: Hold }): number {
+  return hold.stalled ? 0 : 1;
 }
 
 function labelOf({ image, revision }: NonNullable<PoolState['target']>): string {

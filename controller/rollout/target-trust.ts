@@ -52,7 +52,12 @@ export function trustedTarget(
   const trouble = takes ? undefined : troubleOf(asked.image, verdict);
   const unknown = target && unknownOf(verdicts.get(target.image));
   const refused = images.flatMap(image => refusedBy(image, verdicts.get(image.image)));
-  const unjudged = isConfigured(verdicts) ? unjudgedOf(images, verdicts) : [];
+  const unjudged = isConfigured(verdicts)
+    ? unjudgedOf(images, verdicts)
+    : unjudgedOf(
+        images.filter(of => of.addon),
+        verdicts,
+      );
   return {
     ...(target ? { target: withTrust(target, verdicts) } : {}),
     ...(before ? { previous: withTrust(before, verdicts) } : {}),
@@ -133,10 +138,10 @@ function unjudgedOf(images: readonly ImageOfPool[], verdicts: ReadonlyMap<string
 }
 
 function said(
-  { image, digests, own }: Pick<ImageOfPool, 'image' | 'digests' | 'own'>,
+  { image, digests, own, addon }: Pick<ImageOfPool, 'image' | 'digests' | 'own' | 'addon'>,
   { reason, message }: Pick<JudgedImage, 'reason' | 'message'>,
 ): JudgedImage {
-  return { image, digests, ...(own ? { own } : {}), reason, message };
+  return { image, digests, ...(own ? { own } : {}), ...(addon ? { addon } : {}), reason, message };
 }
 
 /** Whether there is any policy for images. What has no name says nothing of that. */

@@ -6,7 +6,7 @@ import { isDigest } from '../registry/digest.ts';
 import { NotFoundError } from '../registry/errors.ts';
 import type { Manifest, Registry } from '../registry/registry.ts';
 import { recordIn, type StatusJudgement } from '../trust/judgement.ts';
-import type { Target } from './classify.ts';
+import type { Target } from './on-host.ts';
 import type { DefinitionImageView, SystemPoolView } from './projection.ts';
 
 /** A target, and what it was made from where it was resolved. */

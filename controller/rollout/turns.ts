@@ -1,8 +1,21 @@
 /** Who may be away: keeps, gives and takes back slots, and gives the go-ahead. */
 import { approvalOf } from './actions.ts';
 import { newCordon } from './cordon.ts';
-import { digestOf } from './digest.ts';
-import { act, away, count, type Draft, type Entry, inOrder, isRefused, proven, reachable, silent, unavailable } from './draft.ts';
+import { targetDigestOf } from './digest.ts';
+import {
+  act,
+  away,
+  count,
+  type Draft,
+  type Entry,
+  inOrder,
+  isRefused,
+  mayStart,
+  proven,
+  reachable,
+  silent,
+  unavailable,
+} from './draft.ts';
 import { cordonAgain } from './maintain.ts';
 import { compare } from './order.ts';
 
@@ -15,12 +28,12 @@ export interface Slots {
 
 /**
  * Takes back the slot of nodes that are not approved yet when nothing may start any more, or when more nodes are unavailable than
- * may be; the ones taken last go first. Of those that stay, a cordon that somebody lifted is put back.
+ * may be; the ones taken last go first. So does a node on which nothing may start. Of those that stay, a cordon that somebody lifted is put back.
  */
 export function reviewDraining(draft: Draft, { max, stopped }: Slots): void {
   const draining = draft.entries.filter(e => e.state.kind === 'Draining').toSorted(byTurn);
   for (const entry of draining) {
-    if (stopped || max === 0 || entry.member.conflicts.length > 0) giveUp(draft, entry);
+    if (stopped || max === 0 || entry.member.conflicts.length > 0 || !mayStart(entry)) giveUp(draft, entry);
   }
   let lost = count(draft, unavailable);
   let slots = count(draft, away);
@@ -34,7 +47,7 @@ export function reviewDraining(draft: Draft, { max, stopped }: Slots): void {
       slots--;
       if (helps) lost--;
     } else if (!node.unschedulable && entry.member.nodeTarget) {
-      cordonAgain(draft, entry, entry.member.nodeTarget.image);
+      cordonAgain(draft, entry, entry.member.nodeTarget);
     }
   }
 }
@@ -67,10 +80,12 @@ export function take(draft: Draft, { max, stopped }: Slots): void {
     if (turns <= 0) return;
     const cost = unavailable(entry) ? 0 : 1;
     if (cost > free) continue;
+    const { nodeTarget } = entry.member;
+    if (!nodeTarget) continue;
     const { name, unschedulable } = entry.member.node;
     // Never before the target's own time, whichever clock set that: an older cordon counts as one of the time before.
-    const since = Math.max(now, entry.member.nodeTarget?.since ?? 0);
-    const cordon = newCordon({ pool, image: target.image, now: since, wasUnschedulable: unschedulable });
+    const since = Math.max(now, nodeTarget.since);
+    const cordon = newCordon({ pool, target: targetDigestOf(nodeTarget), now: since, wasUnschedulable: unschedulable });
     act(draft, entry, { type: 'cordon', node: name, cordon });
     turns--;
     free -= cost;
@@ -78,7 +93,8 @@ export function take(draft: Draft, { max, stopped }: Slots): void {
 }
 
 function mayBeTaken(entry: Entry, now: number): boolean {
-  return entry.state.kind === 'Staged' && entry.member.conflicts.length === 0 && reachable(entry) && !silent(entry, now);
+  const { state, member } = entry;
+  return state.kind === 'Staged' && member.conflicts.length === 0 && mayStart(entry) && reachable(entry) && !silent(entry, now);
 }
 
 /** How many nodes more may be taken before the canary is proven; any number after. */
@@ -98,10 +114,10 @@ export function approve(draft: Draft): string[] {
   const waiting: string[] = [];
   for (const entry of draft.entries) {
     const { node, nodeTarget } = entry.member;
-    if (entry.state.kind !== 'Draining' || !nodeTarget || !node.unschedulable) continue;
+    if (entry.state.kind !== 'Draining' || !nodeTarget || !node.unschedulable || !mayStart(entry)) continue;
     if (drain && drains[node.name]?.drained !== true) waiting.push(node.name);
     else if (reachable(entry)) {
-      act(draft, entry, { type: 'approve', node: node.name, approval: approvalOf(now, digestOf(nodeTarget.image)), since: now });
+      act(draft, entry, { type: 'approve', node: node.name, approval: approvalOf(now, targetDigestOf(nodeTarget)), since: now });
     }
   }
   return waiting;

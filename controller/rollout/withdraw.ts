@@ -1,6 +1,7 @@
 /** What of Scantling is left in a cluster that it is being taken away from, and what to do next about it: pure. */
 import { nodeTargetFinalizer, poolFinalizer, sourceFinalizer } from '../api/names.ts';
 import { isGoingDown, isOfAnother, mayGoDown, type Timeouts } from './classify.ts';
+import { runsTarget } from './on-host.ts';
 import type { NodeTargetView, NodeView } from './projection.ts';
 
 /** A Node, and the mark of our cordon on it as it is written there; one that cannot be read has no `cordon`. */
@@ -123,10 +124,9 @@ export function wordsOf(step: Step): string {
 }
 
 /** Whether an agent may still act on the target's go-ahead: no boot under it has been judged, and its host runs something else. */
-export function isOutstanding({ state, approval, verdict, host, digests }: NodeTargetView): boolean {
-  if (state !== 'Booted') return false;
-  const runs = host?.booted !== undefined && digests.includes(host.booted);
-  return !runs && (verdict === undefined || verdict.approval !== approval);
+export function isOutstanding(nodeTarget: NodeTargetView): boolean {
+  const { state, approval, verdict } = nodeTarget;
+  return state === 'Booted' && !runsTarget(nodeTarget) && (verdict === undefined || verdict.approval !== approval);
 }
 
 interface Scene {

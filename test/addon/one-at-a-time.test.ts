@@ -54,3 +54,14 @@ test('who gives up while waiting is never run, and holds up nobody', async () =>
     /another now/,
   );
 });
+
+test('who gives up at work is not waited for, and the next one begins', async () => {
+  const turn = new OneAtATime();
+  const given = new AbortController();
+  const first = turn.run(given.signal, () => new Promise<void>(() => undefined));
+  const second = turn.run(new AbortController().signal, async () => 'done');
+  await settle();
+  given.abort(new Error('another now'));
+  await assert.rejects(first, /another now/);
+  assert.equal(await second, 'done');
+});

@@ -2,13 +2,27 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { artifactOf, newsOf, presentOutcome, presentStatus, suspendedStatus } from '../../controller/addon/status.ts';
+import {
+  type News,
+  artifactOf,
+  newsOf as newsSince,
+  presentOutcome,
+  presentStatus,
+  suspendedStatus,
+} from '../../controller/addon/status.ts';
 import type { Present, VariantState } from '../../controller/addon/status.ts';
 import { type VariantFacts, variantStep } from '../../controller/addon/next-step.ts';
 import { variantKey, variantName } from '../../controller/addon/variant-key.ts';
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { StallingError, TransientError, WaitingError } from '../../controller/api/errors.ts';
 import type { SystemAddon, SystemAddonSpecVariant, SystemAddonStatus } from '../../controller/api/system-addon.ts';
+
+/** Of a pass; of one write, where that is all of it. */
+const newsOf = (
+  before: SystemAddonStatus | undefined,
+  after: SystemAddonStatus,
+  ...began: (SystemAddonStatus | undefined)[]
+): News[] => newsSince(before, after, began.length > 0 ? began[0] : before);
 
 const now = new Date('2026-11-23T12:00:00Z');
 
@@ -214,10 +228,14 @@ describe('events of an addon', () => {
     const refused = status([failed(new StallingError('Untrusted', 'is not trusted: nobody signed')), made(2)], before, {
       trusted,
     });
-    assert.deepEqual(
-      newsOf(before, refused).map(({ type, reason }) => `${type} ${reason}`),
-      ['Warning ImageRefused'],
-    );
+    const told = (news: News[]): string[] => news.map(({ type, reason }) => `${type} ${reason}`);
+    assert.deepEqual(told(newsOf(before, refused)), ['Warning ImageRefused']);
+    // Also where another variant is made first, in the first pass of all.
+    const error = new StallingError('Untrusted', 'is not trusted: nobody signed');
+    const making = status([failed(error), { kind: 'ToMake', artifact: {} }], undefined, { trusted });
+    assert.deepEqual(told(newsOf(undefined, making, undefined)), ['Warning ImageRefused']);
+    const ended = status([failed(error), made(2)], making, { trusted });
+    assert.deepEqual(told(newsOf(making, ended, undefined)), ['Normal Built']);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Commands of addons as they are called. */
 import { parseCommandLine } from '../../controller/command-line.ts';
 import { isCommand, splitWords } from '../../controller/commands.ts';
+import { addonBuild } from '../../controller/cli/addon-build.ts';
 import { addonCheck } from '../../controller/cli/addon-check.ts';
 import { addonImport } from '../../controller/cli/addon-import.ts';
 import { failureOf } from '../../controller/cli/failure.ts';
@@ -8,6 +9,7 @@ import type { OneShot } from '../../controller/running.ts';
 import { sink } from './sink.ts';
 
 const oneShots: Record<string, OneShot> = {
+  'addon build': addonBuild,
   'addon check': addonCheck,
   'addon import': addonImport,
 };

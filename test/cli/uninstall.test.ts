@@ -17,7 +17,7 @@ import { systemsources } from '../../controller/api/system-source.ts';
 import { uninstall } from '../../controller/cli/uninstall.ts';
 import { parseCommandLine } from '../../controller/command-line.ts';
 import { isNotFound } from '../../controller/kube/errors.ts';
-import type { Target } from '../../controller/rollout/classify.ts';
+import type { Target } from '../../controller/rollout/on-host.ts';
 import { copyOf } from '../../controller/rollout/pull-secret.ts';
 import { image } from '../rollout/machine.ts';
 import { PoolScene } from '../rollout/pool-scene.ts';

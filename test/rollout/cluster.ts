@@ -20,7 +20,7 @@ import { Reflector } from '../../controller/kube/reflector.ts';
 import { Store } from '../../controller/kube/store.ts';
 import { Transport } from '../../controller/kube/transport.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
-import type { Target } from '../../controller/rollout/classify.ts';
+import type { Target } from '../../controller/rollout/on-host.ts';
 import type { PoolStores } from '../../controller/rollout/dependencies.ts';
 import * as views from '../../controller/rollout/projection.ts';
 import type { PoolDoor } from '../../controller/rollout/pool-trust.ts';

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { hindranceOf } from '../../controller/agent/hindrance.ts';
 import { HostError } from '../../controller/agent/host.ts';
-import { silentAfterMs, type Target } from '../../controller/rollout/classify.ts';
+import { silentAfterMs } from '../../controller/rollout/classify.ts';
 import type { NodeTargetView } from '../../controller/rollout/projection.ts';
-import { image, indexOf, type Machine, platformOf, timeouts } from './machine.ts';
+import { barringOf } from '../../controller/rollout/on-host.ts';
+import { targetDigestOf } from '../../controller/rollout/digest.ts';
+import { image, type Machine, platformOf, timeouts } from './machine.ts';
 
 export interface FleetOptions {
   nodes: number;
@@ -18,6 +20,8 @@ export interface FleetOptions {
   canLock?: boolean;
   /** Nodes are found out to be down, and up again, only after a while. */
   slow?: boolean;
+  /** Which set of addons the pool asks for. */
+  addons?: number;
 }
 export class Hosts {
   now = Date.parse('2026-01-01T00:00:00Z');
@@ -26,6 +30,8 @@ export class Hosts {
   timeouts = { ...timeouts };
   /** Images that do not boot. */
   readonly bad = new Set<string>();
+  /** Sets of addons that do not merge as they should. */
+  readonly badSets = new Set<string>();
   readonly machines: Machine[] = [];
   readonly o: Required<FleetOptions>;
   #boots = 0;
@@ -42,6 +48,7 @@ export class Hosts {
       drain: true,
       canLock: true,
       slow: false,
+      addons: 0,
       ...options,
     };
     for (let i = 0; i < this.o.nodes; i++) this.addNode();
@@ -63,7 +70,15 @@ export class Hosts {
         bootID,
         labels,
       },
-      host: { booted: platformOf(image(0)), bootID, canLock: this.o.canLock, reportedAt: this.now, failures: [], phase: 'Idle' },
+      host: {
+        booted: platformOf(image(0)),
+        bootID,
+        canLock: this.o.canLock,
+        canMerge: true,
+        reportedAt: this.now,
+        failures: [],
+        phase: 'Idle',
+      },
       pods: 2,
       blocked: false,
       agentDead: false,
@@ -105,34 +120,52 @@ export class Hosts {
 
   #follow(machine: Machine, nodeTarget: NodeTargetView, host: Machine['host'], fails: boolean | string): void {
     const wanted = nodeTarget.digests[1] ?? '';
+    const set = nodeTarget.addons?.digest;
+    // An agent that knows nothing of addons finds no go-ahead for what it knows.
+    if (set !== undefined && !host.canMerge) return;
     const { approval } = nodeTarget;
     const used = machine.verdict?.approval === approval || host.failures.some(f => f.approval === approval);
     const approved =
-      nodeTarget.state === 'Booted' && approval !== undefined && !used && approval.endsWith(indexOf(targetOf(nodeTarget)));
-    if (host.booted === wanted) {
+      nodeTarget.state === 'Booted' && approval !== undefined && !used && approval.endsWith(targetDigestOf(nodeTarget));
+    if (host.booted === wanted && host.set === set) {
       // There is nothing left to boot.
       if (approved) machine.verdict = { type: 'Succeeded', approval, bootID: host.bootID };
       return;
     }
-    if (host.staged?.digest !== wanted) {
-      const failures = host.failures.filter(f => f.digest !== wanted || f.approval !== undefined);
-      const failure = {
-        digest: wanted,
-        reason: fails === true ? 'PullFailed' : `${fails}`,
-        message: 'it says no',
-        time: this.#stamp(machine),
-      };
-      machine.host = fails
-        ? { ...host, failures: [...failures, failure] }
-        : { ...host, failures, staged: { digest: wanted, locked: host.canLock } };
-      return;
-    }
+    if (host.booted !== wanted && host.staged?.digest !== wanted) return this.#stage(machine, wanted, fails);
+    if (!isReady(host, wanted, set)) return this.#prepare(machine, { wanted, set, pair: targetDigestOf(nodeTarget) }, fails);
     if (!approved) return;
     assert(approval.length > 0);
-    assert(!machine.failedOn.has(wanted), `${wanted} is tried again on ${machine.node.name}`);
-    machine.told = { digest: wanted, approval };
+    const again = barringOf(nodeTarget).find(digest => machine.failedOn.has(digest));
+    assert.equal(again, undefined, `${again} is tried again on ${machine.node.name}`);
+    machine.told = { digest: wanted, pair: targetDigestOf(nodeTarget), ...(set === undefined ? {} : { set }), approval };
     machine.host = { ...machine.host, phase: 'Rebooting' };
     if (!this.o.slow) this.goDown(machine);
+  }
+
+  #stage(machine: Machine, wanted: string, fails: boolean | string): void {
+    const { host } = machine;
+    const failures = host.failures.filter(f => f.digest !== wanted || f.approval !== undefined);
+    const reason = fails === true ? 'PullFailed' : `${fails}`;
+    const failure = { digest: wanted, reason, message: 'it says no', time: this.#stamp(machine) };
+    machine.host = fails
+      ? { ...host, failures: [...failures, failure] }
+      : { ...host, failures, staged: { digest: wanted, locked: host.canLock } };
+  }
+
+  /** Brings what is to be merged onto the host, and writes it down for the boot to come. */
+  #prepare(machine: Machine, o: { wanted: string; set: string | undefined; pair: string }, fails: boolean | string): void {
+    const { host } = machine;
+    const failures = host.failures.filter(f => f.digest !== o.pair || f.approval !== undefined);
+    if (!fails || o.set === undefined) {
+      const prepared = { image: o.wanted, ...(o.set === undefined ? {} : { set: o.set }) };
+      machine.host = { ...host, failures, prepared };
+      return;
+    }
+    const reason = fails === true ? 'PullFailed' : fails;
+    const { prepared: _, ...rest } = host;
+    const time = this.#stamp(machine);
+    machine.host = { ...rest, failures: [...failures, { digest: o.pair, reason, message: 'it says no', time }] };
   }
 
   /** Invariant 2, at the moment at which the node really goes down. */
@@ -144,7 +177,9 @@ export class Hosts {
       assert(node.unschedulable, `${node.name} reboots though it is not cordoned`);
       assert(!machine.drained || machine.pods === 0, `${node.name} reboots undrained`);
     }
-    assert.equal(host.staged?.digest, told.digest);
+    assert.equal(host.staged?.digest ?? host.booted, told.digest);
+    const merges = host.prepared?.image === told.digest ? host.prepared.set : undefined;
+    assert.equal(merges, told.set, `${node.name} boots other addons than it was told to`);
     machine.down = true;
     if (!this.o.slow) this.notice(machine);
   }
@@ -176,22 +211,22 @@ export class Hosts {
   /** Ends a reboot. */
   boot(machine: Machine): void {
     if (!machine.down || machine.deleted) return;
-    const { staged, booted } = machine.host;
-    const { staged: _, ...host } = machine.host;
-    const digest = staged?.digest ?? booted ?? '';
-    const approval = machine.told?.approval ?? '';
+    const { staged: _, prepared: __, set: ___, ...host } = machine.host;
+    const { approval = '' } = machine.told ?? {};
     const bootID = this.#bootID();
-    const failed = this.bad.has(digest);
-    const failure = { digest, reason: 'FellBack', message: 'did not boot', time: this.#stamp(machine), approval };
+    const { type, booted, merged, barred } = this.#outcome(machine);
+    const failure = { digest: barred, reason: type, message: 'did not boot', time: this.#stamp(machine), approval };
     machine.host = {
       ...host,
       phase: 'Idle',
       bootID,
-      ...(failed ? { failures: [...host.failures, failure] } : { booted: digest }),
+      booted,
+      ...(merged === undefined ? {} : { set: merged }),
+      ...(type === 'Succeeded' ? {} : { failures: [...host.failures, failure] }),
       reportedAt: this.now + machine.skew,
     };
-    if (failed) machine.failedOn.add(digest);
-    machine.verdict = { type: failed ? 'FellBack' : 'Succeeded', approval, bootID };
+    if (type !== 'Succeeded') machine.failedOn.add(barred);
+    machine.verdict = { type, approval, bootID };
     Object.assign(machine, { down: false, kubeletLate: true });
     delete machine.approvedAt;
     delete machine.told;
@@ -199,14 +234,34 @@ export class Hosts {
     if (!machine.agentDead) this.#report(machine);
   }
 
+  #outcome({ host, told }: Machine): { type: string; booted: string; merged: string | undefined; barred: string } {
+    const { staged, booted = '', set: before } = host;
+    const digest = staged?.digest ?? booted;
+    // What runs booted before.
+    if (this.bad.has(digest) && digest !== booted) return { type: 'FellBack', booted, merged: before, barred: digest };
+    const isWhole = told?.set === undefined || !this.badSets.has(told.set);
+    const merged = isWhole ? told?.set : '';
+    return { type: isWhole ? 'Succeeded' : 'AddonsFailed', booted: digest, merged, barred: told?.pair ?? '' };
+  }
+
   /** The power goes and comes back, outside any slot. */
   powerCycle(machine: Machine): void {
     if (machine.down || machine.told || machine.deleted) return;
-    const { staged, ...host } = machine.host;
+    const { staged, prepared, ...host } = machine.host;
     const bootID = this.#bootID();
-    // Without a lock the staged image is booted.
-    const booted = staged && !staged.locked && !this.bad.has(staged.digest) ? { booted: staged.digest } : {};
-    machine.host = { ...host, ...booted, bootID, reportedAt: this.now + machine.skew };
+    // Without a lock the staged image is booted, with what was written down for it. For the image that runs that waits for a go-ahead.
+    if (staged && !staged.locked && !this.bad.has(staged.digest)) {
+      const { set: _, ...rest } = host;
+      const set = prepared?.image === staged.digest ? prepared.set : undefined;
+      const merged = set !== undefined && this.badSets.has(set) ? '' : set;
+      machine.host = {
+        ...rest,
+        booted: staged.digest,
+        ...(merged === undefined ? {} : { set: merged }),
+        bootID,
+        reportedAt: this.now + machine.skew,
+      };
+    } else machine.host = { ...host, bootID, reportedAt: this.now + machine.skew };
     machine.kubeletLate = false;
     machine.node = { ...machine.node, ready: true, readySince: this.now, bootID };
     if (!machine.agentDead) this.#report(machine);
@@ -240,7 +295,7 @@ export class Hosts {
   /** Somebody boots another image, with the host's own tools. */
   stray(machine: Machine, n: number): void {
     if (machine.down || machine.told || machine.deleted) return;
-    const { staged: _, ...host } = machine.host;
+    const { staged: _, prepared: __, set: ___, ...host } = machine.host;
     const bootID = this.#bootID();
     machine.host = { ...host, booted: platformOf(image(n)), bootID, reportedAt: this.now + machine.skew };
     machine.node = { ...machine.node, ready: true, readySince: this.now, bootID };
@@ -252,6 +307,14 @@ export class Hosts {
     const { host, verdict, nodeTarget } = machine;
     if (machine.down || machine.agentDead || !nodeTarget) return;
     machine.onItsWay = { uid: nodeTarget.uid, host: structuredClone(host), ...(verdict ? { verdict: { ...verdict } } : {}) };
+  }
+
+  /** Another agent comes, which can merge addons or cannot. What is merged stays. */
+  exchangeAgent(machine: Machine, canMerge: boolean): void {
+    if (machine.down || machine.told || machine.agentDead || machine.deleted) return;
+    const { canMerge: _, ...host } = machine.host;
+    machine.host = canMerge ? { ...host, canMerge } : host;
+    this.#report(machine);
   }
 
   /** The report comes after later ones; none outlives its boot. */
@@ -299,7 +362,7 @@ export class Hosts {
     machine.node = { ...node, ...fresh };
     const { canLock } = this.o;
     const reportedAt = this.now + machine.skew;
-    machine.host = { booted: platformOf(image(0)), bootID, canLock, reportedAt, failures: [], phase: 'Idle' };
+    machine.host = { booted: platformOf(image(0)), bootID, canLock, canMerge: true, reportedAt, failures: [], phase: 'Idle' };
   }
 
   #report(machine: Machine): void {
@@ -312,7 +375,7 @@ export class Hosts {
     machine.nodeTarget = {
       ...rest,
       resourceVersion: this.nextVersion(),
-      host: structuredClone(host),
+      host: saidOf(host),
       ...(verdict ? { verdict: { ...verdict } } : {}),
       ...(has ? {} : { unstagedAt: unstagedAt ?? this.now + machine.skew }),
     };
@@ -346,6 +409,15 @@ export class Hosts {
   }
 }
 
-function targetOf(nodeTarget: NodeTargetView): Target {
-  return { image: nodeTarget.image, digests: nodeTarget.digests };
+/** What an agent says of its host: one that cannot merge addons does not know of them. */
+function saidOf(host: Machine['host']): Machine['host'] {
+  if (host.canMerge) return structuredClone(host);
+  const { set: _, prepared: __, ...rest } = host;
+  return structuredClone(rest);
+}
+
+/** Whether the boot to come merges what it is to. */
+function isReady({ prepared, booted }: Machine['host'], wanted: string, set: string | undefined): boolean {
+  if (set === undefined && booted !== wanted) return prepared?.image !== wanted || prepared.set === undefined;
+  return prepared?.image === wanted && prepared.set === set;
 }

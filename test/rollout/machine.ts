@@ -1,7 +1,8 @@
 /** One simulated machine: what is really on it, and what the API says of it. */
 import type { Action } from '../../controller/rollout/actions.ts';
-import type { Target } from '../../controller/rollout/classify.ts';
-import type { HostView, NodeTargetView, NodeView } from '../../controller/rollout/projection.ts';
+import type { Target } from '../../controller/rollout/on-host.ts';
+import { setDigest } from '../../controller/addon/set-digest.ts';
+import type { AddonSet, HostView, NodeTargetView, NodeView } from '../../controller/rollout/projection.ts';
 
 /** The pools that may select a machine. */
 export type PoolName = 'pool' | 'other';
@@ -29,6 +30,25 @@ export function image(n: number): Target {
   };
 }
 
+const sets = [1, 2, 3].map(n => {
+  const addons = [n, n + 1].map(i => ({
+    name: `addon-${i}`,
+    image: addonImage(i),
+    digest: `sha256:${`${i}a`.padStart(64, '0')}`,
+    size: 4096,
+  }));
+  return { digest: setDigest(addons) ?? '', addons };
+});
+
+/** Set number n of addons, up to 3; none for 0. Neighbours share one. */
+export function addonSet(n: number): AddonSet | undefined {
+  return sets[n - 1];
+}
+
+export function addonImage(i: number): string {
+  return `registry.example/addon-${i}@sha256:${`${i}b`.padStart(64, '0')}`;
+}
+
 export const indexOf = (target: Target): string => target.digests[0] ?? '';
 export const platformOf = (target: Target): string => target.digests[1] ?? '';
 
@@ -39,12 +59,14 @@ export interface Machine {
   /** Booted and staged platform digests, and the agent's memory. */
   host: HostView & { bootID: string };
   verdict?: NonNullable<NodeTargetView['verdict']>;
+  /** Which set of addons the node asks for besides what its pool does; what nobody has: 'unknown'. */
+  asks?: number | 'unknown';
   pods: number;
   /** A disruption budget forbids evictions. */
   blocked: boolean;
   agentDead: boolean;
   /** The host was told to reboot into this, and nothing can stop it. */
-  told?: { digest: string; approval: string };
+  told?: { digest: string; set?: string; pair: string; approval: string };
   /** Between the end of the shutdown and the boot. */
   down: boolean;
   /** It has booted, and its kubelet has not said so yet. */
@@ -68,6 +90,6 @@ export interface Machine {
   inPool: boolean;
   inOther: boolean;
   deleted: boolean;
-  /** Times that each digest was armed and failed since it was last allowed. */
+  /** Digests, of targets and of images, that were armed and failed since they were last allowed. */
   failedOn: Set<string>;
 }

@@ -7,13 +7,14 @@ import type { Action } from '../../controller/rollout/actions.ts';
 import { usedBy } from '../../controller/rollout/perform.ts';
 import { maxUnavailableOf } from '../../controller/rollout/budget.ts';
 import { type Plan, plan } from '../../controller/rollout/plan.ts';
-import { silentAfterMs } from '../../controller/rollout/classify.ts';
+import { type Member, silentAfterMs } from '../../controller/rollout/classify.ts';
 import { imagesInUse } from '../../controller/rollout/images-in-use.ts';
 import { trustedTarget, type TrustedTarget } from '../../controller/rollout/target-trust.ts';
 import { withTarget } from '../../controller/rollout/status.ts';
 import type { SystemPoolStatus } from '../../controller/api/system-pool.ts';
+import { targetDigestOf } from '../../controller/rollout/digest.ts';
 import { withBlockedSince } from '../../controller/rollout/drain.ts';
-import { image, type Machine, platformOf, type PoolName, type Seen, timeouts } from './machine.ts';
+import { addonSet, image, type Machine, platformOf, type PoolName, type Seen, timeouts } from './machine.ts';
 import { Hosts } from './hosts.ts';
 import { Policies } from './policies.ts';
 import { checkRecalled, checkWithdrawn } from './trust-checks.ts';
@@ -90,6 +91,7 @@ export class Fleet extends Hosts {
       members: members.map(s => ({
         node: s.node,
         conflicts: claims(rival, s) ? [rival] : [],
+        ...(pool === 'pool' ? this.#wantedOf(s.node.name) : {}),
         ...(s.nodeTarget ? { nodeTarget: s.nodeTarget } : {}),
       })),
       departed: others.map(s => ({
@@ -102,13 +104,22 @@ export class Fleet extends Hosts {
     });
   }
 
+  /** What a node is to run over the pool's target: its own wishes count with those of the pool. */
+  #wantedOf(name: string): Pick<Member, 'addons' | 'hold'> {
+    const { asks = 0 } = this.#machine(name);
+    if (asks === 'unknown') return { hold: { reason: 'AddonsNotReady', message: 'nobody has it' } };
+    const addons = addonSet((this.o.addons + asks) % 4);
+    return addons ? { addons } : {};
+  }
+
   /** The target that counts, of what is asked for. */
   #find(): TrustedTarget {
     const pool = { name: 'pool', status: this.#status };
     const last = this.suspended ? recordedTarget(this.#status.target) : undefined;
     const asked = this.deleting ? undefined : (last ?? this.target);
     const nodeTargets = this.machines.flatMap(m => this.seen(m).nodeTarget ?? []);
-    const images = imagesInUse({ pool, asked, definition: undefined, nodeTargets, buildsOf: () => [] });
+    const sets = this.machines.flatMap(m => this.#wantedOf(m.node.name).addons ?? []);
+    const images = imagesInUse({ pool, asked, definition: undefined, nodeTargets, sets, buildsOf: () => [] });
     return trustedTarget(pool, asked, { images, verdicts: this.policies.judge(images) });
   }
 
@@ -177,26 +188,27 @@ export class Fleet extends Hosts {
 
   /** As with the controller, by what it goes by: what is not allowed at this moment ends the pass. */
   #isStale(action: Action): boolean {
-    const image = usedBy(action, this.seen(this.#machine(action.node)).nodeTarget);
-    return image !== undefined && !this.policies.allows(image);
+    const used = usedBy(action, this.seen(this.#machine(action.node)).nodeTarget);
+    return used.some(image => !this.policies.allows(image));
   }
 
-  /** The image that a write lets a node stage or boot. */
-  #usedBy(action: Action): string | undefined {
-    if (action.type === 'target') return action.back ? undefined : action.target.image;
-    return action.type === 'approve' ? this.#machine(action.node).nodeTarget?.image : undefined;
+  /** The image and the addons that a write lets a node stage or boot. */
+  #usedBy(action: Action): string[] {
+    const { nodeTarget } = this.#machine(action.node);
+    const target = action.type === 'target' && !action.back ? action.target : action.type === 'approve' ? nodeTarget : undefined;
+    return target ? [target.image, ...(target.addons?.addons ?? []).map(addon => addon.image)] : [];
   }
 
   /** Invariant 3, at the moment of a write; what sets a node back names what that runs. */
   #checkTrusted(action: Action): void {
-    const image = this.#usedBy(action);
-    if (image !== undefined)
+    for (const image of this.#usedBy(action))
       assert(this.policies.isAllowed(image), `${action.type} of ${action.node} to ${image}, which is not allowed`);
     if (action.type !== 'target' || !action.back) return;
     const { nodeTarget } = this.seen(this.#machine(action.node));
     const { host } = nodeTarget ?? {};
-    const keeps = nodeTarget?.state === 'Booted' && nodeTarget.image === action.target.image;
-    assert(keeps || action.target.digests.includes(host?.booted ?? ''), `${action.node} is set back to what it does not run`);
+    const keeps = nodeTarget?.state === 'Booted' && targetDigestOf(nodeTarget) === targetDigestOf(action.target);
+    const runs = action.target.digests.includes(host?.booted ?? '') && host?.set === action.target.addons?.digest;
+    assert(keeps || runs, `${action.node} is set back to what it does not run`);
     const told = host?.phase === 'Rebooting' && this.controllerNow - host.reportedAt <= silentAfterMs;
     const same = host?.bootID === this.seen(this.#machine(action.node)).node.bootID;
     assert(!(told && same), `${action.node} is called back though it goes down already`);
@@ -234,6 +246,7 @@ export class Fleet extends Hosts {
     const machine = this.#machine(action.node);
     if (pool === 'pool') this.#checkTrusted(action);
     checkPrecondition(machine, action, this.seen(machine), pool === 'pool' && this.deleting);
+    this.#checkGiven(machine, action);
     const before = this.unavailable(pool);
     const wasUnavailable = this.isUnavailable(machine);
     this.writes.push(action);
@@ -256,6 +269,13 @@ export class Fleet extends Hosts {
       assert(!this.#isStopped(pool), 'approves nothing while suspended');
     }
     if (machine.personCordon) assert(machine.node.unschedulable, `lifted a person's cordon from ${action.node}`);
+  }
+
+  /** Agents of before have never heard of addons. */
+  #checkGiven(machine: Machine, action: Action): void {
+    if (action.type !== 'target' || !action.target.addons) return;
+    const canMerge = this.seen(machine).nodeTarget?.host?.canMerge;
+    assert(canMerge, `gives addons to ${action.node}, whose agent cannot merge any`);
   }
 
   /** The budget, in what the controller knew of the world, and for what is its own doing also in truth. */
@@ -299,12 +319,18 @@ export class Fleet extends Hosts {
   }
 
   updated(): number {
-    return this.#membersOf('pool').filter(m => m.host.booted === platformOf(this.target)).length;
+    return this.#membersOf('pool').filter(m => this.#isUpdated(m)).length;
+  }
+
+  #isUpdated({ host, node }: Machine): boolean {
+    return host.booted === platformOf(this.target) && host.set === this.#wantedOf(node.name).addons?.digest;
   }
 
   /** Whether every machine is where it is to be in the end. */
   get isSettled(): boolean {
-    const strays = this.#membersOf('other').filter(m => m.host.booted !== platformOf(this.otherTarget));
+    const strays = this.#membersOf('other').filter(
+      m => m.host.booted !== platformOf(this.otherTarget) || m.host.set !== undefined,
+    );
     const left = this.machines.some(m => m.nodeTarget && (m.deleted || !(m.inPool || m.inOther)));
     const marked = this.machines.some(m => !m.deleted && m.node.cordon);
     return !left && !marked && strays.length === 0 && this.updated() === this.#membersOf('pool').length;
@@ -330,12 +356,15 @@ export class Fleet extends Hosts {
     Object.assign(this, { suspended: false, retry: true, clock: 0, timeouts: { ...timeouts } });
     if (this.o.maxUnavailable === 0) this.o.maxUnavailable = 1;
     this.bad.clear();
+    this.badSets.clear();
     this.policies.clear();
     this.change = undefined;
     for (const m of this.machines) {
       Object.assign(m, { blocked: false, agentDead: false, skew: 0, lag: 0, inOther: m.inOther && !m.inPool });
       delete m.refuses;
       delete m.onItsWay;
+      if (m.asks === 'unknown') delete m.asks;
+      m.host = { ...m.host, canMerge: true };
       if (m.personCordon) this.uncordonByPerson(m);
       if (!m.down && !m.node.ready) m.node = { ...m.node, ready: true, readySince: this.now };
     }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Action } from '../../controller/rollout/actions.ts';
 import { plan } from '../../controller/rollout/plan.ts';
-import { image, type Machine, minute } from './machine.ts';
+import { addonImage, addonSet, image, type Machine, minute } from './machine.ts';
 import type { FleetOptions } from './hosts.ts';
 import { Fleet } from './model.ts';
 
@@ -34,6 +34,11 @@ const happenings = {
   uncordon: (fleet, machine) => fleet.uncordonByPerson(machine),
   target: (fleet, _, n) => (fleet.target = image(1 + (n % 3))),
   bad: (fleet, _, n) => fleet.bad.add(image(1 + (n % 3)).digests[1] ?? ''),
+  poolAddons: (fleet, _, n) => (fleet.o.addons = n % 4),
+  nodeAddons: (_, machine, n) => (machine.asks = n % 5 === 4 ? 'unknown' : n % 5),
+  badSet: (fleet, _, n) => fleet.badSets.add(addonSet(1 + (n % 3))?.digest ?? ''),
+  oldAgent: (fleet, machine) => fleet.exchangeAgent(machine, false),
+  newAgent: (fleet, machine) => fleet.exchangeAgent(machine, true),
   suspend: fleet => (fleet.suspended = true),
   resume: fleet => (fleet.suspended = false),
   retry: fleet => (fleet.retry = true),
@@ -76,6 +81,9 @@ const happenings = {
   revokeMidway: (fleet, _, n) => (fleet.change = { after: n % 4, happen: () => fleet.policies.revoke(image(1 + (n % 3)).image) }),
   demand: (fleet, _, n) => fleet.policies.demand(image(1 + (n % 3)).image),
   sign: (fleet, _, n) => fleet.policies.sign(image(1 + (n % 3)).image),
+  revokeAddon: (fleet, _, n) => fleet.policies.revoke(addonImage(1 + (n % 4))),
+  demandAddon: (fleet, _, n) => fleet.policies.demand(addonImage(1 + (n % 4))),
+  signAddon: (fleet, _, n) => fleet.policies.sign(addonImage(1 + (n % 4))),
   editPolicy: fleet => fleet.policies.edit(),
   lookUpsFail: fleet => (fleet.policies.failing = true),
   lookUpsWork: fleet => (fleet.policies.failing = false),
@@ -116,6 +124,11 @@ const ofTrust = eventOf([
     'lookUpsWork',
     'restart',
     'lag',
+    'poolAddons',
+    'nodeAddons',
+    'revokeAddon',
+    'demandAddon',
+    'signAddon',
   ] as const),
 ]);
 
@@ -129,6 +142,8 @@ const options: fc.Arbitrary<FleetOptions> = fc.record({
   failureThreshold: fc.integer({ min: 1, max: 3 }),
   drain: fc.boolean(),
   canLock: fc.boolean(),
+  // Most pools have none.
+  addons: fc.constantFrom<number[]>(0, 0, 1, 2),
   slow: fc.boolean(),
 });
 
@@ -141,7 +156,16 @@ function happen(fleet: Fleet, { kind, i, n }: Event): void {
   happenings[kind](fleet, fleet.at(i), n);
 }
 
-const small = { nodes: 1, zones: 1, controlPlane: 0, maxUnavailable: 1, maxStaging: 1, canary: 0, failureThreshold: 1 };
+const small = {
+  nodes: 1,
+  zones: 1,
+  controlPlane: 0,
+  maxUnavailable: 1,
+  maxStaging: 1,
+  canary: 0,
+  failureThreshold: 1,
+  addons: 0,
+};
 const slow = { drain: false, canLock: false, slow: true };
 
 /** Fleets on which the planner was wrong once. */

@@ -1,18 +1,28 @@
 /** What must hold after a whole pass of a pool, because of trust. */
 import assert from 'node:assert/strict';
 import type { PoolState } from '../../controller/rollout/pool-state.ts';
+import type { NodeTargetView } from '../../controller/rollout/projection.ts';
 
 /** Nothing that is not allowed waits for a node to boot it. `refusing`: nodes whose writes the API server refuses. */
 export function checkWithdrawn({ members, trust }: PoolState, refusing: readonly string[]): void {
-  for (const { image, digests } of trust.refused) {
+  for (const { image } of trust.refused) {
     for (const { node, nodeTarget } of members) {
-      if (nodeTarget?.pool !== 'pool' || nodeTarget.image !== image || refusing.includes(node.name)) continue;
+      if (nodeTarget?.pool !== 'pool' || !names(nodeTarget, image) || refusing.includes(node.name)) continue;
       const { host } = nodeTarget;
-      const runs = digests.includes(host?.booted ?? '');
+      const runs = runsTarget(nodeTarget);
       const onItsWay = host?.phase === 'Rebooting' || host?.bootID !== node.bootID;
       assert(runs || onItsWay, `${node.name} still has ${image} before it, which is not allowed`);
     }
   }
+}
+
+function names({ image, addons }: NodeTargetView, artifact: string): boolean {
+  return image === artifact || (addons?.addons ?? []).some(addon => addon.image === artifact);
+}
+
+/** With the very addons. */
+function runsTarget({ host, digests, addons }: NodeTargetView): boolean {
+  return digests.includes(host?.booted ?? '') && host?.set === addons?.digest;
 }
 
 /** No node has a go-ahead that it may still use in time for an image that nobody can judge. */
@@ -20,10 +30,10 @@ export function checkRecalled({ target, trust, members, now, timeouts }: PoolSta
   const unknown = [...(trust.unknown && target ? [target.image] : []), ...(trust.unjudged ?? []).map(of => of.image)];
   for (const { node, nodeTarget } of members) {
     if (nodeTarget?.pool !== 'pool' || nodeTarget.deleting || nodeTarget.state !== 'Booted') continue;
-    if (!unknown.includes(nodeTarget.image) || refusing.includes(node.name)) continue;
+    if (!unknown.some(image => names(nodeTarget, image)) || refusing.includes(node.name)) continue;
     const { host } = nodeTarget;
     const used = nodeTarget.verdict?.approval === nodeTarget.approval || host?.phase === 'Rebooting';
-    const isBack = host?.bootID !== node.bootID || nodeTarget.digests.includes(host?.booted ?? '');
+    const isBack = host?.bootID !== node.bootID || runsTarget(nodeTarget);
     const isOver = now >= nodeTarget.since + timeouts.reboot;
     assert(used || isBack || isOver, `${node.name} still has a go-ahead for ${nodeTarget.image}, which nobody can judge`);
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { nodeTargetFinalizer } from '../../controller/api/names.ts';
 import type { Action } from '../../controller/rollout/actions.ts';
+import type { NodeTargetView } from '../../controller/rollout/projection.ts';
 import type { Machine, PoolName, Seen } from './machine.ts';
 
 /** Carries out one write on a machine's objects, as the API server would. */
@@ -54,7 +55,7 @@ function retarget(
   { pool, resourceVersion }: { pool: PoolName; resourceVersion: string },
 ): void {
   const { node, seen } = machine;
-  const { image: reference, digests, revision } = action.target;
+  const { image: reference, digests, revision, addons } = action.target;
   const old = machine.nodeTarget;
   machine.nodeTarget = {
     name: node.name,
@@ -67,16 +68,23 @@ function retarget(
     image: reference,
     digests,
     ...(revision ? { revision } : {}),
+    ...(addons ? { addons } : {}),
     ...(action.pullSecret ? { pullSecret: action.pullSecret } : {}),
     state: 'Staged',
     since: action.since,
     retried: action.retried ?? old?.retried ?? [],
-    ...(old?.host ? { host: old.host } : {}),
-    ...(old?.verdict ? { verdict: old.verdict } : {}),
-    ...(old?.rollout ? { rollout: old.rollout } : {}),
-    ...(old?.unstagedAt === undefined ? {} : { unstagedAt: old.unstagedAt }),
+    ...(old ? statusOf(old) : {}),
   };
   if (action.retried) machine.failedOn.clear();
+}
+
+function statusOf({ host, verdict, rollout, unstagedAt }: NodeTargetView): Partial<NodeTargetView> {
+  return {
+    ...(host ? { host } : {}),
+    ...(verdict ? { verdict } : {}),
+    ...(rollout ? { rollout } : {}),
+    ...(unstagedAt === undefined ? {} : { unstagedAt }),
+  };
 }
 
 /** A write that the API server does not take, because its object is another by now. */

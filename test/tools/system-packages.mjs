@@ -11,6 +11,8 @@ import { has, runCommand } from './run-command.mjs';
 const pages = 'the commands that pages of docs/ tell people to run; their tests are skipped without it';
 const realNode = 'the real node of the tests (only on Linux, as root); they are skipped without it';
 
+const torcx = 'archives of torcx, which are imported; their tests are skipped without it';
+
 const commits = 'signed commits, which are compared with git; their tests are skipped without it';
 
 /** @type {readonly SystemProgram[]} */
@@ -27,11 +29,12 @@ const programs = [
   { command: '/usr/lib/cni/bridge', package: 'containernetworking-plugins', required: false, use: realNode },
   { command: 'mmdebstrap', package: 'mmdebstrap', required: false, use: `the images of pods on ${realNode}` },
   { command: 'jq', package: 'jq', required: false, use: pages },
+  { command: '/usr/bin/mksquashfs', package: 'squashfs-tools', required: false, use: torcx },
   { command: 'gpg', package: 'gnupg', required: false, use: commits },
   { command: 'ssh-keygen', package: 'openssh-client', required: false, use: commits },
   { command: 'skopeo', package: 'skopeo', required: false, use: pages },
   {
-    command: 'fsck.erofs',
+    command: '/usr/bin/fsck.erofs',
     package: 'erofs-utils',
     required: false,
     use: 'the images of addons, which it checks; that is skipped without it',
