@@ -1,5 +1,5 @@
 /** What `profile show` answers: which addons a node is to run, and which it runs. Pure. The document's shape is described in docs/cli.md and stays. */
-import type { NodeTarget, NodeTargetStatusHostAddonsEntry } from '../api/node-target.ts';
+import type { NodeTarget, NodeTargetStatusHostAddons, NodeTargetStatusHostAddonsEntry } from '../api/node-target.ts';
 import type { SystemPool } from '../api/system-pool.ts';
 import { optional } from './status-document.ts';
 import { line } from './trust-review.ts';
@@ -43,33 +43,47 @@ export interface NodeProfile {
 export function nodeProfile({ metadata, spec, status }: NodeTarget, pool: SystemPool | undefined): NodeProfile {
   const host = status?.host;
   const merged = host?.addons;
-  const set = pool?.status?.addons?.sets?.find(one => one.set === spec.addonSet);
-  const running = new Map(merged?.entries?.map(entry => [entry.name, entry]));
-  const wanted = (spec.addons ?? []).map(({ name, image, digest }): NodeAddon => {
-    const now = running.get(name);
-    const from = set?.addons.find(addon => addon.name === name)?.from;
-    const common = { name, digest, image, ...optional('from', from) };
-    if (!now) return { ...common, state: 'Coming' };
-    if (now.digest !== digest) return { ...common, state: 'Replacing' };
-    return { ...common, state: now.state, ...optional('reason', now.reason), ...optional('message', now.message) };
-  });
-  const names = new Set(wanted.map(({ name }) => name));
-  const leaving = [...running.values()]
-    .filter(({ name }) => !names.has(name))
-    .map(({ name, digest }): NodeAddon => ({ name, digest, state: 'Leaving' }));
   return {
     kind: 'NodeProfile',
     version: 1,
     node: metadata.name,
     pool: spec.poolRef.name,
-    ok: spec.addonSet === undefined ? merged?.set === undefined : merged?.set === spec.addonSet && merged.state === 'Merged',
+    ok: spec.addonSet === merged?.set && (spec.addonSet === undefined || merged?.state === 'Merged'),
     capable: host?.capabilities?.includes('Addons') ?? false,
     ...optional('wanted', spec.addonSet),
     ...optional('running', merged?.set),
     ...optional('state', merged?.state),
-    addons: [...wanted, ...leaving],
+    addons: addonsOf(spec, merged, pool),
     problems: (pool?.status?.addons?.problems ?? []).map(({ reason, message }) => ({ reason, message })),
   };
+}
+
+/** Those that are wanted, then those that are not any more. */
+function addonsOf(
+  { addons = [], addonSet }: NodeTarget['spec'],
+  merged: NodeTargetStatusHostAddons | undefined,
+  pool: SystemPool | undefined,
+): NodeAddon[] {
+  const set = pool?.status?.addons?.sets?.find(one => one.set === addonSet);
+  const running = new Map(merged?.entries?.map(entry => [entry.name, entry]));
+  const wanted = addons.map(({ name, image, digest }): NodeAddon => {
+    const from = set?.addons.find(addon => addon.name === name)?.from;
+    return { name, digest, image, ...optional('from', from), ...standingOf(digest, running.get(name)) };
+  });
+  const names = new Set(addons.map(({ name }) => name));
+  const leaving = [...running.values()]
+    .filter(({ name }) => !names.has(name))
+    .map(({ name, digest }): NodeAddon => ({ name, digest, state: 'Leaving' }));
+  return [...wanted, ...leaving];
+}
+
+function standingOf(
+  digest: string,
+  now: NodeTargetStatusHostAddonsEntry | undefined,
+): Pick<NodeAddon, 'state' | 'reason' | 'message'> {
+  if (!now) return { state: 'Coming' };
+  if (now.digest !== digest) return { state: 'Replacing' };
+  return { state: now.state, ...optional('reason', now.reason), ...optional('message', now.message) };
 }
 
 export function nodeProfileText(profile: NodeProfile): string {
