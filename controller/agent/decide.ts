@@ -3,24 +3,22 @@
  * between any two steps leads to the same end.
  */
 import { StallingError, TransientError } from '../api/errors.ts';
-import { timestamp } from '../api/conditions.ts';
 import type { Outcome as Condition } from '../api/conditions.ts';
-import { requestedAt } from '../api/names.ts';
 import type { NodeTargetSpec, NodeTargetStatusHost } from '../api/node-target.ts';
-import { addonsRun, awaitsSeal, isRecorded, recordKey, unsupported, wantedRecord } from './addons/plan.ts';
+import { addonsRun, isRecorded, wantedRecord } from './addons/plan.ts';
 import type { AddonFacts } from './addons/plan.ts';
 import type { AddonRecord } from './addons/record.ts';
 import type { AddonTrouble } from './addons/trouble.ts';
-import { nextBoot } from './bootc-status.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { BootFacts, HostFeatures, LockMethod } from './host.ts';
-import { type HostFailure, longestWait } from './host-failure.ts';
+import type { HostFailure } from './host-failure.ts';
 import { barredBy } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
 import { hindrance } from './problems.ts';
 import type { SignaturePolicy } from './signature-policy.ts';
-import { nextLock } from './staged-lock.ts';
-import { approvalOf, barredUnder, digestOf, digestsOf, isOneOf, nameOf, targetOf } from './target.ts';
+import { changeAddons, mergingSituation, prepareAddons, sealDue } from './decide-addons.ts';
+import { bootTroubleAhead, isAhead, lockFirst, newIntent, rebootingSituation, spent, stalled } from './rests.ts';
+import { approvalOf, barredUnder, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
 
 /** Staging that failed since the agent was started; a restart tries at once. */
 export interface StageTrouble {
@@ -100,7 +98,7 @@ export function decide(facts: Facts): Step {
   if (told !== undefined) return goingDown(facts, told);
   if (intent && !stands(intent, spec)) return { do: 'Withdraw' };
   const digests = digestsOf(spec);
-  if (isOneOf(status.booted, digests)) return imageRuns(facts, status.booted);
+  if (isOneOf(status.booted, digests)) return addonsRun(facts.addons, spec) ? booted(facts) : changeAddons(facts, status.booted);
   const hindered = hindrance(status);
   if (hindered) return stalled(hindered.reason, hindered.message);
   const failure = barredBy(memory, {
@@ -122,21 +120,6 @@ function toJudge(facts: Facts, intent: Intent): Step {
   return { do: 'Rest', situation: { ...mergingSituation, phase: 'Rebooting' }, until: due };
 }
 
-/** Until when the seal of this boot is waited for; undefined where it is there, will not come, or has been waited for long enough. */
-function sealDue({ addons, sealMissingSince, now }: Facts): number | undefined {
-  if (!awaitsSeal(addons)) return undefined;
-  const since = sealMissingSince ?? now;
-  return now < since + longestMerge ? Math.min(now + 2_000, since + longestMerge) : undefined;
-}
-
-/** The scripts start services after the merge, which takes its time; the seal comes before that. */
-const longestMerge = 120_000;
-
-const mergingSituation: Situation = {
-  phase: 'Staging',
-  condition: { kind: 'Progressing', reason: 'MergingAddons', message: 'waits for what the boot says of its addons' },
-};
-
 /** The approval that an intent is for is still the spec's. */
 export function stands(intent: Intent, spec: NodeTargetSpec): boolean {
   return approvalOf(spec) === intent.approval;
@@ -152,87 +135,6 @@ function unmanaged(boot: BootFacts): Step {
     'the host was not booted from a bootable container image: install one on it (bootc install)',
   );
   return { do: 'Rest', situation: { phase: 'Unmanaged', condition: { kind: 'Failed', error } } };
-}
-
-/** The image of the target runs; whether its addons do is what decides. */
-function imageRuns(facts: Facts, entry: BootEntry | undefined): Step {
-  const { spec, addons, memory } = facts;
-  if (addonsRun(addons, spec)) return booted(facts);
-  const due = sealDue(facts);
-  if (due !== undefined) return { do: 'Rest', situation: mergingSituation, until: due };
-  const failure = barredBy(memory, {
-    digests: barredUnder(spec, { image: false }),
-    approval: approvalOf(spec),
-    retried: facts.retried,
-  });
-  if (failure) return lockFirst(facts, stalled(failure.reason, failure.message ?? failure.reason));
-  const record = wantedRecord(entry, spec);
-  if (isArmed(facts, record)) return rebootForAddons(facts);
-  if (entry && !(addons?.booted.next !== undefined && isRecorded(addons.booted.next, record)))
-    return prepareAddons(facts, { over: entry, runs: true, record });
-  return armAddons(facts, recordKey(entry) ?? '');
-}
-
-/** The record is that of the next boot since the intent was remembered. */
-function isArmed({ memory, addons }: Facts, record: AddonRecord | undefined): boolean {
-  return memory.intent?.addonsOf !== undefined && addons?.booted.next === undefined && isRecorded(addons?.booted.current, record);
-}
-
-function prepareAddons(facts: Facts, o: { over: BootEntry; runs: boolean; record: AddonRecord | undefined }): Step {
-  const { spec, addons, addonTrouble: trouble, now } = facts;
-  const why = o.record ? unsupported(addons) : 'bootc does not say which deployment is which';
-  // Without addons there is only a record to be emptied, which no script is needed for.
-  if (why !== undefined && spec.addonSet !== undefined)
-    return lockFirst(facts, stalled('AddonsUnsupported', `this host can merge no addons: ${why}`));
-  if (!o.record) return lockFirst(facts, stalled('AddonsUnsupported', why ?? ''));
-  const same = trouble?.digest === targetOf(spec) && trouble.pullSecret === spec.pullSecret?.revision;
-  if (!same || !isAhead({ ...trouble.failure, retryAt: trouble.retryAt }, now))
-    return { do: 'PrepareAddons', over: o.over, runs: o.runs, record: o.record };
-  const { reason, message, stalled: forPerson } = trouble.failure;
-  const error = forPerson ? new StallingError(reason, message) : new TransientError(reason, message);
-  const rest = {
-    do: 'Rest',
-    situation: { phase: 'Failed', condition: { kind: 'Failed', error } },
-    until: trouble.retryAt,
-  } as const;
-  return lockFirst(facts, rest);
-}
-
-function armAddons(facts: Facts, deployment: string): Step {
-  const { spec, memory } = facts;
-  const approval = approvalOf(spec);
-  if (approval === undefined) {
-    const mismatch = spec.state === 'Booted' ? ', but the approval is for another target' : ', wait for the go-ahead';
-    const message = `the addons for ${nameOf(spec.revision, digestOf(spec.image))} are prepared${mismatch}`;
-    const condition = { kind: 'Progressing', reason: 'Staged', message } as const;
-    return lockFirst(facts, { do: 'Rest', situation: { phase: 'Staged', condition } });
-  }
-  if (memory.spent.includes(approval)) return lockFirst(facts, spent(facts, approval));
-  const waiting = bootTroubleAhead(facts);
-  if (waiting) return waiting;
-  const hindered = otherBoot(facts);
-  if (hindered) return hindered;
-  const intent = memory.intent ?? { ...newIntent(facts, approval), addonsOf: deployment };
-  return { do: 'ArmAddons', intent, deployment };
-}
-
-function rebootForAddons(facts: Facts): Step {
-  const { intent } = facts.memory;
-  const waiting = bootTroubleAhead(facts) ?? otherBoot(facts);
-  if (waiting || !intent) return waiting ?? { do: 'Withdraw' };
-  return { do: 'Reboot', intent, situation: rebootingSituation(facts) };
-}
-
-/** The go-ahead is for another boot of what runs: where the next one would run something else, it is not given. */
-function otherBoot(facts: Facts): Step | undefined {
-  const { status } = facts;
-  const next = nextBoot(status);
-  if (next === status.booted) return undefined;
-  const what = nameOf(undefined, next?.digest);
-  return lockFirst(
-    facts,
-    stalled('OtherBootPending', `the next boot would run ${what} instead of the image that the addons are for`),
-  );
 }
 
 function booted(facts: Facts): Step {
@@ -263,30 +165,6 @@ function staged(facts: Facts, entry: BootEntry): Step {
   return entry.locked ? { do: 'Arm', intent } : { do: 'Reboot', intent, situation: rebootingSituation(facts) };
 }
 
-function spent({ spec }: Facts, approval: string): Step {
-  const name = nameOf(spec.revision, digestOf(spec.image));
-  const message = `${name} was booted under ${approval} and is not what runs; the annotation ${requestedAt} on the SystemPool lets it be tried again`;
-  return stalled('ApprovalSpent', message);
-}
-
-function bootTroubleAhead({ bootTrouble, now }: Facts): Step | undefined {
-  if (!bootTrouble || !isAhead(bootTrouble, now)) return undefined;
-  const error = new TransientError(bootTrouble.reason, bootTrouble.message);
-  return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: bootTrouble.retryAt };
-}
-
-function newIntent({ spec, boot, status }: Facts, approval: string): Intent {
-  const before = status.booted?.digest;
-  return {
-    approval,
-    digest: digestOf(spec.image),
-    digests: digestsOf(spec),
-    bootID: boot.bootID,
-    ...(before === undefined ? {} : { before }),
-    ...(spec.addonSet === undefined ? {} : { set: spec.addonSet }),
-  };
-}
-
 function stage({ spec, trouble, now }: Facts): Step {
   const digest = digestOf(spec.image);
   const sameSecret = trouble?.pullSecret === spec.pullSecret?.revision;
@@ -296,11 +174,6 @@ function stage({ spec, trouble, now }: Facts): Step {
     return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: trouble.retryAt };
   }
   return { do: 'Stage', image: spec.image, digest };
-}
-
-/** Whether the next try is still to come. One that is further off than any wait is of a clock that was set back since. */
-function isAhead({ retryAt, backoff }: { retryAt: number; backoff: HostFailure['backoff'] }, now: number): boolean {
-  return now < retryAt && retryAt <= now + longestWait(backoff);
 }
 
 /**
@@ -318,29 +191,8 @@ function goingDown(facts: Facts, until: number): Step {
   return { do: 'Rest', situation: rebootingSituation(facts), until };
 }
 
-function rebootingSituation({ spec, memory, now, rebootTimeoutMs }: Facts): Situation {
-  const rebootAt = memory.intent?.rebootAt ?? now;
-  if (now - rebootAt > rebootTimeoutMs) {
-    const error = new TransientError('RebootOverdue', `told to reboot at ${timestamp(new Date(rebootAt))} and not down yet`);
-    return { phase: 'Rebooting', condition: { kind: 'Failed', error } };
-  }
-  const message = `reboots into ${nameOf(spec.revision, digestOf(spec.image))}`;
-  return { phase: 'Rebooting', condition: { kind: 'Progressing', reason: 'Rebooting', message } };
-}
-
 /** While it pulls; reported only when there is nothing better to say. */
 export function stagingSituation(spec: NodeTargetSpec): Situation {
   const message = `stages ${nameOf(spec.revision, digestOf(spec.image))}`;
   return { phase: 'Staging', condition: { kind: 'Progressing', reason: 'Staging', message } };
-}
-
-function stalled(reason: string, message: string): Step {
-  const error = new StallingError(reason, message);
-  return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } } };
-}
-
-/** Something is staged that nobody has approved and that any reboot would apply: give it the lock, if there is a way left, then rest. */
-function lockFirst(facts: Facts, rest: Step): Step {
-  const lock = nextLock(facts);
-  return lock ? { do: 'Lock', ...lock } : rest;
 }

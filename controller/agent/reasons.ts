@@ -14,6 +14,7 @@ export const agentReasons = {
     'Only the addons are to change, and the next boot would run another image: something is staged without a lock, or the boot order was changed.',
   AddonsFailed:
     'The image of the target runs, and not all of its addons are merged: these over this image are not tried again without a new go-ahead.',
+  SealUnreadable: 'What the boot scripts say of the addons of this host cannot be read (problem).',
   Rebooting: 'The target is armed and the host goes down.',
   RebootOverdue: 'The host was told to reboot and has not gone down in time.',
   HostBusy: "Something else holds the host's deployment lock.",

@@ -80,7 +80,11 @@ function hostOf(input: ReportInput): NodeTargetStatusHost {
   const { status, memory, previous, boot, features, situation } = input;
   const before = previous?.host;
   const failed = failures(memory, input.troubles ?? [], input.spec);
-  const problems = [...(status ? problemsOf(status, input.spec, memory) : []), ...(input.problems ?? [])];
+  const problems = [
+    ...(status ? problemsOf(status, input.spec, memory) : []),
+    ...(input.problems ?? []),
+    ...sealProblem(input.addons),
+  ];
   return {
     phase: situation.phase,
     reportedAt: timestamp(new Date(input.now)),
@@ -91,7 +95,7 @@ function hostOf(input: ReportInput): NodeTargetStatusHost {
     ...present('booted', status ? bootedOf(status.booted, memory) : before?.booted),
     ...present('staged', status ? lockedEntryOf(status.staged, memory) : before?.staged),
     ...present('rollback', status ? entryOf(status.rollback, memory) : before?.rollback),
-    ...(status ? addonsOfHost(input) : { ...present('addons', before?.addons), ...present('prepared', before?.prepared) }),
+    ...addonsOfHost(input),
     ...(failed.length > 0 ? { failed } : {}),
     ...(problems.length > 0 ? { problems } : {}),
   };
@@ -116,13 +120,19 @@ function capabilities(features: HostFeatures, addons: AddonFacts | undefined): s
   ];
 }
 
-function addonsOfHost({ addons, status, spec }: ReportInput): Pick<NodeTargetStatusHost, 'addons' | 'prepared'> {
+function sealProblem(addons: AddonFacts | undefined): NodeTargetStatusHostProblem[] {
+  const { damage } = addons ?? {};
+  return damage === undefined ? [] : [{ reason: 'SealUnreadable', message: damage.slice(0, 1024) }];
+}
+
+function addonsOfHost({ addons, status, spec, previous }: ReportInput): Pick<NodeTargetStatusHost, 'addons' | 'prepared'> {
+  if (!status) return { ...present('addons', previous?.host?.addons), ...present('prepared', previous?.host?.prepared) };
   const digests = digestsOf(spec);
   const isTarget = (entry: BootEntry | undefined): BootEntry | undefined => (isOneOf(entry, digests) ? entry : undefined);
-  const booted = isTarget(status?.booted);
+  const booted = isTarget(status.booted);
   return {
     ...present('addons', addons?.seal && mergedOf(addons.seal)),
-    ...present('prepared', preparedOf(addons, { booted, staged: booted ? undefined : isTarget(status?.staged) })),
+    ...present('prepared', preparedOf(addons, { booted, staged: booted ? undefined : isTarget(status.staged) })),
   };
 }
 

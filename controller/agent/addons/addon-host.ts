@@ -70,12 +70,12 @@ export function createAddonHost({ root, open }: AddonHostOptions): AddonHost {
       try {
         const booted = recordKey(status.booted);
         const [support, seal] = await Promise.all([
-          readSaid(root, supportPath, parseSupport, boot, booted),
-          readSaid(root, sealPath, parseSeal, boot, booted),
+          readSaid(root, supportPath, text => ({ support: ofBoot(parseSupport(text), boot, booted) })),
+          readSaid(root, sealPath, text => ({ seal: ofBoot(parseSeal(text), boot, booted) })),
         ]);
         return {
-          ...(support ? { support } : {}),
-          ...(seal ? { seal } : {}),
+          ...support,
+          ...seal,
           booted: await recordsOf(records, booted),
           staged: await recordsOf(records, recordKey(status.staged)),
         };
@@ -157,28 +157,27 @@ async function read(records: Records, deployment: string, kind: 'current' | 'nex
   }
 }
 
-/** What a boot script wrote in this boot of this deployment; what it wrote in another one says nothing of it. */
-async function readSaid<T extends AddonSeal | AddonSupport>(
+/** What a boot script wrote. A text that is none of its own, or is of a later version, keeps the host from nothing but addons. */
+async function readSaid(
   root: string,
   path: string,
-  parse: (text: string) => T,
-  { bootID }: BootFacts,
-  deployment: string | undefined,
-): Promise<T | undefined> {
+  parse: (text: string) => { seal?: AddonSeal | undefined; support?: AddonSupport | undefined },
+): Promise<Partial<Pick<AddonFacts, 'seal' | 'support' | 'damage'>>> {
   const text = await readHostFile(root, path);
-  if (text === undefined) return undefined;
-  let found: T;
+  if (text === undefined) return {};
   try {
-    found = parse(text);
+    const { seal, support } = parse(text);
+    return { ...(seal ? { seal } : {}), ...(support ? { support } : {}) };
   } catch (error) {
-    if (error instanceof SealFormatError) throw new HostError('Failed', `/${path} ${error.message}`, { cause: error });
+    if (error instanceof SealFormatError) return { damage: `/${path} on the node ${error.message}` };
     throw error;
   }
-  return isOf(found, bootID, deployment) ? found : undefined;
 }
 
-function isOf(said: SealedBoot, bootID: string, deployment: string | undefined): boolean {
-  return said.boot === bootID && (said.deployment === null || deployment === undefined || said.deployment === deployment);
+/** What was written in another boot, or by another deployment, says nothing of this one. */
+function ofBoot<T extends SealedBoot>(said: T, { bootID }: BootFacts, deployment: string | undefined): T | undefined {
+  const isSame = said.deployment === null || deployment === undefined || said.deployment === deployment;
+  return said.boot === bootID && isSame ? said : undefined;
 }
 
 /** os-release of what an addon is merged over. A deployment of the composefs backend is mounted by its boot alone, and cannot be seen before. */

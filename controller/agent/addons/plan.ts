@@ -18,6 +18,8 @@ export interface AddonFacts {
   support?: AddonSupport;
   /** Of this boot and this deployment; absent while there is none. */
   seal?: AddonSeal;
+  /** What the scripts wrote and cannot be read; it counts as absent. */
+  damage?: string;
   booted: DeploymentRecords;
   staged: DeploymentRecords;
 }

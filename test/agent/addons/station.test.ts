@@ -157,5 +157,13 @@ describe('a node with addons', { skip }, () => {
     const refused = await station.untilReady('AddonsUnsupported');
     assert.ok(!hostOf(refused).capabilities?.includes('Addons'));
     assert.equal(hostOf(refused).addons, undefined);
+    mkdirSync(join(station.host.root, 'run/scantling'));
+    writeFileSync(join(station.host.root, 'run/scantling/seal.json'), '{"kind":"scantling-addons-seal","version":2}');
+    await station.aim(image(0));
+    const later = await station.untilReady('Booted');
+    assert.deepEqual(
+      hostOf(later).problems?.map(({ reason }) => reason),
+      ['SealUnreadable'],
+    );
   });
 });
