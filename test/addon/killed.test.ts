@@ -29,8 +29,7 @@ function killedAfter(
         return (...args: unknown[]): unknown => {
           if (left <= 0) return never;
           if (!writes.test(String(key)) || --left > 0) return call.apply(object, args);
-          const done = (): void => killed();
-          Promise.resolve(call.apply(object, args)).then(done, done);
+          Promise.resolve(call.apply(object, args)).then(killed, killed);
           return never;
         };
       },
