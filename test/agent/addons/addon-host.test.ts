@@ -1,0 +1,80 @@
+/** A host's addons as its files show them. */
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { createAddonHost } from '../../../controller/agent/addons/addon-host.ts';
+import { recordsPath } from '../../../controller/agent/addons/records.ts';
+import { AddonStore } from '../../../controller/agent/addons/store.ts';
+import type { BootcStatus } from '../../../controller/agent/bootc-status.ts';
+import { sealAddons } from '../../cluster/host/addon-scripts.ts';
+import { hex, recordOf } from './record-fixture.ts';
+import { addonOf, debian12, hasMkfs, openShop, openStore } from './shop.ts';
+
+const skip = !hasMkfs && 'erofs-utils is not installed';
+const deployment = hex(0xd0);
+const entry = {
+  digest: `sha256:${hex(0xa0)}`,
+  deployment: `${deployment}.0`,
+  architecture: 'amd64',
+  locked: false,
+  incompatible: false,
+  pinned: false,
+  softRebootCapable: false,
+};
+const status: BootcStatus = { booted: entry, others: [], rollbackQueued: false, usrOverlay: false, readOnly: false };
+const boot = { bootID: 'this', imageBooted: true };
+const open = (): Promise<never> => assert.fail('asked for the registry');
+
+test('what was said in another boot, or by another deployment, is not said of this one', async t => {
+  const { root } = openStore(remove => t.after(remove));
+  const host = createAddonHost({ root, open });
+  const seen = async (): Promise<boolean[]> => {
+    const { seal, support } = await host.look(status, boot);
+    return [seal !== undefined, support !== undefined];
+  };
+  assert.deepEqual(await seen(), [false, false]);
+  for (const [said, of, there] of [
+    ['another', deployment, false],
+    ['this', hex(0xe0), false],
+    ['this', deployment, true],
+    ['this', null, true],
+  ] as const) {
+    sealAddons(root, { boot: said, deployment: of, refused: [] });
+    assert.deepEqual(await seen(), [there, there], `${said} ${of}`);
+  }
+});
+
+test('a record that is damaged is told, and another one can be put in its place', async t => {
+  const { root } = openStore(remove => t.after(remove));
+  const host = createAddonHost({ root, open });
+  await host.write(recordOf(1));
+  writeFileSync(join(root, recordsPath, deployment), 'scantling');
+  assert.match(String((await host.look(status, boot)).booted.current), /is cut, or was changed/);
+  await host.stage(recordOf(2));
+  await host.arm(deployment);
+  assert.deepEqual((await host.look(status, boot)).booted, { current: recordOf(2) });
+});
+
+test('a file that the boot found spoiled is fetched again', { skip }, async t => {
+  const shop = await openShop();
+  t.after(() => shop.stop());
+  const { root } = openStore(remove => t.after(remove));
+  const sold = await shop.sell('runtime', addonOf('runtime'));
+  writeRelease(root);
+  const host = createAddonHost({ root, open: async () => ({ ...shop.access, close: async () => {} }) });
+  const request = { target: 'x', addons: [sold], pullSecret: undefined, over: entry, runs: true };
+  assert.equal((await host.prepare({ ...request, doubtful: [] }).done).code, 0);
+  const path = new AddonStore(root).pathOf(sold);
+  const good = readFileSync(path);
+  chmodSync(path, 0o644);
+  writeFileSync(path, Buffer.alloc(good.length));
+  assert.equal((await host.prepare({ ...request, doubtful: [sold] }).done).code, 0);
+  assert.deepEqual(readFileSync(path), good);
+});
+
+function writeRelease(root: string): void {
+  const path = join(root, 'usr/lib/os-release');
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, debian12);
+}
