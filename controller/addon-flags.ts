@@ -6,7 +6,7 @@ export const addonRegistryCommands = ['addon import', 'addon check', 'addon buil
 /** Those that make something. */
 const making = ['addon import', 'addon build'] as const;
 /** Those that ask a cluster. */
-export const addonClusterCommands = ['addon check'] as const;
+export const addonClusterCommands = ['addon check', 'addon list', 'addon show', 'profile show'] as const;
 
 export const addonFlags = {
   'addon-name': {

@@ -140,6 +140,21 @@ export const commands = {
       ['scantling addon import /etc/torcx/profiles/edge.json', 'spec.addons of a SystemPool'],
     ],
   },
+  'addon list': {
+    summary: 'show which addons there are, and how many of their variants have an image',
+    positionals: [],
+    examples: [['scantling addon list', 'of the cluster']],
+  },
+  'addon show': {
+    summary: 'show an addon: for which systems it is, what was made of each variant, and what is in the way',
+    positionals: ['NAME'],
+    examples: [['scantling addon show containerd', 'one addon with its variants']],
+  },
+  'profile show': {
+    summary: 'show which addons a node is to run, who asks for them, and what has become of them',
+    positionals: ['NODE'],
+    examples: [['scantling profile show worker-1', 'one node']],
+  },
   uninstall: {
     summary: 'take everything of Scantling off nodes and objects, before its workloads are removed',
     positionals: [],

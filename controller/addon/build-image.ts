@@ -21,8 +21,8 @@ import type { Directory, TreeNode } from './tree.ts';
 export const imageLimits: ImageLimits = {
   entries: 100_000,
   contentBytes: 4 * 1024 ** 3,
-  members: 400_000,
-  nameBytes: 64 * 1024 ** 2,
+  members: 250_000,
+  nameBytes: 32 * 1024 ** 2,
   unpackedBytes: 16 * 1024 ** 3,
   ratio: 200,
 };
@@ -58,10 +58,10 @@ async function treeOf(
   { source }: AddonImageRequest,
   o: { spool: Spool; limits: ImageLimits; refusals: RefusalList; told: (what: string) => void },
 ): Promise<Directory> {
-  const { spool, refusals, told } = o;
+  const { spool, limits, refusals, told } = o;
   if (source.kind === 'layers') return readLayers(source, o, layer => told(`reading layer ${layer} of ${source.layers.length}`));
   told(`reading ${source.entries.length} files`);
-  const merge = new LayerMerge(refusals);
+  const merge = new LayerMerge(refusals, limits.members);
   merge.nextLayer();
   for (const entry of source.entries) merge.put({ path: entry.path, node: nodeOf(entry, spool) });
   return merge.root;

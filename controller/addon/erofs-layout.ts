@@ -3,7 +3,7 @@
  * superblock, inodes with the ends of files behind them, then whole blocks of data. Decided from the tree alone, so that equal trees have equal images.
  */
 import { createHash } from 'node:crypto';
-import { sortedNames } from './tree.ts';
+import { inOrder } from './tree.ts';
 import type { Directory, RegularFile, SymbolicLink, TreeNode } from './tree.ts';
 
 export const blockBytes = 4096;
@@ -27,7 +27,7 @@ export type StoredNode = Directory | RegularFile | SymbolicLink;
 
 /** A name in a directory. */
 export interface Dirent {
-  name: Buffer;
+  name: string;
   inode: Inode;
 }
 
@@ -94,22 +94,22 @@ function inodesOf(root: Directory): Inode[] {
   const open = [{ directory: root, own: inodeOf(root), parent: undefined as Inode | undefined }];
   for (let next = open.pop(); next; next = open.pop()) {
     const { directory, own } = next;
-    const dirents: Dirent[] = [
-      { name: Buffer.from('.'), inode: own },
-      { name: Buffer.from('..'), inode: next.parent ?? own },
-    ];
+    const dirents: Dirent[] = [];
     const directories: typeof open = [];
-    for (const name of sortedNames(directory)) {
+    for (const name of inOrder([...directory.children.keys(), '.', '..'])) {
       const node = directory.children.get(name)?.node;
-      if (!node) continue;
+      if (!node) {
+        dirents.push({ name, inode: name === '.' ? own : (next.parent ?? own) });
+        continue;
+      }
       const inode = inodeOf(node);
-      dirents.push({ name: Buffer.from(name), inode });
+      dirents.push({ name, inode });
       if (node.kind !== 'directory') continue;
       directories.push({ directory: node, own: inode, parent: own });
       // The `..` in it.
       own.links++;
     }
-    own.dirents = intoBlocks(dirents.toSorted((a, b) => Buffer.compare(a.name, b.name)));
+    own.dirents = intoBlocks(dirents);
     own.size = directoryBytes(own.dirents);
     open.push(...directories.toReversed());
   }
@@ -150,7 +150,7 @@ function intoBlocks(dirents: readonly Dirent[]): Dirent[][] {
   const blocks: Dirent[][] = [];
   let used = blockBytes;
   for (const dirent of dirents) {
-    const bytes = direntBytes + dirent.name.length;
+    const bytes = direntBytes + Buffer.byteLength(dirent.name);
     if (used + bytes > blockBytes) {
       blocks.push([]);
       used = 0;
@@ -163,7 +163,7 @@ function intoBlocks(dirents: readonly Dirent[]): Dirent[][] {
 
 function directoryBytes(blocks: readonly (readonly Dirent[])[]): number {
   const last = blocks.at(-1) ?? [];
-  const used = last.reduce((sum, { name }) => sum + direntBytes + name.length, 0);
+  const used = last.reduce((sum, { name }) => sum + direntBytes + Buffer.byteLength(name), 0);
   return (blocks.length - 1) * blockBytes + used;
 }
 
@@ -190,7 +190,7 @@ function uuidOf(inodes: readonly Inode[]): Buffer {
     hash.update(`${node.kind} ${'mode' in node ? node.mode : 0} ${links} ${size}\n`);
     if (node.kind === 'file') hash.update(`${node.content?.digest} ${Buffer.from(node.capability ?? []).toString('hex')}\n`);
     else if (node.kind === 'symlink') hash.update(`${node.target}\n`);
-    for (const { name, inode } of dirents.flat()) hash.update(`${inode.number} `).update(name).update('\0');
+    for (const { name, inode } of dirents.flat()) hash.update(`${inode.number} ${name}\0`);
   }
   const uuid = hash.digest().subarray(0, 16);
   uuid[6] = ((uuid[6] ?? 0) & 0x0f) | 0x80;

@@ -183,8 +183,7 @@ function direntsOf(dirents: readonly Dirent[]): Buffer {
     block.writeBigUInt64LE(BigInt(inode.at / inodeUnit), at);
     block.writeUInt16LE(nameAt, at + 8);
     block.writeUInt8(kinds[inode.node.kind].dirent, at + 10);
-    name.copy(block, nameAt);
-    nameAt += name.length;
+    nameAt += block.write(name, nameAt);
   }
   return block;
 }

@@ -2,6 +2,8 @@
  * Lays layers of an image over each other (OCI image specification, "Image Layer Filesystem Changeset"), in a tree and never on a disk, so that a name
  * leads nowhere. What is wrong with a member is noted and the member left out; whoever reads the notes makes no image of the rest.
  */
+import { StallingError } from '../api/errors.ts';
+import type { AddonReason } from './reasons.ts';
 import type { RefusalList } from './refusal-list.ts';
 import { newDirectory, nodeAt, segmentsOf } from './tree.ts';
 import type { Directory, Entry, TreeNode } from './tree.ts';
@@ -9,7 +11,8 @@ import type { Directory, Entry, TreeNode } from './tree.ts';
 /** A member of an archive, as far as the tree needs it; its path is without `./` and slashes at either end. */
 export interface Member {
   path: string;
-  node: Exclude<TreeNode, Directory> | { kind: 'directory'; mode: number } | { kind: 'name'; of: string };
+  node:
+    Exclude<TreeNode, Directory> | { kind: 'directory'; mode: number; owner?: string | undefined } | { kind: 'name'; of: string };
 }
 
 const whiteout = '.wh.';
@@ -22,11 +25,16 @@ const maxTargetBytes = 4095;
 
 export class LayerMerge {
   readonly root: Directory = newDirectory();
-  readonly #refusals: RefusalList;
+  readonly #refusals: Pick<RefusalList, 'add'>;
+  readonly #maxNames: number;
+  #left: number;
   #layer = -1;
 
-  constructor(refusals: RefusalList) {
+  /** @param maxNames of members and of the directories that they are in, all layers together; what hides them takes none away */
+  constructor(refusals: Pick<RefusalList, 'add'>, maxNames: number) {
     this.#refusals = refusals;
+    this.#maxNames = maxNames;
+    this.#left = maxNames;
   }
 
   /** What is put from now on is of the next layer, above all before. */
@@ -34,7 +42,9 @@ export class LayerMerge {
     this.#layer++;
   }
 
+  /** @throws StallingError `AddonTooLarge` */
   put({ path, node }: Member): void {
+    this.#count();
     const segments = segmentsOf(path);
     const name = segments.pop();
     // The root itself has no name that could be given to something else.
@@ -51,16 +61,24 @@ export class LayerMerge {
     }
     const parent = this.#parent(segments, path);
     if (!parent) return;
-    const made = node.kind === 'name' ? this.#named(node.of, path) : node.kind === 'directory' ? newDirectory(node.mode) : node;
+    const made =
+      node.kind === 'name' ? this.#named(node.of, path) : node.kind === 'directory' ? newDirectory(node.mode, node.owner) : node;
     if (!made) return;
     const present = parent.children.get(name);
     // A directory over a directory keeps what is in it.
     if (made.kind === 'directory' && present?.node.kind === 'directory') {
       present.node.mode = made.mode;
+      present.node.owner = made.owner;
       present.layer = this.#layer;
       return;
     }
     parent.children.set(name, { node: made, layer: this.#layer });
+  }
+
+  #count(): void {
+    if (--this.#left >= 0) return;
+    const why = `the source has more than ${this.#maxNames} files and directories, which is the most that is read for one addon`;
+    throw new StallingError('AddonTooLarge' satisfies AddonReason, why);
   }
 
   /** The node that another name is for. */
@@ -80,6 +98,8 @@ export class LayerMerge {
     for (const [i, name] of segments.entries()) {
       let entry = at.children.get(name);
       if (!entry) {
+        // One member may be in two thousand of them.
+        this.#count();
         entry = { node: newDirectory(), layer: this.#layer };
         at.children.set(name, entry);
       }
@@ -129,11 +149,12 @@ export class LayerMerge {
 
 function wrongName(name: string): string | undefined {
   if (name === '..') return 'leads out of the image';
-  if (name.includes('\0') || name.includes('\ufffd')) return 'is no name in UTF-8';
+  if (name.includes('\0') || name.includes('\ufffd') || !name.isWellFormed()) return 'is no name in UTF-8';
   return Buffer.byteLength(name) > maxNameBytes ? `has a name of more than ${maxNameBytes} bytes` : undefined;
 }
 
 function wrongTarget(target: string): string | undefined {
-  if (target === '' || target.includes('\0') || target.includes('\ufffd')) return 'is a link to nothing that has a name in UTF-8';
+  if (target === '' || target.includes('\0') || target.includes('\ufffd') || !target.isWellFormed())
+    return 'is a link to nothing that has a name in UTF-8';
   return Buffer.byteLength(target) > maxTargetBytes ? `is a link to a path of more than ${maxTargetBytes} bytes` : undefined;
 }

@@ -23,7 +23,7 @@ export interface LayerSource {
 }
 
 export interface LayerLimits {
-  /** Members of all layers together, and the bytes of their names. */
+  /** Members of all layers together with the directories that they are in, and the bytes of their names. */
   members: number;
   nameBytes: number;
   /** Of all layers together, decompressed. */
@@ -49,7 +49,9 @@ export async function readLayers(
 ): Promise<Directory> {
   const from = segmentsOf(path);
   const paths = new Paths(from, ignore);
-  const merge = new LayerMerge(refusals);
+  // What is wrong elsewhere in the image is no matter of the addon.
+  const inside = { add: (at: string, why: string): void => void (paths.isInside(at) && refusals.add(at, why)) };
+  const merge = new LayerMerge(inside, limits.members);
   let [members, nameBytes, left] = [0, 0, limits.unpackedBytes];
   for (const [i, layer] of layers.entries()) {
     told(i + 1);
@@ -69,7 +71,7 @@ export async function readLayers(
         // What is said of all members that follow is nothing that the tree holds.
         if (member.type === 'g' || paths.isIgnored(member.path)) continue;
         const put = await memberOf(member, paths, spool);
-        if (typeof put === 'string') refusals.add(`/${member.path}`, put);
+        if (typeof put === 'string') inside.add(`/${member.path}`, put);
         else merge.put(put);
       }
     } catch (error) {
@@ -105,6 +107,11 @@ class Paths {
     return this.#ignored.some(ignored => full === ignored || full.startsWith(`${ignored}/`));
   }
 
+  isInside(path: string): boolean {
+    const full = absolute(path);
+    return full.includes('/../') || full.startsWith(`${this.#root}/`);
+  }
+
   /** Whether an addon may have its content: what is elsewhere is refused by its name alone. */
   isWanted(path: string): boolean {
     const full = absolute(path);
@@ -119,7 +126,8 @@ function absolute(path: string): string {
 /** Or why it cannot be put. */
 async function memberOf(member: TarMember, paths: Paths, spool: Spool): Promise<Member | string> {
   const { path, type, mode, capability } = member;
-  if (type === '5') return { path, node: { kind: 'directory', mode } };
+  const owner = foreignOwner(member);
+  if (type === '5') return { path, node: { kind: 'directory', mode, owner } };
   if (type === '2') return { path, node: { kind: 'symlink', target: member.target } };
   if (type === '1') return { path, node: { kind: 'name', of: member.link } };
   const what = special[type];
@@ -127,7 +135,13 @@ async function memberOf(member: TarMember, paths: Paths, spool: Spool): Promise<
   if (type !== '0' && type !== '7') return `has the type ${JSON.stringify(type)}, which archives of layers do not have`;
   if (member.isSparse) return 'is a sparse file of GNU tar, which is not read; write the archive without them';
   const content = paths.isWanted(path) ? await spool.add(member.bytes()) : undefined;
-  return { path, node: { kind: 'file', mode, content, capability } };
+  return { path, node: { kind: 'file', mode, content, capability, owner } };
+}
+
+/** Whose rights a setuid or setgid bit gives, where that is not root: everything in an image is root's, and it would give those. */
+function foreignOwner({ mode, owner: { uid, gid } }: TarMember): string | undefined {
+  if ((mode & 0o4000) !== 0 && uid !== 0) return `user ${uid}`;
+  return (mode & 0o2000) !== 0 && gid !== 0 ? `group ${gid}` : undefined;
 }
 
 async function* counted(source: AsyncIterable<Uint8Array>, told: (bytes: number) => void): AsyncGenerator<Uint8Array, undefined> {

@@ -55,8 +55,10 @@ export interface MakeOptions {
   entry?: URL;
 }
 
-/** The names of four hundred thousand members and what the tree holds of them. */
-const maxHeapMiB = 768;
+/** For as many members as are read at most; a container of the controller has half a gibibyte. */
+const maxHeapMiB = 224;
+/** More would only let rubbish lie about for longer. */
+const maxYoungMiB = 16;
 
 /**
  * @throws StallingError `InvalidMatch`, `InvalidLayer`, `AddonTooLarge`, and ContentRefusedError with the paths; TransientError `ImageFailed` when the
@@ -69,7 +71,7 @@ export async function makeAddonImage(request: AddonImageRequest, o: MakeOptions 
   const worker = new Worker(entry, {
     name: 'addon-image',
     workerData: request,
-    resourceLimits: { maxOldGenerationSizeMb: maxHeapMiB },
+    resourceLimits: { maxOldGenerationSizeMb: maxHeapMiB, maxYoungGenerationSizeMb: maxYoungMiB },
   });
   const abort = (): void => reject(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });

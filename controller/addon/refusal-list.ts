@@ -3,7 +3,7 @@ import { StallingError } from '../api/errors.ts';
 import type { AddonReason } from './reasons.ts';
 
 export interface Refusal {
-  /** Absolute, as it is in the addon. */
+  /** Absolute: as it is in the addon, or in the source image where that cannot be said. */
   path: string;
   /** What is wrong with it and what to do, to be read after the path. */
   why: string;
@@ -14,6 +14,8 @@ export const maxRefusals = 100;
 /** So many are in the message, which has no more letters than a condition's may have with something before it. */
 const maxInMessage = 40;
 const maxLetters = 12_000;
+/** Of one that some path makes long. */
+const maxLineLetters = 1_000;
 
 /** Refusals as they are found. */
 export class RefusalList {
@@ -50,7 +52,7 @@ function messageOf(refusals: readonly Refusal[], more: number): string {
   let letters = 0;
   for (const { path, why } of refusals.slice(0, maxInMessage)) {
     // With what cannot be seen escaped.
-    const line = `${JSON.stringify(path)} ${why}`;
+    const line = `${JSON.stringify(path)} ${why}`.slice(0, maxLineLetters);
     letters += line.length;
     if (letters > maxLetters) break;
     lines.push(line);

@@ -38,7 +38,8 @@ export function refuseContent(root: Directory, { allowSetuid, maxEntries }: Cont
 /** Why, or undefined when an addon may have it. */
 function refuse(path: string, node: TreeNode, allowSetuid: boolean): string | undefined {
   if (releases.includes(path)) return 'would make the addon a system of its own; leave it out (source.image.ignore)';
-  if (merged.includes(path)) return node.kind === 'directory' ? undefined : 'is no directory, and the host has one there';
+  if (merged.includes(path))
+    return node.kind === 'directory' ? shared(path, node.mode) : 'is no directory, and the host has one there';
   if (!merged.some(root => path.startsWith(`${root}/`))) return outside(node);
   if (Buffer.byteLength(path) > maxPathBytes) return 'is too long a path';
   switch (node.kind) {
@@ -47,11 +48,11 @@ function refuse(path: string, node: TreeNode, allowSetuid: boolean): string | un
     case 'symlink':
       return undefined;
     case 'directory':
-      return setuid(node.mode, allowSetuid);
+      return setuid(node, allowSetuid) ?? shared(path, node.mode);
     case 'file':
       if (node.capability && !allowSetuid) return 'has file capabilities; take them away, or allow them (allowSetuid)';
       if (!node.content) return 'is another name of a file that is left out; leave this out too, or keep the other';
-      return setuid(node.mode, allowSetuid);
+      return setuid(node, allowSetuid);
   }
 }
 
@@ -61,8 +62,20 @@ function outside(node: TreeNode): string | undefined {
   return `is outside of /usr and /opt, which are all that an addon has; move it there, or leave it out (source.image.ignore)`;
 }
 
-function setuid(mode: number, allowSetuid: boolean): string | undefined {
-  if (allowSetuid || (mode & 0o6000) === 0) return undefined;
+/**
+ * The directories that every host has: merged, they have the mode that the addon gives them, so one that is for root alone would take the host's programs away from
+ * everybody else.
+ */
+function shared(path: string, mode: number): string | undefined {
+  if (!/^\/(opt|usr(\/[^/]+)?)$/.test(path) || ((mode & 0o555) === 0o555 && (mode & 0o022) === 0)) return undefined;
+  return `has the mode ${mode.toString(8).padStart(4, '0')}, which the host's would have too; make it 0755`;
+}
+
+function setuid({ mode, owner }: { mode: number; owner?: string | undefined }, allowSetuid: boolean): string | undefined {
+  if ((mode & 0o6000) === 0) return undefined;
+  if (owner !== undefined)
+    return `would give the rights of root in place of those of ${owner}, since all files of an addon are root's`;
+  if (allowSetuid) return undefined;
   const bits = [...(mode & 0o4000 ? ['setuid'] : []), ...(mode & 0o2000 ? ['setgid'] : [])].join(' and ');
   return `is ${bits}; take that away, or allow it (allowSetuid)`;
 }

@@ -5,6 +5,8 @@ export interface Directory {
   kind: 'directory';
   /** 0 to 0o7777, as of every node. */
   mode: number;
+  /** Whose rights its setgid bit gives, in words, where that is not root. */
+  owner?: string | undefined;
   children: Map<string, Entry>;
 }
 
@@ -15,6 +17,8 @@ export interface RegularFile {
   content: Spooled | undefined;
   /** Value of the extended attribute security.capability. */
   capability?: Uint8Array | undefined;
+  /** Whose rights its setuid or setgid bit gives, in words, where that is not root. */
+  owner?: string | undefined;
 }
 
 export interface SymbolicLink {
@@ -41,8 +45,8 @@ export interface Entry {
 /** Of directories that no archive describes. */
 const directoryMode = 0o755;
 
-export function newDirectory(mode = directoryMode): Directory {
-  return { kind: 'directory', mode, children: new Map() };
+export function newDirectory(mode = directoryMode, owner?: string): Directory {
+  return { kind: 'directory', mode, owner, children: new Map() };
 }
 
 /** What an absolute path names: undefined when it names nothing, or leads through what is no directory. Links are not followed. */
@@ -61,8 +65,7 @@ export function segmentsOf(path: string): string[] {
 }
 
 /** Names in the order of their bytes in UTF-8, which is that of the file system and of every list. */
-export function sortedNames(directory: Directory): string[] {
-  const names = [...directory.children.keys()];
+export function inOrder(names: readonly string[]): string[] {
   // The order of UTF-16 is that of UTF-8 unless there are surrogates.
   if (!names.some(name => /[\ud800-\udfff\ue000-\uffff]/.test(name))) return names.toSorted(byUnit);
   return names
@@ -75,10 +78,10 @@ function byUnit(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Every name below the root with its absolute path, a directory before what is in it, in the order of sortedNames. */
+/** Every name below the root with its absolute path, a directory before what is in it, in the order of inOrder. */
 export function* walk(root: Directory): Generator<{ path: string; node: TreeNode }, undefined> {
   // A stack of its own: paths may be deeper than calls.
-  const open = [{ path: '', directory: root, names: sortedNames(root).values() }];
+  const open = [{ path: '', directory: root, names: inOrder([...root.children.keys()]).values() }];
   for (let top = open.at(-1); top; top = open.at(-1)) {
     const { done, value: name } = top.names.next();
     const node = done ? undefined : top.directory.children.get(name)?.node;
@@ -88,7 +91,7 @@ export function* walk(root: Directory): Generator<{ path: string; node: TreeNode
     }
     const path = `${top.path}/${name}`;
     yield { path, node };
-    if (node.kind === 'directory') open.push({ path, directory: node, names: sortedNames(node).values() });
+    if (node.kind === 'directory') open.push({ path, directory: node, names: inOrder([...node.children.keys()]).values() });
   }
   return undefined;
 }

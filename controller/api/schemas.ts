@@ -601,6 +601,7 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           },
         },
       },
+      addons: { type: 'object', properties: { support: { type: 'boolean' }, required: { type: 'boolean' } } },
       kernelArguments: {
         type: 'array',
         maxItems: 200,

@@ -43,6 +43,7 @@ export interface SystemDefinitionSpec {
    * systemd units: new ones, and what is to be with those of the base.
    */
   units?: SystemDefinitionSpecUnit[];
+  addons?: SystemDefinitionSpecAddons;
   /**
    * Kernel arguments, written to /usr/lib/bootc/kargs.d.
    *
@@ -291,6 +292,20 @@ export interface SystemDefinitionSpecUnitDropIn {
    * Content of the file.
    */
   contents: string;
+}
+/**
+ * Whether hosts of the image merge addons (SystemAddon) over it.
+ * Rule: required needs support.
+ */
+export interface SystemDefinitionSpecAddons {
+  /**
+   * Puts the scripts and units into the image that merge, at boot, the addons that the cluster gives a node. The base needs systemd 252 or newer. Default: false.
+   */
+  support?: boolean;
+  /**
+   * A boot without all of its addons is not complete (boot-complete.target), for greenboot or boot counting. Default: false.
+   */
+  required?: boolean;
 }
 export interface SystemDefinitionSpecUser {
   /**

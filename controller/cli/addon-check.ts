@@ -18,7 +18,7 @@ import { checkText } from './addon-check-view.ts';
 import { connect } from './cluster.ts';
 import { readOsImage, type OsImage } from './os-image.ts';
 import { formatOf, print } from './output.ts';
-import { entryOf, readProfileFile } from './profile-file.ts';
+import { readProfileFile } from './profile-file.ts';
 import { authFiles, readCredentials, registryOptions } from './registry-access.ts';
 import { terminalOf } from './terminal.ts';
 
@@ -72,7 +72,5 @@ async function profileEntries({ config }: Invocation, client: Client): Promise<P
   if (config.pool === '') return readProfileFile(config.profile);
   const pool = await findObject(client, systempools, config.pool);
   if (!pool) throw new StallingError('InvalidProfile', `there is no SystemPool ${config.pool}`);
-  const spec: object = pool.spec;
-  const { addons = [] } = spec as { addons?: readonly unknown[] };
-  return addons.map((entry, i) => entryOf(entry, `SystemPool ${config.pool}: spec.addons[${i}]`));
+  return pool.spec.addons ?? [];
 }

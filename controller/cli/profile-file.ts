@@ -48,7 +48,7 @@ function listOf(document: unknown): readonly unknown[] | undefined {
 }
 
 /** @throws StallingError `InvalidProfile` */
-export function entryOf(entry: unknown, where: string): ProfileEntry {
+function entryOf(entry: unknown, where: string): ProfileEntry {
   const { name, addon } = (typeof entry === 'object' && entry !== null ? entry : {}) as { name?: unknown; addon?: unknown };
   if (typeof name !== 'string' || name === '') throw invalid(where, 'has no name');
   if (addon !== null && addon !== '' && (typeof addon !== 'string' || !isAddonName(addon)))

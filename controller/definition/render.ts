@@ -4,6 +4,7 @@ import type { HostFile } from '../api/host-trust.ts';
 import type { SystemDefinitionSpec } from '../api/system-definition.ts';
 import type { Context } from '../build/context.ts';
 import { sha256 } from '../registry/digest.ts';
+import { renderAddons } from './addons.ts';
 import type { StageImage } from './authored-containerfile.ts';
 import { type Inputs, renderFiles, renderTrees } from './files.ts';
 import { finishLayers } from './finish-layers.ts';
@@ -68,7 +69,7 @@ export function render({
   const placed = new Set([...trees, ...files].map(placement => placement.path));
   const units = renderUnits(spec, path => placed.has(path), problems);
   const workloads = renderWorkloads(spec, workloadImages, problems, path => placed.has(path));
-  const system = [...renderKernelArguments(spec), ...renderUsers(spec, problems), ...units.placements];
+  const system = [...renderKernelArguments(spec), ...renderUsers(spec, problems), ...units.placements, ...renderAddons(spec)];
   const own = [...system, ...trees, ...files, ...workloads];
   const trust = renderHostTrust(hostTrust, own, problems);
   const placements = [...trust, ...own];

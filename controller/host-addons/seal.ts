@@ -23,8 +23,6 @@ export const sealReasons = {
   RecordDamaged: 'the record of what to merge cannot be read',
 } as const;
 
-export type SealReason = keyof typeof sealReasons;
-
 /** One boot of one deployment. A soft reboot keeps `boot` and raises `softReboots`. */
 export interface SealedBoot {
   /** /proc/sys/kernel/random/boot_id. */

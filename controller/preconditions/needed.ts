@@ -410,6 +410,9 @@ export const neededCrds: readonly NeededCrd[] = [
     kind: 'SystemDefinition',
     fields: [
       'spec',
+      'spec.addons',
+      'spec.addons.required',
+      'spec.addons.support',
       'spec.base',
       'spec.base.definitionRef',
       'spec.base.definitionRef.name',

@@ -18,6 +18,9 @@ export interface TarOptions {
   type?: string;
   mode?: number;
   link?: string;
+  /** Default 0. */
+  uid?: number;
+  gid?: number;
   /** Other than there is. */
   size?: number;
   /** Records of a pax header before it. */
@@ -26,24 +29,26 @@ export interface TarOptions {
 
 /** One member of an archive, with what comes before it. */
 export function member(path: string, content: string | Buffer = '', o: TarOptions = {}): Buffer {
-  const { type = '0', mode = 0o644, link = '', pax = {} } = o;
+  const { link = '', pax = {} } = o;
   const isLong = Buffer.byteLength(path) > 100 || Buffer.byteLength(link) > 100;
   const records = { ...(isLong ? { path, linkpath: link } : {}), ...pax };
   const before = Object.entries(records).map(([key, value]) => paxRecord(key, value));
-  const extended = before.length === 0 ? [] : [raw('PaxHeaders/x', Buffer.concat(before), { type: 'x', mode, link: '' })];
-  return Buffer.concat([
-    ...extended,
-    raw(path, Buffer.from(content), { type, mode, link, ...(o.size === undefined ? {} : { size: o.size }) }),
-  ]);
+  const extended = before.length === 0 ? [] : [raw('PaxHeaders/x', Buffer.concat(before), { type: 'x' })];
+  return Buffer.concat([...extended, raw(path, Buffer.from(content), o)]);
 }
 
-function raw(path: string, bytes: Buffer, o: { type: string; mode: number; link: string; size?: number }): Buffer {
+function raw(path: string, bytes: Buffer, o: TarOptions): Buffer {
+  const { type = '0', mode = 0o644, link = '', uid = 0, gid = 0, size = bytes.length } = o;
   const header = Buffer.alloc(512);
+  const octal = (value: number, at: number, digits: number): number =>
+    header.write(`${value.toString(8).padStart(digits, '0')}\0`, at);
   header.write(path, 0, 100);
-  header.write(`${o.mode.toString(8).padStart(7, '0')}\0`, 100);
-  header.write(`${(o.size ?? bytes.length).toString(8).padStart(11, '0')}\0`, 124);
-  header.write(o.type, 156);
-  header.write(o.link, 157, 100);
+  octal(mode, 100, 7);
+  octal(uid, 108, 7);
+  octal(gid, 116, 7);
+  octal(size, 124, 11);
+  header.write(type, 156);
+  header.write(link, 157, 100);
   header.write('ustar\x0000', 257);
   header.write('        ', 148);
   const sum = header.reduce((total, byte) => total + byte, 0);

@@ -210,6 +210,11 @@ describe('layers that are refused as a whole', () => {
       reason: 'AddonTooLarge',
       says: /more than 4 members/,
     },
+    'members in more directories than are made': {
+      archives: [tar(member('a/b/c/d/e', ''))],
+      reason: 'AddonTooLarge',
+      says: /more than 4 files and directories/,
+    },
     'more of names than is read': {
       archives: [tar(member('n'.repeat(60), ''), member('m'.repeat(60), ''))],
       reason: 'AddonTooLarge',

@@ -246,7 +246,11 @@ describe('what an addon must not have', () => {
       refused: ['/usr/lib'],
       says: /"\/usr\/lib" is no directory/,
     },
-    'no file at all': { archive: tar(member('usr/lib/', '', { type: '5' })), refused: ['/'], says: /no file at all/ },
+    'no file at all': {
+      archive: tar(member('usr/lib/', '', { type: '5', mode: 0o755 })),
+      refused: ['/'],
+      says: /no file at all/,
+    },
     'what is for other hosts': {
       archive: only(member(release, "ID='fedora'\nVERSION_ID=12\nSYSEXT_LEVEL=1\nARCHITECTURE=arm64\n")),
       refused: [`/${release}`, `/${release}`, `/${release}`],
@@ -270,6 +274,47 @@ describe('what an addon must not have', () => {
       assert.match(error.message, says);
     });
   }
+
+  test('setuid of anybody but root, allowed or not: it would be that of root', async () => {
+    const archive = only(
+      member('usr/sudo', 'x', { mode: 0o4755 }),
+      member('usr/uu', 'x', { mode: 0o4755, uid: 10 }),
+      member('usr/wall', 'x', { mode: 0o2755, gid: 5 }),
+      member('usr/mail/', '', { type: '5', mode: 0o2775, gid: 8 }),
+      member('usr/plain', 'x', { mode: 0o755, uid: 1000, gid: 1000 }),
+    );
+    const { refusals, message } = await refusalOf(made({ source: layersOf(archive), allowSetuid: true }));
+    assert.deepEqual(
+      refusals.map(({ path }) => path),
+      ['/usr/mail', '/usr/uu', '/usr/wall'],
+    );
+    assert.match(message, /"\/usr\/mail" would give the rights of root in place of those of group 8.*of user 10.*of group 5/);
+  });
+
+  test('directories of every host that would shut others out, or let them in', async () => {
+    const directories = {
+      usr: 0o700,
+      'usr/bin': 0o750,
+      'usr/lib': 0o777,
+      'usr/share': 0o755,
+      'usr/lib/private': 0o700,
+      opt: 0o700,
+      'opt/x': 0o700,
+    };
+    const archive = only(...Object.entries(directories).map(([path, mode]) => member(`${path}/`, '', { type: '5', mode })));
+    const { refusals } = await refusalOf(made({ source: layersOf(archive) }));
+    assert.deepEqual(
+      refusals.map(({ path, why }) => `${path} ${why.slice(0, 17)}`),
+      ['/opt has the mode 0700', '/usr has the mode 0700', '/usr/bin has the mode 0750', '/usr/lib has the mode 0777'],
+    );
+  });
+
+  test('a path that nobody reads to its end', async () => {
+    const deep = Array.from({ length: 30 }, (_, i) => `${i}`.padEnd(120, '"')).join('/');
+    const { message } = await refusalOf(made({ source: layersOf(only(member(`etc/${deep}`, 'x'), member('etc/short', 'x'))) }));
+    assert(message.length < 2_000);
+    assert.match(message, /^an addon cannot have these files: "\/etc\/0\\"/);
+  });
 
   test('all of it at once, and the message stays one that people read', async () => {
     const many = Array.from({ length: 250 }, (_, i) => member(`etc/${i}-${'long'.repeat(50)}`, 'x'));

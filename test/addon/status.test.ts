@@ -172,6 +172,8 @@ describe('the status of an addon', () => {
   });
 });
 
+const told = (news: News[]): string[] => news.map(({ type, reason }) => `${type} ${reason}`);
+
 describe('events of an addon', () => {
   const variants = [variantOf('a'), variantOf('b')];
   const status = (states: VariantState[], before?: SystemAddonStatus, more: Partial<Present> = {}): SystemAddonStatus =>
@@ -228,7 +230,6 @@ describe('events of an addon', () => {
     const refused = status([failed(new StallingError('Untrusted', 'is not trusted: nobody signed')), made(2)], before, {
       trusted,
     });
-    const told = (news: News[]): string[] => news.map(({ type, reason }) => `${type} ${reason}`);
     assert.deepEqual(told(newsOf(before, refused)), ['Warning ImageRefused']);
     // Also where another variant is made first, in the first pass of all.
     const error = new StallingError('Untrusted', 'is not trusted: nobody signed');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { conditionOf } from '../../controller/api/conditions.ts';
-import { type SystemAddon, systemaddons } from '../../controller/api/system-addon.ts';
+import { type SystemAddon, type SystemAddonStatusVariant, systemaddons } from '../../controller/api/system-addon.ts';
 import { parseReference } from '../../controller/registry/reference.ts';
 import { until } from '../kube/until.ts';
 import { newKey } from '../trust/corpus/keys.ts';
@@ -15,6 +15,8 @@ const trusted = ({ status }: SystemAddon): string => {
   const { status: is, reason } = conditionOf(status?.conditions, 'ImageTrusted') ?? {};
   return `${is} ${reason}`;
 };
+
+const firstOf = ({ status }: SystemAddon): SystemAddonStatusVariant => status?.variants?.[0] ?? assert.fail();
 
 describe('sources of addons under TrustPolicies', () => {
   let cluster: AddonCluster;
@@ -47,9 +49,9 @@ describe('sources of addons under TrustPolicies', () => {
     await cluster.ask('tool', 'signed');
     const made = await cluster.until('tool', 'made', says('Succeeded'));
     assert.equal(trusted(made), 'True Trusted');
-    const [first] = made.status?.variants ?? [];
+    const first = firstOf(made);
     assert.deepEqual(
-      [first?.trust?.decision, first?.trust?.signers?.map(({ authority }) => authority)],
+      [first.trust?.decision, first.trust?.signers?.map(({ authority }) => authority)],
       ['Trusted', ['apps/release']],
     );
 
@@ -58,13 +60,13 @@ describe('sources of addons under TrustPolicies', () => {
     await cluster.ask('tool', 'moved');
     const stays = await cluster.until('tool', 'refused again', says('Untrusted'));
     assert.deepEqual(
-      [stays.status?.variants?.[0]?.image, stays.status?.variants?.[0]?.reason, stays.status?.variants?.[0]?.source],
-      [first?.image, 'Untrusted', first?.source],
+      [firstOf(stays).image, firstOf(stays).reason, firstOf(stays).source],
+      [first.image, 'Untrusted', first.source],
     );
     await sign(moved.digest);
     await cluster.ask('tool', 'signed as well');
     const next = await cluster.until('tool', 'made anew', says('Succeeded'));
-    assert.equal(parseReference(next.status?.variants?.[0]?.source ?? '').digest, moved.digest);
+    assert.equal(parseReference(firstOf(next).source ?? '').digest, moved.digest);
 
     const { metadata, spec } = policy;
     const revoked = [{ fingerprint: key.fingerprint }];
@@ -74,7 +76,7 @@ describe('sources of addons under TrustPolicies', () => {
       spec: { ...spec, revoked },
     });
     const withdrawn = await cluster.until('tool', 'revoked', says('Revoked'));
-    assert.equal(withdrawn.status?.variants?.[0]?.image, next.status?.variants?.[0]?.image);
+    assert.equal(firstOf(withdrawn).image, firstOf(next).image);
     const told = (): string[] => running.events.map(({ type, reason }) => `${type} ${reason}`);
     await until('the revocation is told', () => told().length === 8);
     assert.deepEqual(told(), [

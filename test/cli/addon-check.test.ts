@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { systemaddons, type SystemAddon } from '../../controller/api/system-addon.ts';
+import { systempools } from '../../controller/api/system-pool.ts';
 import { writeTar, type TarEntry } from '../../controller/definition/tar.ts';
 import { mediaTypes, type Descriptor } from '../../controller/registry/media-types.ts';
 import { readImageFile } from '../../controller/cli/image-file.ts';
@@ -160,6 +161,25 @@ describe('addon check', () => {
     const { code, out, said } = await check('1', '--profile', profile("- { name: gone, addon: '' }\n"));
     assert.equal(code, 0, said);
     assert.match(out, /\nTaken away: gone\n/);
+  });
+
+  test('a pool of the cluster, with what it masks', async () => {
+    const spec = {
+      system: { image: `registry.example.com/os@${digest('0')}` },
+      nodeSelector: { matchLabels: { a: 'b' } },
+      addons: [
+        { name: 'runtime', addon: 'runtime' },
+        { name: 'gone', addon: '' },
+      ],
+    };
+    await api.admin.apply(
+      systempools,
+      { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemPool', metadata: { name: 'edge' }, spec },
+      { fieldManager: 'test' },
+    );
+    const { code, out, said } = await check('1', '--pool', 'edge');
+    assert.equal(code, 0, said + out);
+    assert.match(out, /^Ready: 1 addon of SystemPool\/edge is there for .*\nTaken away: gone\n/);
   });
 
   test('a profile of torcx', async () => {

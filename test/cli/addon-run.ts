@@ -4,7 +4,9 @@ import { isCommand, splitWords } from '../../controller/commands.ts';
 import { addonBuild } from '../../controller/cli/addon-build.ts';
 import { addonCheck } from '../../controller/cli/addon-check.ts';
 import { addonImport } from '../../controller/cli/addon-import.ts';
+import { addonList, addonShow } from '../../controller/cli/addon-list.ts';
 import { failureOf } from '../../controller/cli/failure.ts';
+import { profileShow } from '../../controller/cli/profile-show.ts';
 import type { OneShot } from '../../controller/running.ts';
 import { sink } from './sink.ts';
 
@@ -12,6 +14,9 @@ const oneShots: Record<string, OneShot> = {
   'addon build': addonBuild,
   'addon check': addonCheck,
   'addon import': addonImport,
+  'addon list': addonList,
+  'addon show': addonShow,
+  'profile show': profileShow,
 };
 
 export interface Ran {

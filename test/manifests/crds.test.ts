@@ -47,6 +47,20 @@ describe('CRDs', () => {
     });
   }
 
+  test('an addon of as many variants and files as its bounds allow is within what rules may cost', async () => {
+    const files = Array.from({ length: 250 }, (_, i) => ({ path: `/usr/share/addon/${'d'.repeat(60)}/${i}`, content: '' }));
+    const units = Array.from({ length: 10 }, (_, i) => ({
+      name: `u${i}.service`,
+      dropIns: [{ name: '10-a.conf', contents: '' }],
+    }));
+    const variants = Array.from({ length: 32 }, (_, i) => ({
+      os: { id: 'fedora', versionId: `${i}` },
+      source: { files, units },
+    }));
+    const answer = await create('systemaddons', { variants });
+    assert.equal(answer.status, 201, answer.body.message);
+  });
+
   test('each kind takes the least it needs', async () => {
     for (const plural of Object.keys(least) as Plural[]) {
       const answer = await create(plural, {});

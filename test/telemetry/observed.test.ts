@@ -6,6 +6,7 @@ import { describe, it, before, after, type TestContext } from 'node:test';
 import { fetch } from 'undici';
 import { secrets, events } from '../../controller/api/core.ts';
 import { defaultNamespace } from '../../controller/api/names.ts';
+import { systemaddons } from '../../controller/api/system-addon.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { systemsources } from '../../controller/api/system-source.ts';
@@ -75,6 +76,14 @@ describe('a fleet', { timeout: 400_000 }, () => {
     await scenario.repository.commit({ 'system.yaml': 'apiVersion: scantling.dev/v1alpha1\nkind: SystemDefinition\n' }, 'broken');
     const refused = async (): Promise<boolean> => ((await admin.get(systemsources, 'fleet')).status?.failures ?? []).length > 0;
     await until('the document is refused', refused);
+    const spec = {
+      output: { repository: `${scenario.environment.registry.host}/addons/tool` },
+      variants: [{ source: { files: [{ path: '/usr/bin/tool', mode: '0755', content: '#!/bin/sh\n' }] } }],
+    };
+    const addon = { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemAddon', metadata: { name: 'tool' }, spec };
+    await admin.apply(systemaddons, addon, { fieldManager: 'test' });
+    const made = async (): Promise<boolean> => (await admin.get(systemaddons, 'tool')).status?.ready === '1/1';
+    await until('the addon is made', made);
     await scenario.roll('second');
   });
   after(async () => {
@@ -106,6 +115,7 @@ describe('a fleet', { timeout: 400_000 }, () => {
     assert.equal(value('scantling_source_stalled', { source: 'fleet' }), 0);
     assert.equal(value('scantling_source_interval_seconds', { source: 'fleet' }), 1);
     assert.equal(value('scantling_builds_total', { result: 'succeeded' }) !== undefined, true);
+    assert.equal(value('scantling_addon_images_total', { result: 'built' }), 1);
     // Those that came before the receiver knew the source count as well.
     assert.ok((value('scantling_webhook_requests_total', { source: '', result: 'refused' }) ?? 0) >= 2);
     const now = Date.now() / 1000;

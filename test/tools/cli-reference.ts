@@ -45,7 +45,7 @@ What waits for something that only a person can give, such as a Secret, needs a 
 
 A drain that pods hold up is no trouble while its timeout runs (\`timeouts.drain\`; \`status\` and \`why\` say until when). After it the node has failed, which is.
 
-Who is bound to the ClusterRole \`scantling-view\` can run \`status\`, \`why\`, \`version\`, \`trust list\` and \`trust show\`; what they may not read besides (Nodes, the Lease, Deployments) is left out. \`trust add\`, \`approve\`, \`remove\` and \`revoke\` need \`scantling-trust-admin\`, and with \`--file\` no cluster (but \`approve\`, whose keys are there). \`logs\` needs pods and their logs in the operator's namespace, \`uninstall\` what the controller may do.
+Who is bound to the ClusterRole \`scantling-view\` can run \`status\`, \`why\`, \`version\`, \`trust list\`, \`trust show\`, \`addon list\`, \`show\` and \`check\`, and \`profile show\`; what they may not read besides (Nodes, the Lease, Deployments) is left out. \`trust add\`, \`approve\`, \`remove\` and \`revoke\` need \`scantling-trust-admin\`, and with \`--file\` no cluster (but \`approve\`, whose keys are there). \`logs\` needs pods and their logs in the operator's namespace, \`uninstall\` what the controller may do.
 
 ## Documents
 
@@ -58,6 +58,8 @@ Who is bound to the ClusterRole \`scantling-view\` can run \`status\`, \`why\`, 
 - \`addon build\` (\`--format\`): \`kind: AddonBuild\`, \`version: 1\`, \`ok\`, \`name\`, \`platform\`, \`os\`, \`made\` (\`file, digest, size, files, directories, links\`), \`refusals[]\` (\`path, why\`), \`moreRefusals\`.
 - \`addon check\`: \`kind: AddonCheck\`, \`version: 1\`, \`ok\`, \`image\`, \`profile\`, \`entries[]\` (\`name, addon\`), \`masked[]\`, \`platforms[]\` (\`platform, os, ok, addons[], set, problems[]\`). A problem has \`name, reason, message\`. What only a node can say (kernel modules, paths, its version of systemd) is not looked at.
 - \`addon import\` (\`--format\`, since \`--output\` is a place there): \`kind: AddonImport\`, \`version: 1\`, \`name\`, \`archive\` (\`image, reference, format\`), \`image\` (\`reference\` once pushed, \`digest\`, \`layer\`), \`files\`, \`links\`, \`directory\`, \`warnings[]\` (\`path, line, message\`), \`addon\` (the SystemAddon); of a profile \`kind: ProfileImport\`, \`version: 1\`, \`torcxVersion\`, \`addons[]\` (\`name, addon\`), \`wanted[]\` (\`addon, archive\`), \`warnings[]\`.
+- \`addon list\`: \`kind: AddonList\`, \`version: 1\`, \`addons[]\` (\`name, standing, made, variants[], services[], requires\`). \`addon show\`: the same of one, \`kind: Addon\`. A variant has \`for, platform, os, image, digest, size, source, reason, message\`.
+- \`profile show\`: \`kind: NodeProfile\`, \`version: 1\`, \`node\`, \`pool\`, \`ok\`, \`capable\`, \`wanted\`, \`running\` (digests of sets), \`state\`, \`addons[]\` (\`name, state, digest, image, from, reason, message\`; the state is Merged, Quarantined, NotMerged, Coming, Replacing or Leaving), \`problems[]\`.
 - \`uninstall\`: \`kind: Uninstall\` or \`UninstallCheck\`, \`clean\`, \`left[]\` (\`kind, name, what\`), \`kept\` (number of objects by plural), \`refused[]\` (\`what, message\`), and after a run \`late[]\`, \`lease\`.
 
 ${shown.map(section).join('\n\n')}

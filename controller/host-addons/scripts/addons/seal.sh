@@ -47,12 +47,13 @@ judge_reason() {
 # What is merged and not ours.
 judge_foreign() {
   foreign=
+  judge_others=$merged
   while read -r judge_name _; do
-    case $merged in
-      *" $judge_name "*) merged="${merged%%" $judge_name "*} ${merged#*" $judge_name "}" ;;
+    case $judge_others in
+      *" $judge_name "*) judge_others="${judge_others%%" $judge_name "*} ${judge_others#*" $judge_name "}" ;;
     esac
   done <"$facts/addons"
-  for judge_name in $merged; do
+  for judge_name in $judge_others; do
     quote "$judge_name"
     foreign="$foreign${foreign:+,}$quoted"
   done
