@@ -78,7 +78,10 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   const resolution = resolveProfile({ profile, addons: request.offers, host: { os: system.os, platform } });
   if ('problems' in resolution) return held('AddonsNotReady', problemsText(resolution.problems));
   const addons = resolution.addons.map(({ name, image, digest, size, services }) => ({
-    ...{ name, image, digest, size },
+    name,
+    image,
+    digest,
+    size,
     ...(services && services.length > 0 ? { services: [...services] } : {}),
   }));
   const digest = setDigest(addons);

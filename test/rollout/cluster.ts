@@ -53,7 +53,7 @@ export class Cluster {
   /** What hosts are to require of every image, as policies would have it. */
   hostRule: string | null | undefined = null;
   /** Which system is in an image. */
-  readSystem = (_: { image: string; platform: string }): OsRelease => ({ id: 'fedora', idLike: [], versionId: '42' });
+  readSystem: (of: { image: string; platform: string }) => OsRelease = () => ({ id: 'fedora', idLike: [], versionId: '42' });
   /** Registries that the controller speaks plain http to. */
   readonly insecureHosts = new Set<string>();
   /** Of the controller that is started next. */

@@ -19,7 +19,7 @@ const os = { id: 'fedora', versionId: '42' };
 describe('SystemPool with addons', () => {
   let scene: PoolScene;
   let cluster: Cluster;
-  let isOver = false;
+  const agents = new AbortController();
   const running: Promise<void>[] = [];
   before(async () => {
     scene = await PoolScene.start();
@@ -27,7 +27,7 @@ describe('SystemPool with addons', () => {
   });
   after(() => scene.stop());
   afterEach(async () => {
-    isOver = true;
+    agents.abort();
     await Promise.all(running);
     await scene.clear();
   });
@@ -36,7 +36,7 @@ describe('SystemPool with addons', () => {
   const runAgent = (name: string, canMerge: boolean): void => {
     cluster.idle.add(name);
     const agent = async (): Promise<void> => {
-      for (let boots = 0; !isOver; await sleep(50)) {
+      for (let boots = 0; !agents.signal.aborted; await sleep(50)) {
         const target = await findObject(cluster.admin, nodetargets, name);
         if (!target) continue;
         const host = hostOf(target, canMerge);
@@ -125,6 +125,8 @@ describe('SystemPool with addons', () => {
   });
 });
 
+type Said = NonNullable<NodeTarget['status']>['host'];
+
 interface Host {
   booted: string;
   reboots: boolean;
@@ -137,28 +139,32 @@ function hostOf({ spec, status }: NodeTarget, canMerge: boolean): Host {
   const set = canMerge ? spec.addonSet : undefined;
   const { host, verdict } = status ?? {};
   const isThere = host?.booted?.digest === wanted && host.addons?.set === set;
-  const isReady =
-    isThere ||
-    (host?.prepared?.image === wanted && (host.prepared.set ?? undefined) === set) ||
-    (!canMerge && host?.staged?.digest === wanted);
-  const reboots = isReady && !isThere && spec.state === 'Booted' && verdict?.approval !== spec.approval;
-  const booted = reboots ? wanted : (host?.booted?.digest ?? `sha256:${'0'.repeat(64)}`);
+  const isApproved = spec.state === 'Booted' && verdict?.approval !== spec.approval;
+  const reboots = isApproved && !isThere && isReady(host, wanted, canMerge ? { set } : undefined);
+  const booted = reboots ? wanted : (host?.booted?.digest ?? nothing);
   const merged = reboots ? set : host?.addons?.set;
-  const isStaged = booted !== wanted;
+  const said = {
+    phase: isThere || reboots ? 'Idle' : 'Staged',
+    capabilities: ['LockedStaging'],
+    booted: { digest: booted },
+    staged: booted === wanted ? null : { digest: wanted, locked: true },
+  };
+  return { booted, reboots, said: canMerge ? { ...said, ...addonsOf(wanted, set, merged) } : said };
+}
+
+/** `addons`: for an agent that can merge them. */
+function isReady(host: Said, image: string, addons: { set: string | undefined } | undefined): boolean {
+  if (host?.phase !== 'Staged') return false;
+  return !addons || (host.prepared?.image === image && host.prepared.set === addons.set);
+}
+
+const nothing = `sha256:${'0'.repeat(64)}`;
+
+/** What an agent that can merge addons says besides. */
+function addonsOf(wanted: string, set: string | undefined, merged: string | undefined): object {
   return {
-    booted,
-    reboots,
-    said: {
-      phase: isThere || reboots ? 'Idle' : 'Staged',
-      capabilities: canMerge ? ['LockedStaging', 'Addons'] : ['LockedStaging'],
-      booted: { digest: booted },
-      staged: isStaged ? { digest: wanted, locked: true } : null,
-      ...(canMerge
-        ? {
-            prepared: { image: wanted, set: set ?? null },
-            addons: merged === undefined ? { state: 'None', set: null } : { state: 'Merged', set: merged },
-          }
-        : {}),
-    },
+    capabilities: ['LockedStaging', 'Addons'],
+    prepared: { image: wanted, set: set ?? null },
+    addons: { state: merged === undefined ? 'None' : 'Merged', set: merged ?? null },
   };
 }

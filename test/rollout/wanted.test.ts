@@ -54,8 +54,7 @@ describe('what a node is to run over its image', () => {
   });
 
   it('is nothing, and asks for no system, where nobody asks for addons', () => {
-    const systemOf = () => assert.fail('the system is not needed');
-    const found = wantedBy(request({ asked: [], systemOf }));
+    const found = wantedBy(request({ asked: [], systemOf: () => assert.fail('the system is not needed') }));
     assert.deepEqual([found.wanted.size, found.sets], [0, []]);
     assert.equal(addonsStatus({ asked: [], image: 'i', systems: new Map() }, found, []), undefined);
   });
