@@ -1,5 +1,7 @@
 /** What `scantling agent` is made of: one watch on its own NodeTarget, one driver of its host. */
 import { join } from 'node:path';
+import { createAddonHost } from './agent/addons/addon-host.ts';
+import { registryWay } from './agent/addons/registry-way.ts';
 import { createAgent } from './agent/agent.ts';
 import { createBootcHost } from './agent/bootc-host.ts';
 import { createMemoryFile } from './agent/memory-file.ts';
@@ -64,16 +66,19 @@ export async function startAgent(config: Config, o: { log: Log }): Promise<Runni
   });
   const client = createClient(transport);
   const targets = createTargetWatch({ transport, nodeName, log, ownNode: createOwnNode(podTokenFile, log) });
+  const root = config['host-root'];
+  const open = registryWay({ client, namespace: config['agent-namespace'], root, userAgent: userAgent('agent') });
   const agent = createAgent({
     targets,
     client,
+    addons: createAddonHost({ root, open }),
     host: createBootcHost({
-      root: config['host-root'],
+      root,
       path: config['host-path'],
       exec: config['host-exec'] === 'direct' ? 'direct' : 'nsenter',
     }),
-    credentials: createHostCredentials({ client, namespace: config['agent-namespace'], root: config['host-root'] }),
-    memory: createMemoryFile(join(config['host-root'], memoryFile)),
+    credentials: createHostCredentials({ client, namespace: config['agent-namespace'], root }),
+    memory: createMemoryFile(join(root, memoryFile)),
     version,
     log,
     heartbeatMs: config['heartbeat-interval'],

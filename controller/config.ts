@@ -131,7 +131,7 @@ export const flags = {
     kind: 'string',
     default: `!${shardLabel}`,
     commands: controller,
-    help: 'label selector of the sources, definitions and pools that this controller acts on, with all that comes from them; those of other shards are only read (docs/operations.md)',
+    help: 'label selector of the sources, definitions, addons and pools that this controller acts on, with all that comes from them; those of other shards are only read (docs/operations.md)',
   },
   'insecure-registries': {
     kind: 'list',
@@ -183,7 +183,7 @@ export const flags = {
     kind: 'string',
     default: '',
     commands: controller,
-    help: "directory for buildah's storage; default: a directory below the system's temporary one",
+    help: "directory for buildah's storage, and for what images of addons are made of; default: directories below the system's temporary one",
   },
   'trust-directory': {
     kind: 'string',

@@ -3,7 +3,9 @@
  * read again. What the next life of the agent must know is on disk before the step that needs it.
  */
 import { messageOf } from '../api/errors.ts';
+import type { NodeTargetSpec } from '../api/node-target.ts';
 import type { Client } from '../kube/client.ts';
+import type { AddonHost } from './addons/addon-host.ts';
 import { isUnanswered } from '../kube/answer-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import { decide, stagingSituation } from './decide.ts';
@@ -11,6 +13,7 @@ import type { Facts, Situation } from './decide.ts';
 import type { BootcStatus } from './bootc-status.ts';
 import { gatherFacts, type Limits } from './facts.ts';
 import { hindranceOf, silenceOf } from './hindrance.ts';
+import type { Hands } from './hands.ts';
 import { HostError } from './host.ts';
 import type { Host, Operation, Outcome } from './host.ts';
 import { emptyMemory, recall, withRevision } from './memory.ts';
@@ -20,8 +23,7 @@ import { Mind } from './mind.ts';
 import type { HostCredentials } from './pull-secret-file.ts';
 import { Reporter } from './reporter.ts';
 import { settle, take } from './steps.ts';
-import type { Hands } from './steps.ts';
-import { digestOf } from './target.ts';
+import { digestOf, targetOf } from './target.ts';
 import type { TargetView, TargetWatch } from './target-watch.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -29,6 +31,8 @@ export interface AgentOptions {
   targets: TargetWatch;
   client: Pick<Client, 'applyStatus'>;
   host: Host;
+  /** Where addons are kept; absent on a host that is given none. */
+  addons?: AddonHost;
   credentials: HostCredentials;
   memory: MemoryStore;
   version: string;
@@ -59,6 +63,12 @@ export function createAgent(options: AgentOptions): Agent {
   return new Loop(options);
 }
 
+/** What it brings is still the target's, or it is not for the target to end it. */
+function isWanted({ kind, digest }: Operation, spec: NodeTargetSpec): boolean {
+  if (kind === 'Addons') return targetOf(spec) === digest;
+  return kind !== 'Stage' || digestOf(spec.image) === digest;
+}
+
 class Loop implements Agent {
   readonly #o: AgentOptions;
   readonly #now: () => number;
@@ -72,6 +82,8 @@ class Loop implements Agent {
   #adopted = false;
   /** The newest view that a write brought, which the watch may not have brought yet. */
   #latest: TargetView | undefined;
+  /** For which boot and target the store was tidied. */
+  #tidied: string | undefined;
   #failures = 0;
   #unreadable = 0;
   /** When the loop last showed that it lives, and until when it must again, by performance.now(). It begins once the API has answered. */
@@ -86,6 +98,7 @@ class Loop implements Agent {
     this.#reporter = new Reporter(options.client, options.heartbeatMs ?? 300_000);
     this.#hands = {
       host: options.host,
+      ...(options.addons ? { addons: options.addons } : {}),
       credentials: options.credentials,
       mind: this.#mind,
       log: options.log,
@@ -177,11 +190,16 @@ class Loop implements Agent {
           fresh = await this.#settle(target);
           continue;
         }
-        const facts = await gatherFacts(this.#o.host, { target, memory, mind: this.#mind, fresh }, this.#limits());
+        const facts = await gatherFacts(
+          { host: this.#o.host, addons: this.#o.addons },
+          { target, memory, mind: this.#mind, fresh },
+          this.#limits(),
+        );
         this.#unreadable = 0;
         const step = decide(facts);
         if (step.do === 'Rest') {
           await this.#report(target, step.situation, facts);
+          await this.#tidy(facts, step.situation);
           const now = this.#now();
           return Math.max(100, Math.min(step.until ?? Infinity, this.#reporter.dueAt(now)) - now);
         }
@@ -191,6 +209,18 @@ class Loop implements Agent {
       }
     }
     return 0;
+  }
+
+  /** Once for each target that came to rest: what it and the other deployments do not need goes. */
+  async #tidy({ spec, status, addons, boot }: Facts, { phase }: Situation): Promise<void> {
+    const key = `${boot.bootID} ${targetOf(spec)}`;
+    if (phase !== 'Idle' || !addons || this.#tidied === key) return;
+    try {
+      await this.#o.addons?.tidy(status, [...(addons.seal?.addons ?? []), ...(spec.addons ?? [])]);
+    } catch (error) {
+      this.#o.log.warn({ error }, 'addons that nothing needs could not be removed');
+    }
+    this.#tidied = key;
   }
 
   #limits(): Limits {
@@ -238,7 +268,10 @@ class Loop implements Agent {
 
   /** The last thing of a life: there may be no other on this host. While a pull runs the credentials stay, and go with its unit. */
   async #leave(): Promise<void> {
-    if (!this.#adopted || this.#mind.operation) return;
+    const { operation } = this.#mind;
+    // Unlike what runs on the host, it would go on without anybody to act on its end.
+    if (operation?.preparing) await operation.running.cancel();
+    else if (!this.#adopted || operation) return;
     try {
       await this.#o.credentials.withdraw();
     } catch (error) {
@@ -272,7 +305,7 @@ class Loop implements Agent {
       if (trouble !== undefined && !silent) this.#o.log.warn({ digest: operation.digest }, trouble);
       silent = trouble !== undefined;
       if (target) {
-        const wanted = operation.kind !== 'Stage' || digestOf(target.spec.image) === operation.digest;
+        const wanted = isWanted(operation, target.spec);
         if (!wanted && !cancelled) {
           cancelled = true;
           this.#o.log.info({ digest: operation.digest }, 'the target changed; staging is ended');
@@ -315,7 +348,7 @@ class Loop implements Agent {
     force = false,
   ): Promise<TargetView | undefined> {
     const memory = facts?.memory ?? (await this.#knownMemory());
-    const { stageTrouble } = this.#mind;
+    const troubles = [this.#mind.stageTrouble, this.#mind.addonTrouble].filter(t => t !== undefined);
     const view = await this.#reporter.report(
       target,
       {
@@ -326,7 +359,8 @@ class Loop implements Agent {
         ...(facts
           ? { boot: facts.boot, status: facts.status, features: facts.features, signaturePolicy: facts.signaturePolicy }
           : {}),
-        ...(stageTrouble ? { trouble: stageTrouble } : {}),
+        troubles,
+        ...(facts?.addons ? { addons: facts.addons } : {}),
       },
       force,
     );

@@ -3,18 +3,22 @@
  * between any two steps leads to the same end.
  */
 import { StallingError, TransientError } from '../api/errors.ts';
-import { timestamp } from '../api/conditions.ts';
 import type { Outcome as Condition } from '../api/conditions.ts';
-import { requestedAt } from '../api/names.ts';
 import type { NodeTargetSpec, NodeTargetStatusHost } from '../api/node-target.ts';
+import { addonsRun, isRecorded, wantedRecord } from './addons/plan.ts';
+import type { AddonFacts } from './addons/plan.ts';
+import type { AddonRecord } from './addons/record.ts';
+import type { AddonTrouble } from './addons/trouble.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { BootFacts, HostFeatures, LockMethod } from './host.ts';
-import { type HostFailure, longestWait } from './host-failure.ts';
+import type { HostFailure } from './host-failure.ts';
 import { barredBy } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
 import { hindrance } from './problems.ts';
 import type { SignaturePolicy } from './signature-policy.ts';
-import { approvalOf, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
+import { changeAddons, mergingSituation, prepareAddons, sealDue } from './decide-addons.ts';
+import { bootTroubleAhead, isAhead, lockFirst, newIntent, rebootingSituation, spent, stalled } from './rests.ts';
+import { approvalOf, barredUnder, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
 
 /** Staging that failed since the agent was started; a restart tries at once. */
 export interface StageTrouble {
@@ -41,6 +45,12 @@ export interface Facts {
   /** The host is on its way down. */
   stopping: boolean;
   trouble?: StageTrouble;
+  /** Of the host's addons; absent where nobody looked. */
+  addons?: AddonFacts;
+  /** A preparation of addons that failed since the agent was started; its digest is the target's. */
+  addonTrouble?: AddonTrouble;
+  /** Since when this life of the agent has missed the seal of the boot, epoch ms. */
+  sealMissingSince?: number;
   /** Ways that were tried to lock this very deployment, without effect. */
   lockTried: { deployment: string; methods: readonly LockMethod[] };
   /** What arming or the order to reboot came to, when it failed. */
@@ -69,6 +79,10 @@ export type Step =
   | { do: 'Withdraw' }
   | { do: 'Stage'; image: string; digest: string }
   | { do: 'Lock'; method: LockMethod; deployment: string; digest: string }
+  /** Bring the addons of the target, and record them for what they are to be merged over. */
+  | { do: 'PrepareAddons'; over: BootEntry; runs: boolean; record: AddonRecord }
+  /** Remember the intent, then make the prepared record that of the next boot. */
+  | { do: 'ArmAddons'; intent: Intent; deployment: string }
   /** Remember the intent, then unlock what is staged. */
   | { do: 'Arm'; intent: Intent }
   /** Remember the intent with its time, report, ask once more, and reboot. */
@@ -78,19 +92,32 @@ export function decide(facts: Facts): Step {
   const { spec, status, boot, memory } = facts;
   const { intent } = memory;
   const misread = !status.booted && boot.imageBooted;
-  if (intent && intent.bootID !== boot.bootID && !misread) return { do: 'Judge', intent };
+  if (intent && intent.bootID !== boot.bootID && !misread) return toJudge(facts, intent);
   if (!status.booted) return unmanaged(boot);
   const told = toldUntil(facts);
   if (told !== undefined) return goingDown(facts, told);
   if (intent && !stands(intent, spec)) return { do: 'Withdraw' };
   const digests = digestsOf(spec);
-  if (isOneOf(status.booted, digests)) return booted(facts);
+  if (isOneOf(status.booted, digests)) return addonsRun(facts.addons, spec) ? booted(facts) : changeAddons(facts, status.booted);
   const hindered = hindrance(status);
   if (hindered) return stalled(hindered.reason, hindered.message);
-  const failure = barredBy(memory, { digests, approval: approvalOf(spec), retried: facts.retried });
+  const failure = barredBy(memory, {
+    digests: barredUnder(spec, { image: true }),
+    approval: approvalOf(spec),
+    retried: facts.retried,
+  });
   if (failure) return lockFirst(facts, stalled(failure.reason, failure.message ?? failure.reason));
-  if (status.staged && isOneOf(status.staged, digests)) return staged(facts, status.staged);
-  return stage(facts);
+  if (!status.staged || !isOneOf(status.staged, digests)) return stage(facts);
+  const record = wantedRecord(status.staged, spec);
+  if (isRecorded(facts.addons?.staged.current, record)) return staged(facts, status.staged);
+  return prepareAddons(facts, { over: status.staged, runs: false, record });
+}
+
+/** A boot whose image came up is judged by its addons too, once the boot scripts have said what they merged. */
+function toJudge(facts: Facts, intent: Intent): Step {
+  const due = sealDue(facts);
+  if (!isOneOf(facts.status.booted, intent.digests) || due === undefined) return { do: 'Judge', intent };
+  return { do: 'Rest', situation: { ...mergingSituation, phase: 'Rebooting' }, until: due };
 }
 
 /** The approval that an intent is for is still the spec's. */
@@ -131,28 +158,11 @@ function staged(facts: Facts, entry: BootEntry): Step {
     const condition = { kind: 'Progressing', reason: 'Staged', message: `${how} ${name}${mismatch}` } as const;
     return lockFirst(facts, { do: 'Rest', situation: { phase: 'Staged', condition } });
   }
-  if (memory.spent.includes(approval)) {
-    const message = `${name} was booted under ${approval} and is not what runs; the annotation ${requestedAt} on the SystemPool lets it be tried again`;
-    return lockFirst(facts, stalled('ApprovalSpent', message));
-  }
+  if (memory.spent.includes(approval)) return lockFirst(facts, spent(facts, approval));
   const intent = memory.intent ?? newIntent(facts, approval);
-  const { bootTrouble } = facts;
-  if (bootTrouble && isAhead(bootTrouble, facts.now)) {
-    const error = new TransientError(bootTrouble.reason, bootTrouble.message);
-    return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: bootTrouble.retryAt };
-  }
+  const waiting = bootTroubleAhead(facts);
+  if (waiting) return waiting;
   return entry.locked ? { do: 'Arm', intent } : { do: 'Reboot', intent, situation: rebootingSituation(facts) };
-}
-
-function newIntent({ spec, boot, status }: Facts, approval: string): Intent {
-  const before = status.booted?.digest;
-  return {
-    approval,
-    digest: digestOf(spec.image),
-    digests: digestsOf(spec),
-    bootID: boot.bootID,
-    ...(before === undefined ? {} : { before }),
-  };
 }
 
 function stage({ spec, trouble, now }: Facts): Step {
@@ -164,11 +174,6 @@ function stage({ spec, trouble, now }: Facts): Step {
     return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } }, until: trouble.retryAt };
   }
   return { do: 'Stage', image: spec.image, digest };
-}
-
-/** Whether the next try is still to come. One that is further off than any wait is of a clock that was set back since. */
-function isAhead({ retryAt, backoff }: { retryAt: number; backoff: HostFailure['backoff'] }, now: number): boolean {
-  return now < retryAt && retryAt <= now + longestWait(backoff);
 }
 
 /**
@@ -186,46 +191,8 @@ function goingDown(facts: Facts, until: number): Step {
   return { do: 'Rest', situation: rebootingSituation(facts), until };
 }
 
-function rebootingSituation({ spec, memory, now, rebootTimeoutMs }: Facts): Situation {
-  const rebootAt = memory.intent?.rebootAt ?? now;
-  if (now - rebootAt > rebootTimeoutMs) {
-    const error = new TransientError('RebootOverdue', `told to reboot at ${timestamp(new Date(rebootAt))} and not down yet`);
-    return { phase: 'Rebooting', condition: { kind: 'Failed', error } };
-  }
-  const message = `reboots into ${nameOf(spec.revision, digestOf(spec.image))}`;
-  return { phase: 'Rebooting', condition: { kind: 'Progressing', reason: 'Rebooting', message } };
-}
-
 /** While it pulls; reported only when there is nothing better to say. */
 export function stagingSituation(spec: NodeTargetSpec): Situation {
   const message = `stages ${nameOf(spec.revision, digestOf(spec.image))}`;
   return { phase: 'Staging', condition: { kind: 'Progressing', reason: 'Staging', message } };
-}
-
-function stalled(reason: string, message: string): Step {
-  const error = new StallingError(reason, message);
-  return { do: 'Rest', situation: { phase: 'Failed', condition: { kind: 'Failed', error } } };
-}
-
-/** Something is staged that nobody has approved and that any reboot would apply: give it the lock, if there is a way left, then rest. */
-function lockFirst({ status, features, lockTried }: Facts, rest: Step): Step {
-  const { staged } = status;
-  if (!staged || staged.locked) return rest;
-  const deployment = deploymentOf(staged);
-  const tried = lockTried.deployment === deployment ? lockTried.methods : [];
-  const method = lockMethods(features).find(m => !tried.includes(m));
-  return method ? { do: 'Lock', method, deployment, digest: staged.digest ?? '' } : rest;
-}
-
-/** What tells a staging from a later one. */
-export function deploymentOf(entry: BootEntry): string {
-  return entry.deployment ?? entry.digest ?? '';
-}
-
-/**
- * `bootc upgrade --download-only` leaves what is staged unlocked as it is and exits 0 (bootc issue 2425), so it comes second; it is tried
- * because a later release may do better.
- */
-function lockMethods(features: HostFeatures): LockMethod[] {
-  return [...(features.lockFinalization ? ['ostree' as const] : []), ...(features.upgradeDownloadOnly ? ['bootc' as const] : [])];
 }

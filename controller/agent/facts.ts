@@ -1,4 +1,6 @@
 /** All that a decision of the agent is made from, read from the host at one time. */
+import type { AddonHost } from './addons/addon-host.ts';
+import { awaitsSeal } from './addons/plan.ts';
 import type { BootcStatus } from './bootc-status.ts';
 import type { Facts } from './decide.ts';
 import type { Host } from './host.ts';
@@ -10,7 +12,7 @@ import type { TargetView } from './target-watch.ts';
 export interface Known {
   target: TargetView;
   memory: Memory;
-  mind: Pick<Mind, 'stageTrouble' | 'bootTrouble' | 'lockTried'>;
+  mind: Pick<Mind, 'stageTrouble' | 'addonTrouble' | 'sealMissingSince' | 'bootTrouble' | 'lockTried'>;
   /** The host's status, where a step has just brought it. */
   fresh: BootcStatus | undefined;
 }
@@ -19,7 +21,7 @@ export type Limits = Pick<Facts, 'rebootGraceMs' | 'rebootTimeoutMs'> & { now: (
 
 /** Throws what the host throws; a part that is not known is never taken for one that is absent. */
 export async function gatherFacts(
-  host: Host,
+  { host, addons: addonHost }: { host: Host; addons: AddonHost | undefined },
   { target, memory, mind, fresh }: Known,
   { now, ...limits }: Limits,
 ): Promise<Facts> {
@@ -31,7 +33,9 @@ export async function gatherFacts(
   ]);
   const told = memory.intent?.toldAt !== undefined && memory.intent.bootID === boot.bootID;
   const stopping = told && (await host.stopping());
-  const { stageTrouble, bootTrouble, lockTried } = mind;
+  const addons = await addonHost?.look(status, boot);
+  mind.sealMissingSince = awaitsSeal(addons) ? (mind.sealMissingSince ?? now()) : undefined;
+  const { stageTrouble, addonTrouble, sealMissingSince, bootTrouble, lockTried } = mind;
   return {
     ...limits,
     now: now(),
@@ -45,6 +49,9 @@ export async function gatherFacts(
     stopping,
     lockTried,
     ...(stageTrouble ? { trouble: stageTrouble } : {}),
+    ...(addons ? { addons } : {}),
+    ...(addonTrouble ? { addonTrouble } : {}),
+    ...(sealMissingSince === undefined ? {} : { sealMissingSince }),
     ...(bootTrouble && bootTrouble.approval === approvalOf(target.spec) ? { bootTrouble } : {}),
   };
 }

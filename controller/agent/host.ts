@@ -29,12 +29,13 @@ export interface HostFeatures {
   lockFinalization: boolean;
 }
 
-export type OperationKind = 'Stage' | 'Lock' | 'Arm';
+/** Addons are prepared by the agent itself, and nothing of that outlives it. */
+export type OperationKind = 'Stage' | 'Lock' | 'Arm' | 'Addons';
 
 /** A mutating command that runs on the host, perhaps since before the agent was started. */
 export interface Operation {
   kind: OperationKind;
-  /** Digest that the operation is about. */
+  /** Digest that the operation is about; of addons, the target's. */
   digest: string;
   /** Never rejects. */
   done: Promise<Outcome>;

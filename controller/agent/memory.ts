@@ -22,6 +22,10 @@ export interface Intent {
   bootID: string;
   /** What was booted then. */
   before?: string;
+  /** Digest of the set of addons that is to run over it; absent for none. */
+  set?: string;
+  /** The image runs already, and only its addons change: the deployment whose record that is. */
+  addonsOf?: string;
   /** Epoch ms when we first told the host to reboot, and last; set before telling, so that it is never told and not known. */
   rebootAt?: number;
   toldAt?: number;

@@ -1,6 +1,9 @@
 /** What one life of the agent knows: the memory on disk, and what it may forget when it ends. */
 import { messageOf } from '../api/errors.ts';
 import type { NodeTargetStatus } from '../api/node-target.ts';
+import type { Preparation } from './addons/addon-host.ts';
+import type { AddonRecord } from './addons/record.ts';
+import type { AddonTrouble } from './addons/trouble.ts';
 import type { Facts, StageTrouble } from './decide.ts';
 import type { Operation, Request } from './host.ts';
 import { recall } from './memory.ts';
@@ -13,12 +16,24 @@ export class MemoryWriteError extends Error {}
 /** What an earlier life kept cannot be read. */
 export class MemoryReadError extends Error {}
 
+/** Addons on their way, and the record that they are for. */
+export interface Preparing {
+  running: Preparation;
+  record: AddonRecord;
+  /** The deployment of the record is what runs. */
+  runs: boolean;
+}
+
 export class Mind {
   readonly #store: MemoryStore;
   #memory: Memory | undefined;
   /** The operation whose end was not acted on yet; without a request it is an earlier life's. */
-  operation: { running: Operation; request?: Request; stagedBefore?: string; startedAt?: number } | undefined;
+  operation:
+    { running: Operation; request?: Request; preparing?: Preparing; stagedBefore?: string; startedAt?: number } | undefined;
   stageTrouble: StageTrouble | undefined;
+  addonTrouble: AddonTrouble | undefined;
+  /** Since when the seal of this boot is missed, epoch ms. */
+  sealMissingSince: number | undefined;
   /** Keyed by approval: another go-ahead begins anew. */
   bootTrouble: (NonNullable<Facts['bootTrouble']> & { approval: string; count: number }) | undefined;
   lockTried: Facts['lockTried'] = { deployment: '', methods: [] };

@@ -6,6 +6,15 @@ export const agentReasons = {
   Locked: 'The target is staged without effect on the next boot (condition Staged).',
   Unlocked: 'The target is staged and the next boot applies it (condition Staged).',
   NotStaged: 'The target is not on the host (condition Staged).',
+  AddonsNotReady:
+    'Addons of the target are not on the host, or do not fit what they are to be merged over; the message names each, and why. Nothing is armed before all are ready.',
+  AddonsUnsupported: 'The host can merge no addons; the message says why.',
+  MergingAddons: 'The boot scripts have not said yet which addons they merged.',
+  OtherBootPending:
+    'Only the addons are to change, and the next boot would run another image: something is staged without a lock, or the boot order was changed.',
+  AddonsFailed:
+    'The image of the target runs, and not all of its addons are merged: these over this image are not tried again without a new go-ahead.',
+  SealUnreadable: 'What the boot scripts say of the addons of this host cannot be read (problem).',
   Rebooting: 'The target is armed and the host goes down.',
   RebootOverdue: 'The host was told to reboot and has not gone down in time.',
   HostBusy: "Something else holds the host's deployment lock.",

@@ -10,7 +10,11 @@ import type {
   NodeTargetStatusHostFailed,
   NodeTargetStatusHostProblem,
 } from '../api/node-target.ts';
+import { addonsSummary } from '../api/addons-summary.ts';
 import { shortCommit } from '../api/short-revision.ts';
+import type { AddonSeal } from '../host-addons/seal.ts';
+import { addonsRun, preparedOf } from './addons/plan.ts';
+import type { AddonFacts } from './addons/plan.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { Situation, StageTrouble } from './decide.ts';
 import type { BootFacts, HostFeatures } from './host.ts';
@@ -19,7 +23,7 @@ import type { Memory } from './memory.ts';
 import { enforcementOf } from './node-enforcement.ts';
 import { problemsOf } from './problems.ts';
 import type { SignaturePolicy } from './signature-policy.ts';
-import { digestsOf, isOneOf } from './target.ts';
+import { digestsOf, isOneOf, targetOf } from './target.ts';
 
 /** What the agent writes; status.rollout is the controller's. */
 export type Report = Omit<NodeTargetStatus, 'rollout'> & { host: NodeTargetStatusHost; conditions: Condition[] };
@@ -38,7 +42,10 @@ export interface ReportInput {
   features?: HostFeatures;
   signaturePolicy?: SignaturePolicy;
   memory: Memory;
-  trouble?: StageTrouble;
+  /** What staging, or preparing addons, fails with at present. */
+  troubles?: readonly StageTrouble[];
+  /** Of the host's addons; undefined where nobody looked. */
+  addons?: AddonFacts;
   /** Beside those that the host's status shows. */
   problems?: readonly NodeTargetStatusHostProblem[];
   previous?: NodeTargetStatus;
@@ -72,36 +79,79 @@ function withoutTime(status: NodeTargetStatus): unknown {
 function hostOf(input: ReportInput): NodeTargetStatusHost {
   const { status, memory, previous, boot, features, situation } = input;
   const before = previous?.host;
-  const failed = failures(memory, input.trouble, input.spec);
-  const problems = [...(status ? problemsOf(status, input.spec, memory) : []), ...(input.problems ?? [])];
+  const failed = failures(memory, input.troubles ?? [], input.spec);
+  const problems = [
+    ...(status ? problemsOf(status, input.spec, memory) : []),
+    ...(input.problems ?? []),
+    ...sealProblem(input.addons),
+  ];
   return {
     phase: situation.phase,
     reportedAt: timestamp(new Date(input.now)),
     agentVersion: input.agentVersion,
     ...present('bootID', boot?.bootID ?? before?.bootID),
     ...present('bootcVersion', features ? features.bootcVersion : before?.bootcVersion),
-    ...present('capabilities', features ? capabilities(features) : before?.capabilities),
+    ...present('capabilities', features ? capabilities(features, input.addons) : before?.capabilities),
     ...present('booted', status ? bootedOf(status.booted, memory) : before?.booted),
     ...present('staged', status ? lockedEntryOf(status.staged, memory) : before?.staged),
     ...present('rollback', status ? entryOf(status.rollback, memory) : before?.rollback),
+    ...addonsOfHost(input),
     ...(failed.length > 0 ? { failed } : {}),
     ...(problems.length > 0 ? { problems } : {}),
   };
 }
 
 /** Also a staging that waits for a person counts as failed, until it works. What may pass by itself does not. */
-function failures(memory: Memory, trouble: StageTrouble | undefined, spec: NodeTargetSpec): NodeTargetStatusHostFailed[] {
-  if (!trouble?.failure.stalled || trouble.failure.permanent || !digestsOf(spec).includes(trouble.digest)) return memory.failed;
-  const { reason, message } = trouble.failure;
-  return [...memory.failed, { digest: trouble.digest, reason, message, time: timestamp(new Date(trouble.firstAt)) }].slice(-20);
+function failures(memory: Memory, troubles: readonly StageTrouble[], spec: NodeTargetSpec): NodeTargetStatusHostFailed[] {
+  const digests = [...digestsOf(spec), targetOf(spec)];
+  const waiting = troubles.filter(({ failure, digest }) => failure.stalled && !failure.permanent && digests.includes(digest));
+  const failed = waiting.map(({ digest, failure: { reason, message }, firstAt }) => {
+    return { digest, reason, message, time: timestamp(new Date(firstAt)) };
+  });
+  return failed.length === 0 ? memory.failed : [...memory.failed, ...failed].slice(-20);
 }
 
-function capabilities(features: HostFeatures): string[] {
+function capabilities(features: HostFeatures, addons: AddonFacts | undefined): string[] {
   return [
     ...(features.switchDownloadOnly ? ['SwitchDownloadOnly'] : []),
     ...(features.upgradeDownloadOnly ? ['UpgradeDownloadOnly'] : []),
     ...(features.switchDownloadOnly || features.lockFinalization ? ['LockedStaging'] : []),
+    ...(addons?.support?.supported ? ['Addons'] : []),
   ];
+}
+
+function sealProblem(addons: AddonFacts | undefined): NodeTargetStatusHostProblem[] {
+  const { damage } = addons ?? {};
+  return damage === undefined ? [] : [{ reason: 'SealUnreadable', message: damage.slice(0, 1024) }];
+}
+
+function addonsOfHost({ addons, status, spec, previous }: ReportInput): Pick<NodeTargetStatusHost, 'addons' | 'prepared'> {
+  if (!status) return { ...present('addons', previous?.host?.addons), ...present('prepared', previous?.host?.prepared) };
+  const digests = digestsOf(spec);
+  const isTarget = (entry: BootEntry | undefined): BootEntry | undefined => (isOneOf(entry, digests) ? entry : undefined);
+  const booted = isTarget(status.booted);
+  return {
+    ...present('addons', addons?.seal && mergedOf(addons.seal)),
+    ...present('prepared', preparedOf(addons, { booted, staged: booted ? undefined : isTarget(status.staged) })),
+  };
+}
+
+function mergedOf({ set, state, since, addons }: AddonSeal): NonNullable<NodeTargetStatusHost['addons']> {
+  if (set === null) return { state: state === 'Merged' ? 'None' : state };
+  const entries = addons.map(({ name, digest, state, reason, message }) => ({
+    name,
+    digest,
+    state,
+    ...present('reason', reason?.slice(0, 128)),
+    ...present('message', message?.slice(0, 1024)),
+  }));
+  return {
+    set,
+    state,
+    summary: addonsSummary(entries),
+    ...(since === null ? {} : { since: timestamp(new Date(since)) }),
+    ...(entries.length === 0 ? {} : { entries }),
+  };
 }
 
 function entryOf(entry: BootEntry | undefined, memory: Memory): NodeTargetStatusHostBooted | undefined {
@@ -124,13 +174,31 @@ function lockedEntryOf(entry: BootEntry | undefined, memory: Memory): NodeTarget
 }
 
 /** The target is on the host: staged, or running. */
-function stagedCondition({ status, spec, previous }: ReportInput): Pick<Condition, 'status' | 'reason' | 'message'> | undefined {
+function stagedCondition({
+  status,
+  spec,
+  previous,
+  addons,
+}: ReportInput): Pick<Condition, 'status' | 'reason' | 'message'> | undefined {
   if (!status) return previous?.conditions?.find(c => c.type === 'Staged');
   const digests = digestsOf(spec);
-  if (isOneOf(status.booted, digests)) return { status: 'True', reason: 'Booted', message: 'the target runs' };
+  if (isOneOf(status.booted, digests)) return bootedCondition(addons, spec, status);
   if (!isOneOf(status.staged, digests)) return { status: 'False', reason: 'NotStaged', message: 'the target is not on the host' };
   if (status.staged?.locked) return { status: 'True', reason: 'Locked', message: 'staged without effect on the next boot' };
   return { status: 'True', reason: 'Unlocked', message: 'staged; the next boot applies it' };
+}
+
+/** The image of the target runs. */
+function bootedCondition(
+  addons: AddonFacts | undefined,
+  spec: NodeTargetSpec,
+  { booted }: BootcStatus,
+): ReturnType<typeof stagedCondition> {
+  if (addonsRun(addons, spec)) return { status: 'True', reason: 'Booted', message: 'the target runs' };
+  const prepared = preparedOf(addons, { booted, staged: undefined });
+  if (prepared && prepared.set === spec.addonSet)
+    return { status: 'True', reason: 'Locked', message: 'the addons are prepared without effect on the next boot' };
+  return { status: 'False', reason: 'NotStaged', message: 'the addons of the target are not prepared on the host' };
 }
 
 /** How far the host itself sees to the trust policies. */

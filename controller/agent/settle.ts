@@ -6,7 +6,7 @@
 import { timestamp } from '../api/conditions.ts';
 import type { NodeTargetSpec } from '../api/node-target.ts';
 import type { BootcStatus } from './bootc-status.ts';
-import { deploymentOf } from './decide.ts';
+import { deploymentOf } from './staged-lock.ts';
 import type { Facts, StageTrouble } from './decide.ts';
 import type { Outcome, Request } from './host.ts';
 import { failureOf, retryAt } from './host-failure.ts';

@@ -1,31 +1,22 @@
 /** Does one step on the host, and notes what has to be known of it: before the step where it must outlive us, after it where it is a result. */
-import { TransientError } from '../api/errors.ts';
-import type { Log } from '../telemetry/log.ts';
+import { messageOf, TransientError } from '../api/errors.ts';
+import { addonsOf } from './addons/plan.ts';
+import { nextBoot } from './bootc-status.ts';
 import type { BootcStatus } from './bootc-status.ts';
 import { traceBoot, traceStaged } from './chain-trace.ts';
-import { deploymentOf, stagingSituation, stands } from './decide.ts';
+import { stagingSituation, stands } from './decide.ts';
+import { deploymentOf } from './staged-lock.ts';
 import type { Facts, Situation, Step } from './decide.ts';
-import type { Host, Outcome, Request } from './host.ts';
-import type { HostCredentials } from './pull-secret-file.ts';
+import type { Outcome, Request } from './host.ts';
 import { withIntent, withRebootRefused, withRebootTold, withVerdict, withoutIntent } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
 import type { Mind } from './mind.ts';
+import type { Hands } from './hands.ts';
+import { settleAddons } from './settle-addons.ts';
 import { afterStaging, bootTroubleAfter, lockTriedAfter } from './settle.ts';
-import { approvalOf, digestsOf, isOneOf } from './target.ts';
+import { approvalOf, digestsOf, isOneOf, targetOf } from './target.ts';
 import type { TargetView } from './target-watch.ts';
 import { alreadyBooted, judge } from './verdict.ts';
-
-/** What steps are done with. */
-export interface Hands {
-  host: Host;
-  credentials: HostCredentials;
-  mind: Mind;
-  log: Log;
-  now: () => number;
-  random: () => number;
-  /** Writes the status; with `force` also when it says nothing new. Resolves with the target as the API has it, when it wrote. */
-  report(target: TargetView, situation: Situation, facts: Facts | undefined, force?: boolean): Promise<TargetView | undefined>;
-}
 
 /** Does the step. Resolves with the host's status when it was read again in the course of it. */
 export async function take(
@@ -42,11 +33,15 @@ export async function take(
     case 'Acknowledge':
       log.info({ approval: step.approval }, 'approved to boot what runs already');
       await mind.remember(
-        withVerdict(facts.memory, alreadyBooted(step.approval, step.digest, facts.boot.bootID, facts.now), digestsOf(facts.spec)),
+        withVerdict(facts.memory, alreadyBooted(step.approval, step.digest, facts.boot.bootID, facts.now), [
+          ...digestsOf(facts.spec),
+          targetOf(facts.spec),
+        ]),
       );
       return facts.status;
     case 'Withdraw':
       log.info({ approval: facts.memory.intent?.approval }, 'the approval was taken back');
+      await withdrawAddons(facts.memory.intent, hands);
       await mind.remember(withoutIntent(facts.memory));
       return facts.status;
     case 'Stage':
@@ -57,6 +52,15 @@ export async function take(
       await reportFirstContact(target, facts, hands);
       await hands.credentials.provide(facts.spec.pullSecret);
       await begin({ kind: 'Stage', image: step.image, digest: step.digest }, facts, hands);
+      return undefined;
+    case 'PrepareAddons':
+      await mind.keep(facts.memory);
+      await reportFirstContact(target, facts, hands);
+      prepareAddons(step, facts, hands);
+      return undefined;
+    case 'ArmAddons':
+      await mind.remember(withIntent(facts.memory, step.intent));
+      await armAddons(step.intent, step.deployment, hands);
       return undefined;
     case 'Lock':
       await begin({ kind: 'Lock', method: step.method, digest: step.digest }, facts, hands);
@@ -70,6 +74,34 @@ export async function take(
   }
 }
 
+function prepareAddons(
+  { over, runs, record }: Extract<Step, { do: 'PrepareAddons' }>,
+  { spec, addons }: Facts,
+  { addons: host, mind, log, now }: Hands,
+): void {
+  if (!host) throw new Error('addons for a host that has no store');
+  if (!mind.addonTrouble) log.info({ set: spec.addonSet, addons: addonsOf(spec).map(({ name }) => name) }, 'preparing addons');
+  const spoiled = ['Spoiled', 'NotInStore', 'NotErofs'];
+  const doubtful = (addons?.seal?.addons ?? []).filter(({ reason }) => reason !== undefined && spoiled.includes(reason));
+  const request = { target: targetOf(spec), addons: addonsOf(spec), pullSecret: spec.pullSecret, over, runs, doubtful };
+  const running = host.prepare(request);
+  mind.operation = { running, preparing: { running, record, runs }, startedAt: now() };
+}
+
+async function armAddons(intent: Intent, deployment: string, { addons, mind, now, random }: Hands): Promise<void> {
+  try {
+    await addons?.arm(deployment);
+  } catch (error) {
+    const outcome = { code: 1, stdout: '', stderr: messageOf(error) };
+    noteBootTrouble(outcome, { approval: intent.approval, fallback: 'ArmFailed' }, mind, now(), random());
+  }
+}
+
+/** The next boot has again what it had before the intent. */
+async function withdrawAddons(intent: Intent | undefined, { addons }: Hands): Promise<void> {
+  if (intent?.addonsOf !== undefined) await addons?.withdraw(intent.addonsOf);
+}
+
 async function reportFirstContact(target: TargetView, facts: Facts, hands: Hands): Promise<void> {
   if (target.status?.host === undefined) await hands.report(target, stagingSituation(facts.spec), facts);
 }
@@ -81,7 +113,8 @@ async function begin(request: Request, facts: Facts, { host, mind, now }: Hands)
   mind.operation = { running, request, stagedBefore: staged ? deploymentOf(staged) : '', startedAt };
 }
 
-async function conclude(intent: Intent, node: string, facts: Facts, { host, mind, log }: Hands): Promise<void> {
+async function conclude(intent: Intent, node: string, facts: Facts, hands: Hands): Promise<void> {
+  const { host, mind, log } = hands;
   const finalizeFailure = isOneOf(facts.status.booted, intent.digests) ? undefined : await host.finalizeFailure();
   const { boot, status, now, memory } = facts;
   const verdict = judge(intent, {
@@ -89,12 +122,30 @@ async function conclude(intent: Intent, node: string, facts: Facts, { host, mind
     status,
     now,
     ...(finalizeFailure === undefined ? {} : { finalizeFailure }),
+    ...(facts.addons?.seal ? { seal: facts.addons.seal } : {}),
   });
+  // Before it is remembered: the same seal leads to the same end as often as it is judged.
+  if (intent.addonsOf !== undefined && verdict?.type === 'Succeeded') await hands.addons?.prove(intent.addonsOf);
+  else await withdrawAddons(intent, hands);
   if (verdict)
     log.info({ verdict: verdict.type, digest: intent.digest, approval: intent.approval }, verdict.message ?? verdict.type);
   else log.info({ approval: intent.approval }, 'the host rebooted before it was told to; the approval still stands');
-  await mind.remember(verdict ? withVerdict(memory, verdict, intent.digests) : withoutIntent(memory));
+  await mind.remember(
+    verdict
+      ? withVerdict(memory, verdict, [...intent.digests, targetOf({ image: intent.digest, ...addonSet(intent) })])
+      : withoutIntent(memory),
+  );
   if (verdict) traceBoot({ node, spec: facts.spec, memory, intent, verdict, now });
+}
+
+function addonSet({ set }: Intent): { addonSet?: string } {
+  return set === undefined ? {} : { addonSet: set };
+}
+
+/** What the next boot runs is what the intent is for. */
+function leadsTo(intent: Intent, status: BootcStatus): boolean {
+  if (intent.addonsOf !== undefined) return isOneOf(status.booted, intent.digests) && nextBoot(status) === status.booted;
+  return isOneOf(status.staged, intent.digests) && status.staged?.locked === false;
 }
 
 /**
@@ -112,7 +163,7 @@ async function reboot(
   if (!current) throw new TransientError('TargetGone', 'the target is gone; not rebooting');
   if (!stands(intent, current.spec)) return undefined;
   const status = await host.status();
-  if (!isOneOf(status.staged, intent.digests) || status.staged?.locked) return status;
+  if (!leadsTo(intent, status)) return status;
   const told = withRebootTold(facts.memory, intent, now());
   await mind.remember(told);
   log.info({ approval: intent.approval, digest: intent.digest }, 'rebooting');
@@ -146,10 +197,15 @@ export async function settle(
   operation: NonNullable<Mind['operation']>,
   outcome: Outcome,
   target: TargetView,
-  { host, credentials, mind, log, now, random }: Hands,
+  hands: Hands,
 ): Promise<BootcStatus> {
+  const { host, credentials, mind, log, now, random } = hands;
   const { running, request, stagedBefore, startedAt } = operation;
   const status = await host.status();
+  if (operation.preparing) {
+    await settleAddons(operation.preparing, target, status, hands);
+    return status;
+  }
   if (running.kind === 'Stage') {
     await credentials.withdraw();
     const { memory, trouble } = afterStaging({

@@ -1,6 +1,10 @@
 /** What an approved boot turned out to be: pure. bootc checks no health and says nothing of a boot that failed, so it is concluded. */
+import { sha256 } from '../addon/set-digest.ts';
 import { timestamp } from '../api/conditions.ts';
 import type { NodeTargetStatusVerdict } from '../api/node-target.ts';
+import { targetDigest } from '../api/target-digest.ts';
+import type { AddonSeal } from '../host-addons/seal.ts';
+import { mergeFailure } from './addons/plan.ts';
 import type { BootcStatus } from './bootc-status.ts';
 import type { Intent } from './memory.ts';
 import { isOneOf } from './target.ts';
@@ -11,6 +15,8 @@ export interface BootEvidence {
   status: BootcStatus;
   /** The text or sign of a finalization that failed at shutdown. */
   finalizeFailure?: string;
+  /** What this boot has merged; absent where no boot script said so. */
+  seal?: AddonSeal;
   now: number;
 }
 
@@ -24,7 +30,8 @@ export function judge(intent: Intent, evidence: BootEvidence): NodeTargetStatusV
   const [type, message] = conclusion;
   return {
     type,
-    digest: intent.digest,
+    // A set's failure is that of image and set together: the image without it stays free.
+    digest: type === 'AddonsFailed' ? targetDigest(intent.digest, intent.set, sha256) : intent.digest,
     approval: intent.approval,
     bootID: evidence.bootID,
     time: timestamp(new Date(evidence.now)),
@@ -34,12 +41,12 @@ export function judge(intent: Intent, evidence: BootEvidence): NodeTargetStatusV
 
 function conclude(
   intent: Intent,
-  { status, finalizeFailure }: BootEvidence,
+  { status, finalizeFailure, seal }: BootEvidence,
 ): [NodeTargetStatusVerdict['type'], string] | undefined {
   const { booted, rollback, others } = status;
   if (!booted) return ['Unknown', 'after the reboot the host says that it was not booted from an image'];
   const runs = `the host runs ${booted.digest ?? 'an image without a digest'}`;
-  if (isOneOf(booted, intent.digests)) return ['Succeeded', `booted ${intent.digest}`];
+  if (isOneOf(booted, intent.digests)) return concludeAddons(intent, seal);
   if (finalizeFailure !== undefined) {
     return ['FinalizeFailed', `the staged system could not be finalized at shutdown: ${finalizeFailure.trim()}; ${runs}`];
   }
@@ -52,6 +59,17 @@ function conclude(
   }
   if (intent.rebootAt === undefined) return undefined;
   return ['Unapplied', `the staged system was not applied at shutdown, and left no trace; ${runs}`];
+}
+
+/** Of a boot whose image is the target's. */
+function concludeAddons(intent: Intent, seal: AddonSeal | undefined): [NodeTargetStatusVerdict['type'], string] | undefined {
+  const failure = mergeFailure(seal, intent.set);
+  if (failure === undefined)
+    return ['Succeeded', intent.set === undefined ? `booted ${intent.digest}` : `booted ${intent.digest} with all of its addons`];
+  const tried = (seal?.set ?? undefined) === intent.set;
+  // The host went down before the record was changed: nothing was tried.
+  if (intent.addonsOf !== undefined && !tried && intent.rebootAt === undefined) return undefined;
+  return ['AddonsFailed', `${intent.digest} runs, but ${failure}`];
 }
 
 /** The verdict for an approval that came when the host ran the target already: there is nothing to boot. */

@@ -54,7 +54,7 @@ export const poolFinalizer = 'scantling.dev/rollout';
 /** On a SystemSource: what it applied is left or pruned by its own rules before it goes. */
 export const sourceFinalizer = 'scantling.dev/inventory';
 
-/** On a source, definition or pool: the shard that is to act on it (label), and the Lease of the controller that does, '' for none (annotation). */
+/** On a source, definition, addon or pool: the shard that is to act on it (label), and the Lease of the controller that does, '' for none (annotation). */
 export const shardLabel = 'scantling.dev/shard';
 export const shardHolder = 'scantling.dev/shard-holder';
 

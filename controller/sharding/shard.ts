@@ -12,7 +12,7 @@ import type { Store, StoredObject } from '../kube/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import { claimStep, holderOf, type Claimant, type ClaimStep } from './claim.ts';
 
-/** What is kept of a source, definition or pool to know whose it is. */
+/** What is kept of a source, definition, addon or pool to know whose it is. */
 export interface ShardView extends StoredObject {
   matches: boolean;
   holder: string | undefined;
@@ -100,7 +100,7 @@ export class Shard {
   }
 }
 
-/** The sources, the definitions or the pools. */
+/** The sources, the definitions, the addons or the pools. */
 export class ShardRoots {
   readonly #resource: Resource;
   readonly #store: Store<ShardView>;

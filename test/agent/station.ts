@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAgent } from '../../controller/agent/agent.ts';
 import type { Agent, AgentOptions } from '../../controller/agent/agent.ts';
+import { createAddonHost } from '../../controller/agent/addons/addon-host.ts';
+import type { AddonHost } from '../../controller/agent/addons/addon-host.ts';
+import { registryWay } from '../../controller/agent/addons/registry-way.ts';
+import { targetOf } from '../../controller/agent/target.ts';
 import { createHostCredentials } from '../../controller/agent/pull-secret-file.ts';
 import { createMemoryFile } from '../../controller/agent/memory-file.ts';
 import { createTargetWatch } from '../../controller/agent/target-watch.ts';
@@ -115,10 +119,19 @@ export class Station {
       memory: createMemoryFile(this.memoryPath),
       version: 'test',
       log,
+      ...(this.host.addons ? { addons: this.#addonHost(client) } : {}),
       ...options,
     });
     agent.start();
     this.#life = { agent, transport };
+  }
+
+  #addonHost(client: Client): AddonHost {
+    const { root } = this.host;
+    return createAddonHost({
+      root,
+      open: registryWay({ client, namespace: defaultAgentNamespace, root, userAgent: this.userAgent }),
+    });
   }
 
   async stopAgent(): Promise<void> {
@@ -152,9 +165,10 @@ export class Station {
     return this.#admin.apply(nodetargets, target, { fieldManager: fieldManagers.rollout });
   }
 
-  async approve(image: TestImage | undefined): Promise<string> {
-    const approval = `2026-01-01T00:00:${String(this.#approvals++).padStart(2, '0')}Z/${image?.digest}`;
-    await this.aim(image, { state: 'Booted', approval });
+  async approve(image: TestImage | undefined, addons: Pick<NodeTargetSpec, 'addons' | 'addonSet'> = {}): Promise<string> {
+    const target = targetOf({ image: image?.image ?? '', ...addons });
+    const approval = `2026-01-01T00:00:${String(this.#approvals++).padStart(2, '0')}Z/${target}`;
+    await this.aim(image, { ...addons, state: 'Booted', approval });
     return approval;
   }
 

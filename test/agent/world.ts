@@ -8,11 +8,12 @@ import type { Facts, Situation, Step } from '../../controller/agent/decide.ts';
 import type { BootcStatus } from '../../controller/agent/bootc-status.ts';
 import { reportOf } from '../../controller/agent/report.ts';
 import { settle, take } from '../../controller/agent/steps.ts';
-import type { Hands } from '../../controller/agent/steps.ts';
-import { approvalOf, digestOf } from '../../controller/agent/target.ts';
+import type { Hands } from '../../controller/agent/hands.ts';
+import { approvalOf, targetOf } from '../../controller/agent/target.ts';
 import type { TargetView } from '../../controller/agent/target-watch.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
 import type { NodeTargetSpec } from '../../controller/api/node-target.ts';
+import { MemoryAddons } from './addons/memory-addons.ts';
 import { MemoryHost } from '../cluster/host/memory-host.ts';
 import type { MemoryHostOptions } from '../cluster/host/memory-host.ts';
 
@@ -62,6 +63,7 @@ export class Disk implements MemoryStore {
 
 export class World {
   readonly host: MemoryHost;
+  readonly addons: MemoryAddons;
   readonly disk = new Disk();
   target: TargetView;
   now = Date.parse('2026-01-01T00:00:00Z');
@@ -74,6 +76,7 @@ export class World {
   watch: ((effect: string) => void) | undefined;
   #mind: Mind;
   #adopted = false;
+  #sealMissingSince: number | undefined;
   #approvals = 0;
 
   constructor(spec: NodeTargetSpec, options: Partial<MemoryHostOptions> = {}) {
@@ -82,6 +85,7 @@ export class World {
       before: effect => this.#before(effect),
       ...options,
     });
+    this.addons = new MemoryAddons(effect => this.#before(effect));
     this.disk.before = effect => this.#before(effect);
     this.target = { name: 'node', uid: 'uid', resourceVersion: '1', generation: 1, spec, retried: [] };
     this.#mind = new Mind(this.disk);
@@ -93,7 +97,7 @@ export class World {
 
   /** A new go-ahead for the image of the target. */
   approve(): string {
-    const approval = `2026-01-01T00:00:${String(this.#approvals++).padStart(2, '0')}Z/${digestOf(this.target.spec.image)}`;
+    const approval = `2026-01-01T00:00:${String(this.#approvals++).padStart(2, '0')}Z/${targetOf(this.target.spec)}`;
     this.setSpec({ ...this.target.spec, state: 'Booted', approval });
     return approval;
   }
@@ -107,11 +111,13 @@ export class World {
   restart(): void {
     this.#mind = new Mind(this.disk);
     this.#adopted = false;
+    this.#sealMissingSince = undefined;
   }
 
   /** The host keeps nothing over a boot but its images. */
   forget(): void {
     this.disk.text = undefined;
+    this.addons.forget();
     this.restart();
   }
 
@@ -143,13 +149,20 @@ export class World {
 
   async facts(fresh?: BootcStatus): Promise<Facts> {
     const memory = await this.#mind.memory(this.target.status, this.target);
-    const { stageTrouble, bootTrouble, lockTried } = this.#mind;
+    const { stageTrouble, addonTrouble, bootTrouble, lockTried } = this.#mind;
+    const boot = await this.host.boot();
+    const status = fresh ?? (await this.host.status());
+    const addons = await this.addons.look(status, boot);
+    this.#sealMissingSince = addons.seal ? undefined : (this.#sealMissingSince ?? this.now);
     return {
       now: this.now,
       spec: this.target.spec,
       retried: this.target.retried,
-      boot: await this.host.boot(),
-      status: fresh ?? (await this.host.status()),
+      boot,
+      status,
+      addons,
+      ...(this.#sealMissingSince === undefined ? {} : { sealMissingSince: this.#sealMissingSince }),
+      ...(addonTrouble ? { addonTrouble } : {}),
       features: await this.host.features(),
       signaturePolicy: await this.host.signaturePolicy(),
       memory,
@@ -169,7 +182,7 @@ export class World {
   }
 
   /** What the API has of the agent from now on. */
-  #keepReport(situation: Situation, { now, boot, status, features, signaturePolicy, memory }: Facts): void {
+  #keepReport(situation: Situation, { now, boot, status, features, signaturePolicy, memory, addons }: Facts): void {
     const { spec, hostRule, generation = 0, status: previous } = this.target;
     const input = {
       now,
@@ -183,6 +196,7 @@ export class World {
       features,
       signaturePolicy,
       memory,
+      ...(addons ? { addons } : {}),
     };
     this.target = { ...this.target, status: reportOf({ ...input, ...(previous ? { previous } : {}) }) };
   }
@@ -204,6 +218,7 @@ export class World {
   #hands(): Hands {
     return {
       host: this.host,
+      addons: this.addons,
       credentials: { provide: async () => {}, withdraw: async () => {} },
       mind: this.#mind,
       log: createLog('silent'),

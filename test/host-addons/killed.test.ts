@@ -62,6 +62,29 @@ for (const systemd of systemdVersions) {
   });
 }
 
+test('a live change that is killed has merged the old set or the new one, and can be done again', { skip }, async t => {
+  const disk = await makeDisk(t, 257);
+  let from = [await makeAddon('tool', '1'), await makeAddon('old', '1')];
+  let to = [await makeAddon('tool', '2'), await makeAddon('new', '1')];
+  record(disk, from);
+  const host = await boot(t, disk);
+  prepareSteps(host);
+  record(disk, to);
+  const steps = tellingSteps(runWatched(host, 'live'));
+  const seen = () => host.say('ls', '/usr/share/addons').split('\n').toSorted().join();
+  assert.equal(seen(), names(to).join());
+  for (const n of steps) {
+    [from, to] = [to, from];
+    record(disk, to);
+    host.say('systemctl', 'reset-failed', 'systemd-sysext.service');
+    runKilled(host, 'live', n);
+    await host.settled();
+    assert.ok([names(from).join(), names(to).join()].includes(seen()), `killed at ${n}: ${seen()}`);
+    runKilled(host, 'live', 100_000);
+    assert.deepEqual([seen(), host.seal().state], [names(to).join(), 'Merged'], `after ${n}`);
+  }
+});
+
 test('a seal that is killed is the one before or whole, and can be made again', { skip }, async t => {
   const disk = await makeDisk(t, 257);
   const runtime = await makeAddon('runtime', '1', { files: serviceFiles('runtime', '1'), services: ['runtime.service'] });

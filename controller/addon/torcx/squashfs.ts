@@ -60,6 +60,9 @@ class SquashfsReader {
     for (let at = waiting.pop(); at; at = waiting.pop()) {
       for await (const { name, inode } of this.#list(at)) {
         const path = at.path === '' ? name : `${at.path}/${name}`;
+        // Of archives of tar a directory may be there again; here that could go on without an end.
+        if (this.#tree.get(path))
+          throw refuse('UnsafeArchive', `${quoted(path)} is in it twice, so that readers could see different ones`);
         if (inode.kind === 'directory') {
           if (seen.has(inode.number)) throw damaged(`the directory ${quoted(path)} is in it twice`);
           seen.add(inode.number);

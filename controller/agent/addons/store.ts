@@ -3,9 +3,12 @@
  * A file that has its final name was whole when it got it; that it still is, the boot script checks before each merge.
  */
 import { chmod, link, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { isAddonName } from '../../api/addon-set.ts';
 import { syncPath } from './durable-file.ts';
 
@@ -52,6 +55,15 @@ export class AddonStore {
   async has(raw: Raw): Promise<boolean> {
     const found = await statOf(this.pathOf(raw));
     return found?.isFile() === true && found.size === raw.size;
+  }
+
+  /** Lets go of a file that has the name and not the bytes. */
+  async recheck(raw: Raw): Promise<void> {
+    const path = this.pathOf(raw);
+    if (!(await this.has(raw))) return;
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(path), hash);
+    if (`sha256:${hash.digest('hex')}` !== raw.digest) await rm(path, { force: true });
   }
 
   /** Bytes that an earlier attempt has brought. */

@@ -271,6 +271,14 @@ describe('what no addon may have is refused', { skip }, () => {
     assert.equal(found['bin/tool'], '4755 tool');
   });
 
+  test('a directory twice in a squashfs image', async t => {
+    const file = squashfs(t, rootfs(t, { ...plain, 'name-a/x': '', 'name-b/x': '' }), '-noI');
+    const bytes = readFileSync(file);
+    bytes.write('name-a', bytes.lastIndexOf('name-b'));
+    writeFileSync(file, bytes);
+    await assert.rejects(read(file), /"name-a" is in it twice/);
+  });
+
   test('a directory that is in itself has an end', async t => {
     const root = rootfs(t, plain);
     rmSync(join(root, 'lib'), { recursive: true });

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { sealAddons } from './addon-scripts.ts';
 import { boot, deploymentOf } from './deployments.ts';
 import type { BootOutcome } from './deployments.ts';
 import { strike } from './faults.ts';
@@ -24,12 +25,16 @@ export interface FakeHostOptions {
   booted?: { image: string; digest: string; version?: string } | undefined;
   /** The host has `ostree admin lock-finalization`; default false. */
   lockFinalization?: boolean;
+  /** Its image has the boot scripts of addons; default false. */
+  addons?: boolean;
 }
 
 export interface FakeHost {
   directory: string;
   /** What `--host-root` gets. */
   root: string;
+  /** Each of its boots runs the scripts of addons. */
+  addons: boolean;
   /** What `--host-path` gets: the fake commands, and the few real ones their scripts need. */
   path: string;
 }
@@ -59,7 +64,12 @@ export function createFakeHost(o: FakeHostOptions): FakeHost {
     writeFileSync(paths.bootID, `${randomUUID()}\n`);
     if (o.booted) installHost(o.directory, o.booted);
   }
-  return { directory: o.directory, root: paths.root, path: `${paths.bin}:/usr/bin:/bin` };
+  const addons = o.addons ?? false;
+  if (addons) {
+    writeFileSync(paths.addonScripts, '');
+    runAddonScripts(o.directory);
+  }
+  return { directory: o.directory, root: paths.root, addons, path: `${paths.bin}:/usr/bin:/bin` };
 }
 
 /** Makes a host that was booted from no image one that was installed from this. */
@@ -129,7 +139,25 @@ export function rebootHost(directory: string, o: { powerCut?: boolean } = {}): B
     writeFileSync(join(paths.units, 'ostree-boot-complete.service/failed'), '');
   }
   writeFileSync(paths.bootID, `${randomUUID()}\n`);
+  if (existsSync(paths.addonScripts)) runAddonScripts(directory);
   return { outcome, bootID: bootID(directory), digest: state.booted?.digest };
+}
+
+function runAddonScripts(directory: string): void {
+  sealAddons(hostPaths(directory).root, {
+    boot: bootID(directory),
+    deployment: loadState(directory).booted?.checksum ?? null,
+    refused: readRefused(directory),
+  });
+}
+
+/** Names of addons that systemd is to leave out at the next boot. */
+export function refuseAddons(directory: string, names: readonly string[]): void {
+  writeFileSync(hostPaths(directory).addonScripts, names.join('\n'));
+}
+
+function readRefused(directory: string): string[] {
+  return readFileSync(hostPaths(directory).addonScripts, 'utf8').split('\n').filter(Boolean);
 }
 
 function bootID(directory: string): string {

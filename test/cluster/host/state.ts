@@ -85,6 +85,8 @@ export function hostPaths(directory: string) {
     upgradeHelp: join(state, 'upgrade.help'),
     faults: join(state, 'faults.json'),
     rebootRequested: join(state, 'reboot-requested'),
+    /** There on a host whose boots run the scripts of addons; names the ones that systemd leaves out. */
+    addonScripts: join(state, 'addon-scripts'),
     calls: join(state, 'calls.log'),
     bootID: join(root, 'proc/sys/kernel/random/boot_id'),
     stamp: join(root, 'boot/ostree/finalize-failure.stamp'),

@@ -72,7 +72,7 @@ read_record() {
       read_wrong="has an improper line: $read_line"
       read_key=${2-}
       case $read_key in
-        end) break ;;
+        end) [ "$read_line" = "$take_end" ] && break || record_is_wrong || return 1 ;;
         set) [ "$#" -eq 3 ] && [ "$read_count" -eq 0 ] && is_digest "$3" && record_set=$3 || record_is_wrong || return 1 ;;
         addon) [ "$#" -eq 5 ] && add_addon "$3" "$4" "$5" && echo "$3 $4 $5" >&4 || record_is_wrong || return 1 ;;
         services) [ "$#" -ge 4 ] && is_recorded "$3" && printf '%s\n' "${read_line#services }" >&5 || record_is_wrong || return 1 ;;

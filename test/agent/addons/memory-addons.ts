@@ -1,0 +1,141 @@
+/** A host's addons in one process: real records on a disk in memory, a store that has what it is told, and boot scripts that do as theirs do. */
+import { recordKey } from '../../../controller/agent/addons/plan.ts';
+import type { AddonFacts, DeploymentRecords } from '../../../controller/agent/addons/plan.ts';
+import type { AddonHost, Preparation, PrepareRequest } from '../../../controller/agent/addons/addon-host.ts';
+import type { AddonRecord } from '../../../controller/agent/addons/record.ts';
+import { Records } from '../../../controller/agent/addons/records.ts';
+import type { BootcStatus } from '../../../controller/agent/bootc-status.ts';
+import type { BootFacts } from '../../../controller/agent/host.ts';
+import type { NodeTargetSpec } from '../../../controller/api/node-target.ts';
+import { TransientError } from '../../../controller/api/errors.ts';
+import { setDigest } from '../../../controller/addon/set-digest.ts';
+import type { AddonSeal, AddonSupport } from '../../../controller/host-addons/seal.ts';
+import { PowerCutDisk } from './power-cut-disk.ts';
+import { digest } from './record-fixture.ts';
+
+/** The part of a spec that asks for set `n`; none for 0. Each set is one addon. */
+export function setOf(n: number): Pick<NodeTargetSpec, 'addons' | 'addonSet'> {
+  if (n === 0) return {};
+  const addons = [{ name: 'runtime', image: `registry.example.com/addons@${digest(n)}`, digest: digest(0x10 + n), size: 4096 }];
+  const set = setDigest(addons);
+  return { addons, ...(set === undefined ? {} : { addonSet: set }) };
+}
+
+export class MemoryAddons implements AddonHost {
+  records = new Records(new PowerCutDisk());
+  supported = true;
+  /** The boot scripts have not sealed this boot yet. */
+  unsealed = false;
+  /** Digests that systemd will not merge. */
+  readonly spoiled = new Set<string>();
+  /** Digests that cannot be fetched. */
+  readonly missing = new Set<string>();
+  /** What was merged, boot by boot. */
+  readonly merged: (string | null)[] = [];
+  tidied = 0;
+  readonly #before: (effect: string) => void;
+  #boot: { id: string; seal: AddonSeal } | undefined;
+
+  constructor(before: (effect: string) => void) {
+    this.#before = before;
+  }
+
+  /** The host lost its disk. */
+  forget(): void {
+    this.records = new Records(new PowerCutDisk());
+  }
+
+  async look(status: BootcStatus, { bootID }: BootFacts): Promise<AddonFacts> {
+    const booted = recordKey(status.booted);
+    if (this.#boot?.id !== bootID) {
+      this.#boot = { id: bootID, seal: await this.#runScripts(booted ?? null, bootID) };
+      this.merged.push(this.#boot.seal.set);
+    }
+    const support: AddonSupport = {
+      boot: bootID,
+      softReboots: 0,
+      deployment: booted ?? null,
+      supported: this.supported,
+      systemd: 257,
+      ...(this.supported ? {} : { reason: 'OverlayDepth', message: 'the stack of the kernel is too deep' }),
+    };
+    return {
+      support,
+      ...(this.unsealed ? {} : { seal: this.#boot.seal }),
+      booted: await this.#recordsOf(booted),
+      staged: await this.#recordsOf(recordKey(status.staged)),
+    };
+  }
+
+  prepare({ target, addons }: PrepareRequest): Preparation {
+    this.#before('Prepare');
+    const found = Promise.resolve(
+      addons.map(({ name, digest }) => ({
+        name,
+        digest,
+        ...(this.missing.has(digest) ? { error: new TransientError('RegistryUnavailable', 'away') } : {}),
+      })),
+    );
+    const done = found.then(() => ({ code: 0, stdout: '', stderr: '' }));
+    return { kind: 'Addons', digest: target, found, done, cancel: async () => {}, forget: async () => {} };
+  }
+
+  async write(record: AddonRecord): Promise<void> {
+    this.#before('Record');
+    await this.records.write(record);
+  }
+
+  async stage(record: AddonRecord): Promise<void> {
+    this.#before('StageRecord');
+    await this.records.stage(record);
+  }
+
+  async arm(deployment: string): Promise<void> {
+    this.#before('ArmRecord');
+    await this.records.arm(deployment);
+  }
+
+  async withdraw(deployment: string): Promise<void> {
+    this.#before('WithdrawRecord');
+    await this.records.withdraw(deployment);
+  }
+
+  async prove(deployment: string): Promise<void> {
+    this.#before('ProveRecord');
+    await this.records.prove(deployment);
+  }
+
+  async tidy(): Promise<void> {
+    this.tidied++;
+  }
+
+  async #recordsOf(deployment: string | undefined): Promise<DeploymentRecords> {
+    if (deployment === undefined) return {};
+    const current = await this.records.read(deployment);
+    const next = await this.records.read(deployment, 'next');
+    return { ...(current ? { current } : {}), ...(next ? { next } : {}) };
+  }
+
+  async #runScripts(deployment: string | null, boot: string): Promise<AddonSeal> {
+    const found = deployment === null ? undefined : await this.records.read(deployment);
+    const record = found ?? (deployment === null ? undefined : await this.records.read(deployment, 'before'));
+    const addons = (record?.addons ?? []).map(({ name, digest }) =>
+      this.spoiled.has(digest)
+        ? { name, digest, state: 'NotMerged' as const, reason: 'NotMerged', message: 'systemd-sysext left it out' }
+        : { name, digest, state: 'Merged' as const },
+    );
+    const whole = addons.every(({ state }) => state === 'Merged');
+    return {
+      boot,
+      softReboots: 0,
+      deployment,
+      image: record?.image ?? null,
+      set: record?.set ?? null,
+      record: found ? 'current' : record ? 'before' : 'none',
+      state: addons.length === 0 ? 'None' : whole ? 'Merged' : 'Failed',
+      addons,
+      foreign: [],
+      since: whole && addons.length > 0 ? 1 : null,
+    };
+  }
+}
