@@ -125,7 +125,7 @@ describe('SystemPool with addons', () => {
   });
 });
 
-type Said = NonNullable<NodeTarget['status']>['host'];
+type Said = NonNullable<NonNullable<NodeTarget['status']>['host']>;
 
 interface Host {
   booted: string;
@@ -134,15 +134,16 @@ interface Host {
 }
 
 /** What a host is after its agent has looked at its target once. */
-function hostOf({ spec, status }: NodeTarget, canMerge: boolean): Host {
+function hostOf({ spec, status = {} }: NodeTarget, canMerge: boolean): Host {
   const wanted = spec.digests[1] ?? '';
   const set = canMerge ? spec.addonSet : undefined;
-  const { host, verdict } = status ?? {};
-  const isThere = host?.booted?.digest === wanted && host.addons?.set === set;
+  const { host = {}, verdict } = status;
+  const [ran, had] = [host.booted?.digest ?? nothing, host.addons?.set];
+  const isThere = ran === wanted && had === set;
   const isApproved = spec.state === 'Booted' && verdict?.approval !== spec.approval;
   const reboots = isApproved && !isThere && isReady(host, wanted, canMerge ? { set } : undefined);
-  const booted = reboots ? wanted : (host?.booted?.digest ?? nothing);
-  const merged = reboots ? set : host?.addons?.set;
+  const booted = reboots ? wanted : ran;
+  const merged = reboots ? set : had;
   const said = {
     phase: isThere || reboots ? 'Idle' : 'Staged',
     capabilities: ['LockedStaging'],
@@ -154,7 +155,7 @@ function hostOf({ spec, status }: NodeTarget, canMerge: boolean): Host {
 
 /** `addons`: for an agent that can merge them. */
 function isReady(host: Said, image: string, addons: { set: string | undefined } | undefined): boolean {
-  if (host?.phase !== 'Staged') return false;
+  if (host.phase !== 'Staged') return false;
   return !addons || (host.prepared?.image === image && host.prepared.set === addons.set);
 }
 
