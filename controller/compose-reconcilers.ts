@@ -5,6 +5,7 @@ import { jobs, nodes, pods } from './api/core.ts';
 import { imagebuilds } from './api/image-build.ts';
 import { buildLabel, defaultLease } from './api/names.ts';
 import { nodetargets } from './api/node-target.ts';
+import { readImageSystem } from './addon/image-system.ts';
 import { systemaddons } from './api/system-addon.ts';
 import { systemdefinitions } from './api/system-definition.ts';
 import { systempools } from './api/system-pool.ts';
@@ -36,6 +37,7 @@ import { proxyFor, proxyFromEnvironment } from './registry/proxy.ts';
 import { agentVersions, poolFigures, showPools } from './rollout/pool-figures.ts';
 import * as poolViews from './rollout/projection.ts';
 import { createPoolReconciler } from './rollout/reconciler.ts';
+import type { ReadSystem } from './rollout/systems.ts';
 import { watchPools } from './rollout/watch.ts';
 import { Shard } from './sharding/shard.ts';
 import { createRepositories } from './source/open.ts';
@@ -296,10 +298,12 @@ function composePools(s: Shared): Controller {
     nodeTargets: caches.add(nodetargets, poolViews.projectNodeTarget),
     definitions: caches.add(systemdefinitions, poolViews.projectDefinitionImage),
     builds: caches.add(imagebuilds, poolViews.projectBuiltImage, poolViews.builtIndexes),
+    addons: caches.add(systemaddons, poolViews.projectAddonOffer),
   };
+  const readSystem: ReadSystem = (of, auth) => readImageSystem(registry, of, auth);
   const namespaces = { operator: namespace, agents: config['agent-namespace'] };
   const hostRule = (image: string) => hostRuleOf(s.trust, image, now());
-  const pool = createPoolReconciler({ client, registry, stores, namespaces, trust: s.trust, hostRule, events, now });
+  const pool = createPoolReconciler({ client, registry, readSystem, stores, namespaces, trust: s.trust, hostRule, events, now });
   const pools = s.make('pool', 2, s.own.pools.guard(pool.reconcile));
   beforeScrape(() => {
     const targets = stores.nodeTargets.list();

@@ -35,6 +35,9 @@ export const poolLabel = 'scantling.dev/pool';
 /** On a Node that we cordoned: JSON {pool, since, target, wasUnschedulable}, written in the same patch as the cordon. Nothing else may lift that cordon but its owner. */
 export const cordonAnnotation = 'scantling.dev/cordon';
 
+/** On a Node: which addons it asks for besides its pool, as JSON: [{"name": …, "addon": …}]. */
+export const addonsAnnotation = 'scantling.dev/addons';
+
 /** On a NodeTarget: failures (`<digest>/<time>`, separated by spaces) that a person has allowed to be tried again. */
 export const retriedAnnotation = 'scantling.dev/retried';
 

@@ -4,16 +4,26 @@ import type { ApiError } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Store } from '../kube/store.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { BuiltImageView, DefinitionImageView, NodeTargetView, NodeView, SystemPoolView } from './projection.ts';
+import type {
+  AddonOfferView,
+  BuiltImageView,
+  DefinitionImageView,
+  NodeTargetView,
+  NodeView,
+  SystemPoolView,
+} from './projection.ts';
 import type { PoolDoor, PoolTrust } from './pool-trust.ts';
 import type { PullSecrets } from './pull-secrets.ts';
 import type { Setbacks } from './setbacks.ts';
+import type { ReadSystem, Systems } from './systems.ts';
 import type { Written } from './written.ts';
 
 export interface PoolDependencies {
   client: Client;
   registry: Pick<Registry, 'resolve' | 'manifest'>;
   events: Pick<EventRecorder, 'record'>;
+  /** Which system is in an image, by its os-release. */
+  readSystem: ReadSystem;
   trust: PoolDoor;
   /** Digest of what hosts are to require of an image's repository now: null without policies, undefined while it is not known. */
   hostRule: (image: string) => string | null | undefined;
@@ -31,6 +41,7 @@ export interface PoolStores {
   definitions: Store<DefinitionImageView>;
   /** With builtIndexes. */
   builds: Store<BuiltImageView>;
+  addons: Store<AddonOfferView>;
 }
 
 /** What the passes share: the stores with our own writes in them, and hints that only save calls. */
@@ -49,5 +60,6 @@ export interface PoolMemory {
   /** Images that could not be looked up. */
   lookUps: Setbacks<unknown>;
   pullSecrets: PullSecrets;
+  systems: Systems;
   trust: PoolTrust;
 }

@@ -4,11 +4,14 @@ import type { Log } from '../telemetry/log.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { imagesInUse } from './images-in-use.ts';
 import type { Frozen, TrustState } from './pool-state.ts';
-import type { SystemPoolView } from './projection.ts';
+import { addonsOver, noAddons, type PoolAddons, setsOver } from './pool-addons.ts';
+import type { AddonSet, SystemPoolView } from './projection.ts';
 import { isRequested, type ResolvedTarget, resolveTarget, targetStep } from './target.ts';
 import { trustedTarget, type TrustedTarget } from './target-trust.ts';
 
 export interface TargetFound extends TrustedTarget {
+  /** What nodes are to run over the target. */
+  addons: PoolAddons;
   /** Why the target that is asked for is not known. */
   error?: unknown;
 }
@@ -29,18 +32,29 @@ interface Scene {
 /** Looks the target up where that is due, and judges it and all else that its nodes have to do with. */
 export async function findTarget(scene: Scene): Promise<TargetFound> {
   const { target, ...sought } = await seek(scene);
-  return { ...sought, ...(await judge(scene, target)) };
+  const { o, memory, pool } = scene;
+  const over = (image: string | undefined) => addonsOver(o, memory, pool, image);
+  const [asked, last] = [target?.image, pool.status.target?.image];
+  const ofAsked = over(asked ?? last);
+  const ofLast = last === undefined || last === (asked ?? last) ? noAddons : over(last);
+  const judged = await judge(scene, target, setsOver(ofAsked, ofLast));
+  const isLast = judged.target !== undefined && judged.target.image === last && last !== asked;
+  return { ...sought, ...judged, addons: isLast && ofLast !== noAddons ? ofLast : ofAsked };
 }
 
 /** What trust says of the images of a pool that is being deleted: nothing new is looked for. */
 export async function judgeLeft(scene: Omit<Scene, 'log'>): Promise<TrustState> {
-  return (await judge(scene, undefined)).trust;
+  return (await judge(scene, undefined, [])).trust;
 }
 
-async function judge({ o, memory, pool }: Omit<Scene, 'log'>, asked: ResolvedTarget | undefined): Promise<TrustedTarget> {
+async function judge(
+  { o, memory, pool }: Omit<Scene, 'log'>,
+  asked: ResolvedTarget | undefined,
+  sets: readonly AddonSet[],
+): Promise<TrustedTarget> {
   const definition = o.stores.definitions.get(pool.spec.system.definitionRef?.name ?? '');
   const buildsOf = (digest: string) => o.stores.builds.byIndex('digest', digest);
-  const images = imagesInUse({ pool, asked, definition, nodeTargets: memory.nodeTargets.list(), buildsOf });
+  const images = imagesInUse({ pool, asked, definition, nodeTargets: memory.nodeTargets.list(), sets, buildsOf });
   const credentials = () => memory.pullSecrets.credentials(pool);
   const asking = { pool: pool.name, credentials, requestedAt: pool.requestedAt, again: isRequested(pool) };
   const verdicts = await memory.trust.judge(asking, images);

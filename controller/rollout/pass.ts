@@ -19,6 +19,7 @@ import { projectSystemPool, type SystemPoolView } from './projection.ts';
 import { type Found, poolStateOf, type Views } from './snapshot.ts';
 import { statusAfter, statusChange, statusIntervalMs, transitionsOf, withTarget } from './status.ts';
 import { isRequested } from './target.ts';
+import { addonsStatus } from './wanted.ts';
 
 /** Nodes whose pods are listed in one pass; the others follow in the next. */
 const drainsPerPass = 50;
@@ -76,6 +77,7 @@ export class Pass {
       this.#memory.lookUps.nextMs(name, now),
       this.#memory.pullSecrets.nextMs(name),
       this.#memory.trust.nextMs(name),
+      this.#memory.systems.nextMs(name),
     ];
     return requeue(last.plan.nextCheckMs, this.#nextDrainMs(last), wait, untold, ...again);
   }
@@ -144,6 +146,7 @@ export class Pass {
       drains,
       refused: [...this.#refused.keys()],
       trust: found.trust,
+      wanted: found.addons.wanted,
       ...(found.target ? { target: found.target } : {}),
       ...(found.previous ? { previous: found.previous } : {}),
       ...(found.frozen ? { frozen: found.frozen } : {}),
@@ -213,7 +216,12 @@ export class Pass {
     const now = this.#o.now();
     const error = found.error ?? this.#trouble(found, summary.outcome.message) ?? this.#refusal(summary.outcome.message);
     const handled = this.#isAnswered(found, state) ? this.#requestedAt : undefined;
-    const status = statusAfter(this.#pool, summary, { now, handled, error, trusted: found.trusted });
+    const addons = addonsStatus(
+      { asked: this.#pool.spec.addons ?? [], image: found.target?.image, systems: found.addons.systems },
+      found.addons,
+      summary.holds,
+    );
+    const status = statusAfter(this.#pool, summary, { now, handled, error, trusted: found.trusted, addons });
     if (statusChange(this.#pool.status, status) === 'small') {
       const wait = (this.#memory.statusWrittenAt.get(name) ?? 0) + statusIntervalMs - now;
       if (wait > 0) return wait;

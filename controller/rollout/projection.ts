@@ -3,7 +3,14 @@ import type { Node } from '../api/core.ts';
 import { conditionOf } from '../api/conditions.ts';
 import type { ImageBuild } from '../api/image-build.ts';
 import type { Condition, KubeObject } from '../api/meta.ts';
-import { cordonAnnotation, hostRuleAnnotation, nodeUIDAnnotation, requestedAt, retriedAnnotation } from '../api/names.ts';
+import {
+  addonsAnnotation,
+  cordonAnnotation,
+  hostRuleAnnotation,
+  nodeUIDAnnotation,
+  requestedAt,
+  retriedAnnotation,
+} from '../api/names.ts';
 import type {
   NodeTarget,
   NodeTargetSpec,
@@ -12,6 +19,8 @@ import type {
   NodeTargetStatusHost,
   NodeTargetStatusRollout,
 } from '../api/node-target.ts';
+import { type AddonOffer, offerOf } from '../addon/choice.ts';
+import type { SystemAddon } from '../api/system-addon.ts';
 import type { SystemDefinition } from '../api/system-definition.ts';
 import type { SystemPool, SystemPoolSpec, SystemPoolStatus } from '../api/system-pool.ts';
 import { recordIn, type StatusJudgement } from '../trust/judgement.ts';
@@ -33,6 +42,8 @@ export interface NodeView extends View {
   labels: Readonly<Record<string, string>>;
   /** Set when the cordon is Scantling's. */
   cordon?: Cordon;
+  /** Which addons it asks for, as it is written there. */
+  addons?: string;
 }
 
 /** What is merged over an image. */
@@ -124,6 +135,14 @@ export interface BuiltImageView extends View {
   trust?: StatusJudgement;
 }
 
+/** A SystemAddon, as pools choose from it. */
+export type AddonOfferView = AddonOffer & View;
+
+/** Projection of a SystemAddon for pools. */
+export function projectAddonOffer(addon: SystemAddon): AddonOfferView {
+  return { ...identity(addon), ...offerOf(addon) };
+}
+
 /** The index of the store of builds by the digests of their images. */
 export const builtIndexes = { digest: (build: BuiltImageView): readonly string[] => build.digests };
 
@@ -139,6 +158,7 @@ export function projectNode(node: Node): NodeView {
     labels: node.metadata.labels ?? {},
     ...optional('bootID', node.status?.nodeInfo?.bootID),
     ...optional('cordon', cordon),
+    ...optional('addons', node.metadata.annotations?.[addonsAnnotation]),
   };
 }
 

@@ -13,6 +13,7 @@ import { projectSystemPool, type SystemPoolView } from './projection.ts';
 import { PullSecrets } from './pull-secrets.ts';
 import { isRefusal, sayRefused } from './refusal.ts';
 import { Setbacks } from './setbacks.ts';
+import { Systems } from './systems.ts';
 import { Written } from './written.ts';
 
 /** The states of scantling_pool_nodes. */
@@ -31,6 +32,7 @@ export function createPoolReconciler(dependencies: PoolDependencies): { reconcil
     refusals: new Setbacks(),
     lookUps: new Setbacks(),
     pullSecrets: new PullSecrets({ client, namespaces, now }),
+    systems: new Systems({ read: dependencies.readSystem, now }),
     trust: new PoolTrust({ trust: dependencies.trust, now }),
   };
   return { reconcile: (name, context) => reconcilePool(dependencies, memory, name, context) };

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { conditionOf, conditionsOf, type Outcome } from '../api/conditions.ts';
 import { StallingError } from '../api/errors.ts';
 import type { Condition } from '../api/meta.ts';
-import type { SystemPoolStatus, SystemPoolStatusTarget } from '../api/system-pool.ts';
+import type { SystemPoolStatus, SystemPoolStatusAddons, SystemPoolStatusTarget } from '../api/system-pool.ts';
 import type { SystemPoolView } from './projection.ts';
 import type { PoolReason } from './reasons.ts';
 import { eventOfCondition } from '../trust/judgement.ts';
@@ -42,15 +42,22 @@ function inStatus(target: ResolvedTarget): SystemPoolStatusTarget {
 export function statusAfter(
   pool: SystemPoolView,
   summary: Summary,
-  o: { now: number; handled: string | undefined; error?: unknown; trusted?: Said | undefined },
+  o: {
+    now: number;
+    handled: string | undefined;
+    error?: unknown;
+    trusted?: Said | undefined;
+    addons?: SystemPoolStatusAddons | undefined;
+  },
 ): SystemPoolStatus {
-  const { now, handled, error, trusted } = o;
-  const { currentWave: _, failedNodes: __, lastHandledReconcileAt, ...kept } = pool.status;
+  const { now, handled, error, trusted, addons } = o;
+  const { currentWave: _, failedNodes: __, addons: ___, lastHandledReconcileAt, ...kept } = pool.status;
   const last = handled ?? lastHandledReconcileAt;
   return {
     ...kept,
     ...(pool.generation === undefined ? {} : { observedGeneration: pool.generation }),
     ...(last === undefined ? {} : { lastHandledReconcileAt: last }),
+    ...(addons ? { addons } : {}),
     nodes: summary.nodes,
     ...(summary.currentWave ? { currentWave: summary.currentWave } : {}),
     ...(summary.failedNodes.length > 0 ? { failedNodes: summary.failedNodes } : {}),
@@ -84,9 +91,10 @@ export function statusChange(before: SystemPoolStatus, after: SystemPoolStatus):
   return isDeepStrictEqual(withoutProgress(before), withoutProgress(after)) ? 'small' : 'large';
 }
 
-function withoutProgress({ conditions, failedNodes, ...rest }: SystemPoolStatus): object {
+function withoutProgress({ conditions, failedNodes, addons, ...rest }: SystemPoolStatus): object {
   return {
     ...rest,
+    addons: addons && { ...addons, problems: addons.problems?.map(({ reason }) => reason) },
     nodes: undefined,
     failedNodes: failedNodes?.map(({ name, reason }) => ({ name, reason })),
     conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })),

@@ -18,6 +18,8 @@ export interface Summary {
   /** The same of those that run an image of which nobody can say whether trust allows it. */
   unjudged?: Named;
   /** Ready: nothing is left to do. Stalled: a person has to do something. */
+  /** What keeps single nodes from their addons. */
+  holds: { hold: Hold; nodes: string[] }[];
   outcome: { kind: 'Ready' | 'Progressing' | 'Stalled'; reason: string; message: string };
 }
 
@@ -49,6 +51,7 @@ export function summarize(draft: Draft, facts: Facts): Summary {
     failedNodes: failedNodes(draft),
     ...(untrusted ? { untrusted } : {}),
     ...(unjudged ? { unjudged } : {}),
+    holds: holdsOf(draft),
     outcome: outcomeOf(draft, facts, { nodes, complete }),
   };
 }
@@ -212,7 +215,7 @@ function waiting(draft: Draft, { max, halted }: Facts): string | undefined {
 }
 
 /** What keeps single nodes, each said once: what a person has to see to first, then what keeps most. */
-export function holdsOf({ entries }: Pick<Draft, 'entries'>): { hold: Hold; nodes: string[] }[] {
+function holdsOf({ entries }: Pick<Draft, 'entries'>): { hold: Hold; nodes: string[] }[] {
   const holds = new Map<string, { hold: Hold; nodes: string[] }>();
   for (const { member } of entries) {
     const { hold, node } = member;

@@ -30,6 +30,8 @@ export function watchPools(stores: PoolStores, trust: Pick<Trust, 'onChange'>, e
       wake([now, before].flatMap(target => target?.pool ?? []));
     }),
     stores.definitions.onChange((_, now, before) => wake(poolsUsing((now ?? before)?.name, pools.list()))),
+    // Its variants may be what nodes wait for.
+    stores.addons.onChange(() => wake(pools.keys())),
     // What every node runs, and is to run, is judged anew.
     trust.onChange(() => wake(pools.keys())),
   ];

@@ -7,6 +7,8 @@ import { conditionOf } from '../../controller/api/conditions.ts';
 import { defaultAgentNamespace, defaultNamespace } from '../../controller/api/names.ts';
 import { imagebuilds } from '../../controller/api/image-build.ts';
 import { type NodeTarget, nodetargets, type NodeTargetStatusHost } from '../../controller/api/node-target.ts';
+import { systemaddons } from '../../controller/api/system-addon.ts';
+import type { OsRelease } from '../../controller/addon/os-release.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { type SystemPool, type SystemPoolSpec, systempools } from '../../controller/api/system-pool.ts';
 import { type Client, createClient } from '../../controller/kube/client.ts';
@@ -50,6 +52,8 @@ export class Cluster {
   trust: PoolDoor & Pick<Trust, 'onChange'> = withoutPolicies;
   /** What hosts are to require of every image, as policies would have it. */
   hostRule: string | null | undefined = null;
+  /** Which system is in an image. */
+  readSystem: (of: { image: string; platform: string }) => OsRelease = () => ({ id: 'fedora', idLike: [], versionId: '42' });
   /** Registries that the controller speaks plain http to. */
   readonly insecureHosts = new Set<string>();
   /** Of the controller that is started next. */
@@ -140,11 +144,13 @@ export class Cluster {
       nodeTargets: new Store(),
       definitions: new Store(),
       builds: new Store(views.builtIndexes),
+      addons: new Store(),
     };
     const reflectors = [
       new Reflector({ transport, resource: systempools, project: views.projectSystemPool, store: stores.pools, log }),
       new Reflector({ transport, resource: nodes, project: views.projectNode, store: stores.nodes, log }),
       new Reflector({ transport, resource: nodetargets, project: views.projectNodeTarget, store: stores.nodeTargets, log }),
+      new Reflector({ transport, resource: systemaddons, project: views.projectAddonOffer, store: stores.addons, log }),
       new Reflector({ transport, resource: imagebuilds, project: views.projectBuiltImage, store: stores.builds, log }),
       new Reflector({
         transport,
@@ -160,6 +166,7 @@ export class Cluster {
       client,
       registry,
       events,
+      readSystem: async of => this.readSystem(of),
       stores,
       namespaces: { operator: defaultNamespace, agents: defaultAgentNamespace },
       trust: this.trust,

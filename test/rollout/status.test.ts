@@ -41,6 +41,7 @@ function pool(
 const summary = (outcome: Summary['outcome'], over: Partial<Summary> = {}): Summary => ({
   nodes: { total: 2, updated: 1, staged: 0, updating: 1, unavailable: 1, failed: 0 },
   failedNodes: [],
+  holds: [],
   outcome,
   ...over,
 });

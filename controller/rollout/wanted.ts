@@ -1,0 +1,197 @@
+/** What each node of a pool is to run over its image: the pool's profile, what the node itself asks for, and the addons that there are. Pure. */
+import { type AddonOrigin, isAddonName, maxAddons } from '../api/addon-set.ts';
+import type { SystemPoolStatusAddons } from '../api/system-pool.ts';
+import type { AddonOffer } from '../addon/choice.ts';
+import type { OsRelease } from '../addon/os-release.ts';
+import { type ProfileEntry, type ProfileLayer, profileOf } from '../addon/profile.ts';
+import { type ProfileProblem, resolveProfile } from '../addon/resolve-profile.ts';
+import { setDigest } from '../addon/set-digest.ts';
+import type { Hold, Member } from './classify.ts';
+import type { AddonSet, NodeView } from './projection.ts';
+import type { PoolReason } from './reasons.ts';
+
+/** What is known of the system in the image, for one platform. */
+export type SystemKnown = { os: OsRelease } | { hold: Hold };
+
+export interface WantedRequest {
+  /** spec.addons of the pool. */
+  asked: readonly ProfileEntry[];
+  nodes: readonly Pick<NodeView, 'name' | 'labels' | 'addons'>[];
+  offers: ReadonlyMap<string, AddonOffer>;
+  /** Asked only for platforms on which something is to be merged. */
+  systemOf: (platform: string) => SystemKnown;
+}
+
+export type Wanted = ReadonlyMap<string, Pick<Member, 'addons' | 'hold'>>;
+
+export interface WantedFound {
+  /** By node; those that are to run nothing over the image are not in it. */
+  wanted: Wanted;
+  /** What the sets are made of, and who asks for each. */
+  sets: readonly NamedSet[];
+}
+
+export interface NamedSet extends AddonSet {
+  from: ReadonlyMap<string, AddonOrigin>;
+}
+
+type Answer = { set?: NamedSet } | { hold: Hold };
+
+const architectureLabel = 'kubernetes.io/arch';
+/** A person reads the first problems, and mends them. */
+const toldProblems = 3;
+
+/** Nodes that are alike in platform and wishes are looked at once. */
+export function wantedBy(request: WantedRequest): WantedFound {
+  const wanted = new Map<string, Pick<Member, 'addons' | 'hold'>>();
+  const sets = new Map<string, NamedSet>();
+  const known = new Map<string, Answer>();
+  for (const { name, labels, addons } of request.nodes) {
+    if (request.asked.length === 0 && addons === undefined) continue;
+    const key = JSON.stringify([labels[architectureLabel], addons]);
+    const answer = known.get(key) ?? answerFor(request, labels[architectureLabel], addons);
+    known.set(key, answer);
+    if ('hold' in answer) wanted.set(name, answer);
+    else if (answer.set) {
+      sets.set(answer.set.digest, answer.set);
+      const { digest, addons: all } = answer.set;
+      wanted.set(name, { addons: { digest, addons: all } });
+    }
+  }
+  return { wanted, sets: [...sets.values()] };
+}
+
+function answerFor(request: WantedRequest, architecture: string | undefined, own: string | undefined): Answer {
+  const layers: ProfileLayer[] = [{ from: 'pool', entries: request.asked }];
+  if (own !== undefined) {
+    const entries = entriesIn(own);
+    if (typeof entries === 'string')
+      return held('InvalidAddons', `the annotation scantling.dev/addons of the Node: ${entries}`, true);
+    layers.push({ from: 'node', entries });
+  }
+  const profile = profileOf(layers);
+  if (profile.entries.length === 0) return {};
+  if (architecture === undefined) return held('AddonsNotReady', `the Node has no label ${architectureLabel} yet`);
+  const platform = `linux/${architecture}`;
+  const system = request.systemOf(platform);
+  if ('hold' in system) return system;
+  const resolution = resolveProfile({ profile, addons: request.offers, host: { os: system.os, platform } });
+  if ('problems' in resolution) return held('AddonsNotReady', problemsText(resolution.problems));
+  const addons = resolution.addons.map(({ name, image, digest, size, services }) => ({
+    name,
+    image,
+    digest,
+    size,
+    ...(services && services.length > 0 ? { services: [...services] } : {}),
+  }));
+  const digest = setDigest(addons);
+  if (digest === undefined) return {};
+  return { set: { digest, addons, from: new Map(resolution.addons.map(({ name, from }) => [name, from])) } };
+}
+
+function problemsText(problems: readonly ProfileProblem[]): string {
+  const more = problems.length > toldProblems ? `; and ${problems.length - toldProblems} more` : '';
+  return `${problems
+    .slice(0, toldProblems)
+    .map(({ name, message }) => `addon ${name}: ${message}`)
+    .join('; ')}${more}`;
+}
+
+function held(reason: PoolReason, message: string, stalled = false): { hold: Hold } {
+  return { hold: { reason, message, ...(stalled ? { stalled: true } : {}) } };
+}
+
+/** The entries that an annotation's text holds, or what is wrong with it. */
+function entriesIn(text: string): ProfileEntry[] | string {
+  const form = 'must be a JSON list as [{"name":"containerd","addon":"containerd-2"}], with "" for none';
+  const value = parsed(text);
+  if (!Array.isArray(value)) return form;
+  if (value.length > maxAddons) return `has more than ${maxAddons} entries`;
+  const entries: ProfileEntry[] = [];
+  for (const entry of value as unknown[]) {
+    if (typeof entry !== 'object' || entry === null || !('name' in entry) || !('addon' in entry)) return form;
+    const { name, addon } = entry;
+    if (typeof name !== 'string' || !isAddonName(name)) return `${form}; one has a name that no addon may have`;
+    if (addon !== null && (typeof addon !== 'string' || (addon !== '' && !isAddonName(addon))))
+      return `${form}; ${name} names what no addon may be called`;
+    entries.push({ name, addon });
+  }
+  return entries;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Said to whoever wrote it, with the form that it must have.
+    return undefined;
+  }
+}
+
+/** What the status of a pool says of addons; undefined where nobody asks for any. */
+export function addonsStatus(
+  request: Pick<WantedRequest, 'asked'> & { image: string | undefined; systems: ReadonlyMap<string, OsRelease> },
+  { wanted, sets }: WantedFound,
+  holds: readonly { hold: Hold; nodes: readonly string[] }[],
+): SystemPoolStatusAddons | undefined {
+  const profile = profileOf([{ from: 'pool', entries: request.asked }]);
+  if (profile.entries.length === 0 && wanted.size === 0) return undefined;
+  const nodesOf = (digest: string): number => [...wanted.values()].filter(w => w.addons?.digest === digest).length;
+  return {
+    ...(request.image === undefined ? {} : { image: request.image }),
+    ...(request.systems.size > 0 ? { systems: [...request.systems].map(inStatus).slice(0, 8) } : {}),
+    ...(profile.entries.length > 0 ? { entries: profile.entries.map(({ name, addon }) => ({ name, addon, from: 'pool' })) } : {}),
+    ...(sets.length > 0
+      ? {
+          sets: sets
+            .map(set => ({ set: set.digest, nodes: nodesOf(set.digest), addons: set.addons.map(of => said(of, set)) }))
+            .toSorted((a, b) => b.nodes - a.nodes || (a.set < b.set ? -1 : 1))
+            .slice(0, 16),
+        }
+      : {}),
+    ...(holds.length > 0
+      ? {
+          problems: holds.slice(0, 16).map(({ hold, nodes }) => ({
+            reason: hold.reason.slice(0, 64),
+            message: hold.message.slice(0, 1024),
+            nodes: nodes.length,
+          })),
+        }
+      : {}),
+  };
+}
+
+function said(
+  { name, image }: AddonSet['addons'][number],
+  { from }: NamedSet,
+): { name: string; image: string; from: AddonOrigin } {
+  return { name, image, from: from.get(name) ?? 'pool' };
+}
+
+type System = NonNullable<SystemPoolStatusAddons['systems']>[number];
+
+function inStatus([platform, { id, idLike, versionId, sysextLevel }]: [string, OsRelease]): System {
+  return {
+    platform,
+    id,
+    ...(idLike.length > 0 ? { idLike: idLike.join(' ') } : {}),
+    ...(versionId === undefined ? {} : { versionId }),
+    ...(sysextLevel === undefined ? {} : { sysextLevel }),
+  };
+}
+
+/** What a status has recorded of an image, so that a new process does not read it again. */
+export function recordedSystems(addons: SystemPoolStatusAddons | undefined, image: string): Map<string, OsRelease> {
+  if (addons?.image !== image) return new Map();
+  return new Map(
+    (addons.systems ?? []).map(({ platform, id = 'linux', idLike = '', versionId, sysextLevel }) => [
+      platform,
+      {
+        id,
+        idLike: idLike.split(' ').filter(Boolean),
+        ...(versionId === undefined ? {} : { versionId }),
+        ...(sysextLevel === undefined ? {} : { sysextLevel }),
+      },
+    ]),
+  );
+}

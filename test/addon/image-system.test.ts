@@ -1,0 +1,93 @@
+/** Which system is in an image of a real registry. */
+import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
+import { after, before, describe, it } from 'node:test';
+import { readImageSystem } from '../../controller/addon/image-system.ts';
+import { sha256 } from '../../controller/registry/digest.ts';
+import { mediaTypes } from '../../controller/registry/media-types.ts';
+import type { Registry } from '../../controller/registry/registry.ts';
+import { type RegistryServer, startRegistry } from '../cluster/registry.ts';
+import { clientOf } from '../registry/image-fixture.ts';
+import { member, tar } from './layer-fixture.ts';
+
+const platform = 'linux/amd64';
+const fedora = 'ID=fedora\nVERSION_ID=42\n';
+const release = member('./usr/lib/os-release', fedora);
+
+describe('the system in an image', () => {
+  let server: RegistryServer;
+  let registry: Registry;
+  before(async () => {
+    server = await startRegistry();
+    registry = clientOf(server.host);
+  });
+  after(async () => {
+    await registry.close();
+    await server.stop();
+  });
+
+  /** Lowest layer first, each compressed. */
+  const push = async (...layers: Buffer[][]): Promise<string> => {
+    const repository = `${server.host}/os/edge`;
+    const config = Buffer.from(JSON.stringify({ os: 'linux', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: [] } }));
+    await registry.pushBlob(repository, config);
+    const described = [];
+    for (const members of layers) {
+      const bytes = gzipSync(tar(...members));
+      await registry.pushBlob(repository, bytes);
+      described.push({ mediaType: mediaTypes.layerGzip, digest: sha256(bytes), size: bytes.length });
+    }
+    const manifest = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.manifest,
+      config: { mediaType: mediaTypes.config, digest: sha256(config), size: config.length },
+      layers: described,
+    };
+    const digest = await registry.pushManifest(repository, {
+      mediaType: mediaTypes.manifest,
+      bytes: Buffer.from(JSON.stringify(manifest)),
+    });
+    return `${repository}@${digest}`;
+  };
+  const other = [member('./usr/bin/x', 'x'.repeat(100_000))];
+
+  const good: [string, Buffer[][], string | undefined][] = [
+    ['of its lowest layer', [[release], other], '42'],
+    [
+      'of the uppermost layer that says it',
+      [[release], [member('usr/lib/os-release', 'ID=fedora\nVERSION_ID=43\n')], other],
+      '43',
+    ],
+    [
+      'that ostree has by another name',
+      [
+        [
+          member('sysroot/ostree/repo/objects/aa/b.file', fedora),
+          member('usr/lib/os-release', '', { type: '1', link: 'sysroot/ostree/repo/objects/aa/b.file' }),
+        ],
+      ],
+      '42',
+    ],
+  ];
+  for (const [what, layers, versionId] of good)
+    it(`is what the file says ${what}`, async () => {
+      const image = await push(...layers);
+      assert.deepEqual(await readImageSystem(registry, { image, platform }), { id: 'fedora', idLike: [], versionId });
+    });
+
+  const bad: [string, Buffer[][], RegExp][] = [
+    ['without the file', [other], /has no \/usr\/lib\/os-release for linux\/amd64/],
+    ['from which the file was taken', [[release], [member('usr/lib/.wh.os-release')]], /has no \/usr\/lib\/os-release/],
+    ['whose file cannot be read', [[member('usr/lib/os-release', 'ID="fedora\n')]], /os-release of .*line 1/],
+  ];
+  for (const [what, layers, message] of bad)
+    it(`is refused of an image ${what}`, async () => {
+      const image = await push(...layers);
+      await assert.rejects(readImageSystem(registry, { image, platform }), { reason: 'ImageUnsupported', message });
+    });
+
+  it('is refused for a platform that the image is not for', async () => {
+    const image = await push([release]);
+    await assert.rejects(readImageSystem(registry, { image, platform: 'linux/arm64' }), { reason: 'PlatformUnsupported' });
+  });
+});

@@ -1,0 +1,171 @@
+/** A pool with addons on a real API server: held until each has a variant, given only to agents that can merge them, and taken in the turns of the pool. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nodes } from '../../controller/api/core.ts';
+import { type NodeTarget, nodetargets } from '../../controller/api/node-target.ts';
+import { type SystemAddonStatus, systemaddons } from '../../controller/api/system-addon.ts';
+import { systempools } from '../../controller/api/system-pool.ts';
+import { findObject } from '../../controller/kube/find-object.ts';
+import { targetDigestOf } from '../../controller/rollout/digest.ts';
+import { addonImage } from './machine.ts';
+import { type Cluster, until } from './cluster.ts';
+import { PoolScene } from './pool-scene.ts';
+
+const fieldManager = 'test';
+const digest = `sha256:${'d'.repeat(64)}`;
+const os = { id: 'fedora', versionId: '42' };
+
+describe('SystemPool with addons', () => {
+  let scene: PoolScene;
+  let cluster: Cluster;
+  const agents = new AbortController();
+  const running: Promise<void>[] = [];
+  before(async () => {
+    scene = await PoolScene.start();
+    cluster = scene.cluster;
+  });
+  after(() => scene.stop());
+  afterEach(async () => {
+    agents.abort();
+    await Promise.all(running);
+    await scene.clear();
+  });
+
+  /** An agent that can merge addons, or one of before. */
+  const runAgent = (name: string, canMerge: boolean): void => {
+    cluster.idle.add(name);
+    const agent = async (): Promise<void> => {
+      for (let boots = 0; !agents.signal.aborted; await sleep(50)) {
+        const target = await findObject(cluster.admin, nodetargets, name);
+        if (!target) continue;
+        const host = hostOf(target, canMerge);
+        if (host.reboots) await setBootID(name, `boot-${++boots}`);
+        const bootID = (await cluster.node(name)).status?.nodeInfo?.bootID ?? '';
+        const { approval } = target.spec;
+        const verdict = { type: 'Succeeded', digest: host.booted, approval, bootID, time: new Date().toISOString() };
+        const status = {
+          host: { ...host.said, bootID, reportedAt: new Date().toISOString() },
+          ...(host.reboots ? { verdict } : {}),
+        };
+        const options = { fieldManager: 'agent', subresource: 'status' as const };
+        await cluster.admin.mergePatch(nodetargets, name, { status }, options);
+      }
+    };
+    running.push(agent());
+  };
+  const setBootID = async (name: string, bootID: string): Promise<void> => {
+    const { nodeInfo } = (await cluster.node(name)).status ?? {};
+    const status = { nodeInfo: { ...nodeInfo, bootID } };
+    await cluster.admin.mergePatch(nodes, name, { status }, { fieldManager, subresource: 'status' });
+  };
+  const publishAddon = async (n: number): Promise<void> => {
+    const source = { image: { reference: 'registry.example/kubelet:1' } };
+    const spec = {
+      variants: [{ platform: 'linux/amd64' as const, os, source }],
+      output: { repository: 'registry.example/addons/kubelet' },
+    };
+    const kind = { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemAddon', metadata: { name: 'kubelet' } } as const;
+    await cluster.admin.apply(systemaddons, { ...kind, spec }, { fieldManager });
+    const status = { variants: [{ platform: 'linux/amd64', os, image: addonImage(n), digest, size: 4096 }] };
+    await cluster.admin.applyStatus(systemaddons, { ...kind, status: status as SystemAddonStatus }, { fieldManager });
+  };
+
+  it('waits for its addon, goes on by itself, and names the nodes that wait for a newer agent', async () => {
+    const names = await scene.fleet('edge', 2);
+    const [able = '', old = ''] = names;
+    for (const name of names)
+      await cluster.admin.mergePatch(nodes, name, { metadata: { labels: { 'kubernetes.io/arch': 'amd64' } } }, { fieldManager });
+    const addons = [{ name: 'kubelet', addon: 'kubelet' }];
+    await cluster.admin.mergePatch(systempools, 'edge', { spec: { addons } }, { fieldManager });
+    runAgent(able, true);
+    runAgent(old, false);
+    await cluster.startController();
+    await until(async () => {
+      const { reason, message } = await cluster.ready('edge');
+      assert.equal(reason, 'AddonsNotReady', message);
+      assert.match(message, /there is no SystemAddon kubelet/);
+    });
+    assert.equal(await findObject(cluster.admin, nodetargets, able), undefined);
+
+    await publishAddon(1);
+    await until(async () => {
+      const { spec, status } = await cluster.target(able);
+      assert.equal(spec.addons?.[0]?.image, addonImage(1));
+      assert.equal(status?.host?.addons?.set, spec.addonSet);
+      assert.ok(spec.approval?.endsWith(targetDigestOf({ image: spec.image, addons: { digest: spec.addonSet ?? '' } })));
+      assert.equal((await cluster.node(able)).spec?.unschedulable, undefined);
+    });
+    await until(async () => {
+      const { reason, message } = await cluster.ready('edge');
+      assert.equal(reason, 'AgentTooOld', message);
+      assert.match(message, new RegExp(`${old}: waits for an agent that can merge addons`));
+    });
+    const target = await cluster.target(old);
+    assert.deepEqual([target.spec.addons, target.spec.state], [undefined, 'Staged']);
+    const { status } = await cluster.pool('edge');
+    assert.deepEqual(status?.addons?.systems, [{ platform: 'linux/amd64', id: 'fedora', versionId: '42' }]);
+    assert.deepEqual(
+      status?.addons?.sets?.map(s => [s.nodes, s.addons[0]?.from]),
+      [[2, 'pool']],
+    );
+    assert.deepEqual(
+      status?.addons?.problems?.map(p => [p.reason, p.nodes]),
+      [['AgentTooOld', 1]],
+    );
+
+    // Another build of the addon moves the node again, with the image that it has.
+    await publishAddon(2);
+    await until(async () => {
+      const { spec, status } = await cluster.target(able);
+      assert.equal(spec.addons?.[0]?.image, addonImage(2));
+      assert.equal(status?.host?.addons?.set, spec.addonSet);
+      assert.equal((await cluster.node(able)).spec?.unschedulable, undefined);
+    });
+  });
+});
+
+type Said = NonNullable<NonNullable<NodeTarget['status']>['host']>;
+
+interface Host {
+  booted: string;
+  reboots: boolean;
+  said: object;
+}
+
+/** What a host is after its agent has looked at its target once. */
+function hostOf({ spec, status = {} }: NodeTarget, canMerge: boolean): Host {
+  const wanted = spec.digests[1] ?? '';
+  const set = canMerge ? spec.addonSet : undefined;
+  const { host = {}, verdict } = status;
+  const [ran, had] = [host.booted?.digest ?? nothing, host.addons?.set];
+  const isThere = ran === wanted && had === set;
+  const isApproved = spec.state === 'Booted' && verdict?.approval !== spec.approval;
+  const reboots = isApproved && !isThere && isReady(host, wanted, canMerge ? { set } : undefined);
+  const booted = reboots ? wanted : ran;
+  const merged = reboots ? set : had;
+  const said = {
+    phase: isThere || reboots ? 'Idle' : 'Staged',
+    capabilities: ['LockedStaging'],
+    booted: { digest: booted },
+    staged: booted === wanted ? null : { digest: wanted, locked: true },
+  };
+  return { booted, reboots, said: canMerge ? { ...said, ...addonsOf(wanted, set, merged) } : said };
+}
+
+/** `addons`: for an agent that can merge them. */
+function isReady(host: Said, image: string, addons: { set: string | undefined } | undefined): boolean {
+  if (host.phase !== 'Staged') return false;
+  return !addons || (host.prepared?.image === image && host.prepared.set === addons.set);
+}
+
+const nothing = `sha256:${'0'.repeat(64)}`;
+
+/** What an agent that can merge addons says besides. */
+function addonsOf(wanted: string, set: string | undefined, merged: string | undefined): object {
+  return {
+    capabilities: ['LockedStaging', 'Addons'],
+    prepared: { image: wanted, set: set ?? null },
+    addons: { state: merged === undefined ? 'None' : 'Merged', set: merged ?? null },
+  };
+}

@@ -1,0 +1,118 @@
+/** What nodes are to run over their image: from profiles, wishes of nodes, and the addons that there are. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { AddonOffer } from '../../controller/addon/choice.ts';
+import { setDigest } from '../../controller/addon/set-digest.ts';
+import { addonsStatus, recordedSystems, wantedBy, type WantedRequest } from '../../controller/rollout/wanted.ts';
+
+const hex = (c: string): string => `sha256:${c.repeat(64)}`;
+const made = (name: string, c: string) => ({
+  image: `registry.example/${name}@${hex(c)}`,
+  digest: hex(c),
+  size: 4096,
+  services: [],
+  requires: {},
+});
+const offer = (name: string, c: string, platforms = ['linux/amd64']): AddonOffer => ({
+  name,
+  variants: platforms.map(platform => ({ platform, os: { id: 'fedora', versionId: '42' }, made: made(name, c) })),
+});
+const os = { id: 'fedora', idLike: [], versionId: '42' };
+const node = (name: string, addons?: string, arch = 'amd64') => ({
+  name,
+  labels: { 'kubernetes.io/arch': arch },
+  ...(addons === undefined ? {} : { addons }),
+});
+const offers = new Map([offer('containerd', 'a'), offer('containerd-2', 'b'), offer('kubelet', 'c', [])].map(o => [o.name, o]));
+const request = (over: Partial<WantedRequest>): WantedRequest => ({
+  asked: [{ name: 'containerd', addon: 'containerd' }],
+  nodes: [node('n')],
+  offers,
+  systemOf: () => ({ os }),
+  ...over,
+});
+const identity = (name: string, c: string) => {
+  const { image, digest, size } = made(name, c);
+  return { name, image, digest, size };
+};
+
+describe('what a node is to run over its image', () => {
+  it('is the profile of its pool, with what the node asks for over it', () => {
+    const other = JSON.stringify([{ name: 'containerd', addon: 'containerd-2' }]);
+    const none = JSON.stringify([{ name: 'containerd', addon: '' }]);
+    const { wanted, sets } = wantedBy(request({ nodes: [node('a'), node('b'), node('c', other), node('d', none)] }));
+    const first = [identity('containerd', 'a')];
+    const second = [identity('containerd-2', 'b')];
+    assert.deepEqual(wanted.get('a')?.addons, { digest: setDigest(first), addons: first });
+    assert.deepEqual(wanted.get('b'), wanted.get('a'));
+    assert.deepEqual(wanted.get('c')?.addons, { digest: setDigest(second), addons: second });
+    assert.equal(wanted.has('d'), false);
+    assert.deepEqual(
+      sets.map(s => [...s.from]),
+      [[['containerd', 'pool']], [['containerd-2', 'node']]],
+    );
+  });
+
+  it('is nothing, and asks for no system, where nobody asks for addons', () => {
+    const found = wantedBy(request({ asked: [], systemOf: () => assert.fail('the system is not needed') }));
+    assert.deepEqual([found.wanted.size, found.sets], [0, []]);
+    assert.equal(addonsStatus({ asked: [], image: 'i', systems: new Map() }, found, []), undefined);
+  });
+
+  const held: [string, Partial<WantedRequest>, string, RegExp, boolean][] = [
+    [
+      'an addon that does not exist',
+      { asked: [{ name: 'x', addon: 'x' }] },
+      'AddonsNotReady',
+      /there is no SystemAddon x/,
+      false,
+    ],
+    [
+      'an addon without variants',
+      { asked: [{ name: 'kubelet', addon: 'kubelet' }] },
+      'AddonsNotReady',
+      /addon kubelet: .*fedora 42/,
+      false,
+    ],
+    [
+      'another platform',
+      { nodes: [node('n', undefined, 'arm64')] },
+      'AddonsNotReady',
+      /linux\/arm64.*linux\/amd64 for fedora 42/,
+      false,
+    ],
+    ['another system', { systemOf: () => ({ os: { ...os, versionId: '43' } }) }, 'AddonsNotReady', /fedora 43.*fedora 42/, false],
+    ['a wish that is no JSON', { nodes: [node('n', 'containerd-2')] }, 'InvalidAddons', /JSON list/, true],
+    [
+      'a wish for a name that nothing has',
+      { nodes: [node('n', '[{"name":"a","addon":"../b"}]')] },
+      'InvalidAddons',
+      /a names what no/,
+      true,
+    ],
+    ['a node without a platform', { nodes: [{ name: 'n', labels: {} }] }, 'AddonsNotReady', /kubernetes\.io\/arch/, false],
+  ];
+  for (const [what, over, reason, message, stalled] of held)
+    it(`holds a node for ${what}`, () => {
+      const { wanted } = wantedBy(request(over));
+      const { hold, addons } = wanted.get('n') ?? {};
+      assert.equal(addons, undefined);
+      assert.deepEqual([hold?.reason, hold?.stalled ?? false], [reason, stalled]);
+      assert.match(hold?.message ?? '', message);
+    });
+
+  it('is said in the status, from which the next process knows the system', () => {
+    const found = wantedBy(request({ nodes: [node('a'), node('b')] }));
+    const systems = new Map([['linux/amd64', { ...os, idLike: ['rhel', 'centos'] }]]);
+    const hold = { reason: 'AgentTooOld', message: 'waits' };
+    const said = addonsStatus({ asked: request({}).asked, image: 'i', systems }, found, [{ hold, nodes: ['a'] }]);
+    assert.deepEqual(said?.entries, [{ name: 'containerd', addon: 'containerd', from: 'pool' }]);
+    assert.deepEqual(
+      said?.sets?.map(s => [s.nodes, s.addons.map(a => `${a.name} ${a.from}`)]),
+      [[2, ['containerd pool']]],
+    );
+    assert.deepEqual(said?.problems, [{ ...hold, nodes: 1 }]);
+    assert.deepEqual(recordedSystems(said, 'i'), systems);
+    assert.equal(recordedSystems(said, 'j').size, 0);
+  });
+});
