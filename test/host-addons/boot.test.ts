@@ -18,7 +18,7 @@ for (const systemd of systemdVersions) {
     const runtime = await makeAddon('runtime', '1', { files, services: ['runtime.service'] });
     const tool = await makeAddon('tool', '1');
     record(disk, [runtime, tool]);
-    const host = await boot(t, disk);
+    const host = await boot(disk);
     const seal = host.seal();
     assert.equal(seal.state, 'Merged', host.journal());
     assert.deepEqual([seal.deployment, seal.record, seal.softReboots], [first, 'current', 0]);

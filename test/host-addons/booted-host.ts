@@ -2,7 +2,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSeal, parseSupport, sealPath, supportPath } from '../../controller/host-addons/seal.ts';
 import type { AddonSeal, AddonSupport } from '../../controller/host-addons/seal.ts';
@@ -46,15 +45,16 @@ export interface BootedHost {
 
 const script = join(import.meta.dirname, 'boot-host.sh');
 
-/** Boots a deployment of a disk and waits until its jobs are done. It is cut after the test. */
-export async function boot(t: TestContext, disk: HostDisk, o: BootOptions = {}): Promise<BootedHost> {
+/** Boots a deployment of a disk and waits until its jobs are done. It is cut with its disk. */
+export async function boot(disk: HostDisk, o: BootOptions = {}): Promise<BootedHost> {
   const deployment = o.deployment ?? first;
   const work = mkdtempSync(join(disk.directory, 'boot-'));
   const group = makeGroup();
   const words = `ostree=/ostree/boot.0/default/${'0c'.repeat(32)}/0 ${o.words ?? ''}`;
   const args = [disk.directory, disk.base, deployment, work, words, String(o.depth ?? 1)];
   const spaces = ['--mount', '--pid', '--fork', '--kill-child', '--uts', '--ipc', '--net', '--cgroup'];
-  const enter = `echo $$ >${join(group, 'cgroup.procs')}; exec unshare "$@"`;
+  // A test that is killed takes its hosts with it.
+  const enter = `echo $$ >${join(group, 'cgroup.procs')}; exec setpriv --pdeathsig KILL unshare "$@"`;
   const child = spawn('sh', ['-c', enter, 'sh', ...spaces, 'sh', script, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', text => (said += text));
@@ -68,7 +68,7 @@ export async function boot(t: TestContext, disk: HostDisk, o: BootOptions = {}):
     await ended;
     await removeGroup(group);
   };
-  t.after(cut);
+  disk.cuts.push(cut);
   const pid = await processOne(child.pid ?? 0, () => said);
   const host = describe(pid, disk, () => said);
   await host.settled();

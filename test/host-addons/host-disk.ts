@@ -15,6 +15,8 @@ export interface HostDisk {
   systemd: Systemd;
   /** The system that deployments are layers over. */
   base: string;
+  /** What cuts the power of the hosts that were booted from it. */
+  cuts: (() => Promise<void>)[];
 }
 
 /** Checksums of deployments. */
@@ -32,14 +34,15 @@ RemainAfterExit=yes
 ExecStart=mount --make-rshared /
 `;
 
-/** A disk with two deployments of one system, which carry the scripts and units. It is removed after the test. */
+/** A disk with two deployments of one system, which carry the scripts and units. After the test its hosts are cut and it is removed. */
 export async function makeDisk(t: TestContext, systemd: Systemd, o: { required?: boolean } = {}): Promise<HostDisk> {
   const base = await systemdRoot(systemd);
   const directory = mkdtempSync(join(tmpdir(), 'host-disk-'));
-  t.after(() => {
-    rmSync(directory, { recursive: true, force: true });
+  const disk: HostDisk = { directory, systemd, base, cuts: [] };
+  t.after(async () => {
+    for (const cut of disk.cuts) await cut();
+    rmSync(directory, { recursive: true });
   });
-  const disk = { directory, systemd, base };
   for (const path of ['var/lib/scantling/addons/.records', 'var/tmp', 'var/log', 'base']) {
     mkdirSync(join(directory, path), { recursive: true });
   }

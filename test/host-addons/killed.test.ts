@@ -32,7 +32,7 @@ for (const systemd of systemdVersions) {
     let from = [await makeAddon('tool', '1'), await makeAddon('old', '1')];
     let to = [await makeAddon('tool', '2'), await makeAddon('new', '1')];
     record(disk, from);
-    const host = await boot(t, disk);
+    const host = await boot(disk);
     prepareSteps(host);
     // As after a soft reboot: everything of before is still there, and the key is another.
     const next = () => {
@@ -67,7 +67,7 @@ test('a live change that is killed has merged the old set or the new one, and ca
   let from = [await makeAddon('tool', '1'), await makeAddon('old', '1')];
   let to = [await makeAddon('tool', '2'), await makeAddon('new', '1')];
   record(disk, from);
-  const host = await boot(t, disk);
+  const host = await boot(disk);
   prepareSteps(host);
   record(disk, to);
   const steps = tellingSteps(runWatched(host, 'live'));
@@ -89,7 +89,7 @@ test('a seal that is killed is the one before or whole, and can be made again', 
   const disk = await makeDisk(t, 257);
   const runtime = await makeAddon('runtime', '1', { files: serviceFiles('runtime', '1'), services: ['runtime.service'] });
   record(disk, [runtime]);
-  const host = await boot(t, disk);
+  const host = await boot(disk);
   const whole = host.seal();
   prepareSteps(host);
   for (const n of tellingSteps(runWatched(host, 'seal'))) {
@@ -107,7 +107,7 @@ test('a seal that is killed is the one before or whole, and can be made again', 
 test('a boot whose script is killed merges all the same: it is run twice', { skip }, async t => {
   const disk = await makeDisk(t, 257);
   record(disk, [await makeAddon('tool', '1')]);
-  const host = await boot(t, disk);
+  const host = await boot(disk);
   host.say('systemctl', 'stop', 'scantling-addons.service', 'systemd-sysext.service');
   host.say('sh', '-c', 'rm -r /run/scantling/addons /run/extensions');
   // The first of two never comes to its end: it waits for the lock, which the test holds until it is killed.

@@ -15,7 +15,7 @@ for (const systemd of systemdVersions) {
   test(`systemd ${systemd}: addons come, change and go on a running host`, { skip }, async t => {
     const disk = await makeDisk(t, systemd);
     const agent = await makeAddon('agent', '1', { files: serviceFiles('agent', '1'), services: ['agent.service'] });
-    const host = await boot(t, disk);
+    const host = await boot(disk);
     assert.equal(host.seal().state, 'None');
 
     // From nothing: there is no gap that could be measured.
@@ -71,7 +71,7 @@ for (const systemd of systemdVersions) {
   test(`systemd ${systemd}: a live change that does not merge is taken back`, { skip }, async t => {
     const disk = await makeDisk(t, systemd);
     record(disk, [await runtime('1')]);
-    const host = await boot(t, disk);
+    const host = await boot(disk);
     const before = host.seal();
     // systemd-sysext takes the first of two that have a name in its directories; a link in /run can be overruled in /etc only after the check.
     host.say('mkdir', '-p', '/run/systemd/system/systemd-sysext.service.d');

@@ -15,7 +15,7 @@ for (const systemd of systemdVersions) {
     record(disk, [await makeAddon('tool', '2'), shared, await makeAddon('extra', '1')], { deployment: second });
     const seen: Record<string, (string | undefined)[]> = {};
     for (const [turn, deployment] of [first, second, first].entries()) {
-      const host = await boot(t, disk, { deployment });
+      const host = await boot(disk, { deployment });
       assert.deepEqual([host.seal().state, host.seal().deployment], ['Merged', deployment], host.journal());
       seen[turn] = ['tool', 'shared', 'extra'].map(name => host.read(`usr/share/addons/${name}`));
       await host.cut();
@@ -34,7 +34,7 @@ test('a soft reboot, which keeps /run, changes to the addons of the next deploym
   record(disk, [await makeAddon('tool', '1'), await makeAddon('old', '1')], { deployment: first });
   const runtime = await makeAddon('runtime', '2', { files, services: ['runtime.service'] });
   record(disk, [await makeAddon('tool', '2'), runtime], { deployment: second });
-  const host = await boot(t, disk, { deployment: first });
+  const host = await boot(disk, { deployment: first });
   const before = host.seal();
   assert.deepEqual([before.state, before.softReboots, host.read('usr/share/addons/old')], ['Merged', 0, '1']);
 

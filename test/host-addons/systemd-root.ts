@@ -43,7 +43,7 @@ const unwanted = [
   'systemd-udev-trigger.service',
 ];
 
-const commands = ['mmdebstrap', 'mkfs.erofs', 'unshare', 'nsenter', 'mount'];
+const commands = ['mmdebstrap', 'mkfs.erofs', 'unshare', 'setpriv', 'nsenter', 'mount'];
 
 /**
  * Why hosts cannot be booted here; false when they can.

@@ -57,7 +57,7 @@ for (const systemd of systemdVersions) {
     for (const { name, digest, bytes } of [changed(spoiled, flip), changed(cut, bytes => bytes.subarray(0, -1))]) {
       writeRaw(disk.directory, rawPath({ name, digest }), bytes);
     }
-    const host = await boot(t, disk);
+    const host = await boot(disk);
     host.say('mkdir', '-p', '/etc/extensions/masked');
     host.again();
     const seal = host.seal();
@@ -104,7 +104,7 @@ for (const systemd of systemdVersions) {
       const disk = await makeDisk(t, systemd);
       const [one, two] = [await makeAddon('tool', '1'), await makeAddon('tool', '2')];
       record(disk, [one]);
-      const host = await boot(t, disk);
+      const host = await boot(disk);
       const outcome = () => {
         host.again();
         const { state, record, reason } = host.seal();
@@ -136,7 +136,7 @@ for (const systemd of systemdVersions) {
     record(disk, [await makeAddon('tool', '1')]);
     const other = await makeAddon('other', '1');
     writeRaw(disk.directory, 'var/lib/extensions/other.raw', other.bytes);
-    const host = await boot(t, disk);
+    const host = await boot(disk);
     assert.deepEqual(host.seal().foreign, ['other']);
     assert.equal(host.seal().state, 'Merged');
 
@@ -163,7 +163,7 @@ for (const systemd of systemdVersions) {
   test(`systemd ${systemd}: a host that cannot merge says why`, { skip }, async t => {
     const disk = await makeDisk(t, systemd, { required: true });
     record(disk, [await makeAddon('tool', '1')]);
-    const deep = await boot(t, disk, { depth: 2 });
+    const deep = await boot(disk, { depth: 2 });
     assert.deepEqual([deep.support().supported, deep.support().reason], [false, 'OverlayDepth']);
     assert.deepEqual(states(deep.seal()), ['tool: NotMerged OverlayDepth']);
     assert.deepEqual([deep.seal().state, deep.seal().reason], ['Failed', 'OverlayDepth']);
@@ -171,14 +171,14 @@ for (const systemd of systemdVersions) {
     assert.notEqual(deep.run('systemctl', 'start', 'boot-complete.target').code, 0);
     await deep.cut();
 
-    const off = await boot(t, disk, { words: 'quiet systemd.sysext=0' });
+    const off = await boot(disk, { words: 'quiet systemd.sysext=0' });
     assert.deepEqual([off.support().supported, off.support().reason], [false, 'Disabled']);
     assert.deepEqual(states(off.seal()), ['tool: Quarantined Disabled']);
     assert.equal(off.read('usr/share/addons/tool'), undefined);
     await off.cut();
 
     place(disk, first, '/usr/lib/systemd/system/systemd-sysext.service', '');
-    const masked = await boot(t, disk);
+    const masked = await boot(disk);
     assert.deepEqual([masked.support().reason, masked.seal().state], ['Disabled', 'Failed']);
   });
 }
