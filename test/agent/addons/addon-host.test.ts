@@ -51,8 +51,8 @@ test('a record that is damaged is told, and another one can be put in its place'
   await host.write(recordOf(1));
   writeFileSync(join(root, recordsPath, deployment), 'scantling');
   const { current } = (await host.look(status, boot)).booted;
-  assert(current instanceof Error);
-  assert.match(current.message, /is cut, or was changed/);
+  assert(typeof current === 'string');
+  assert.match(current, /is cut, or was changed/);
   await host.stage(recordOf(2));
   await host.arm(deployment);
   assert.deepEqual((await host.look(status, boot)).booted, { current: recordOf(2) });
