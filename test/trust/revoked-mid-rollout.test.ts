@@ -129,17 +129,20 @@ test('a key revoked in the middle of a rollout stops it: nothing more is staged 
   assert.equal(conditionOf(conditions, 'ImageTrusted')?.status, 'True');
 
   await t.test('before: one node runs it, one has its go-ahead, the others have it staged', async () => {
-    await roll(two, { maxUnavailable: 1, canary: 1 });
-    for (const name of others) {
+    // Whoever has it staged first would have the first turn: nobody has one before all are ready.
+    await roll(two, { maxUnavailable: 0, canary: 1 });
+    for (const name of [canary, ...others]) {
       await until(async () => {
         const { spec, status } = await target(name);
+        const { phase, staged } = status?.host ?? {};
         assert(
-          spec.image.endsWith(two.digest) && spec.digests.includes(status?.host?.staged?.digest ?? ''),
+          spec.image.endsWith(two.digest) && spec.digests.includes(staged?.digest ?? '') && phase === 'Staged',
           JSON.stringify(status),
         );
       });
-      freeze(name, true);
+      freeze(name, name !== canary);
     }
+    await roll(two, { maxUnavailable: 1, canary: 1 });
     await until(async () => assert(await runs(canary, two)));
     await until(async () => {
       const states = await Promise.all(others.map(async name => (await target(name)).spec.state));

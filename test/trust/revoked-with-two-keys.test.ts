@@ -69,9 +69,9 @@ async function define(motd: string, signing: object): Promise<void> {
   await environment.admin.apply(systemdefinitions, object, { fieldManager });
 }
 
-async function roll(): Promise<void> {
+async function roll(maxUnavailable: number): Promise<void> {
   const nodeSelector = { matchLabels: { 'node-role.kubernetes.io/worker': '' } };
-  const spec = { nodeSelector, system: { definitionRef: { name } }, rollout: { maxUnavailable: 1, canary: 1 } };
+  const spec = { nodeSelector, system: { definitionRef: { name } }, rollout: { maxUnavailable, canary: 1 } };
   await environment.admin.apply(systempools, { apiVersion, kind: 'SystemPool', metadata: { name }, spec }, { fieldManager });
 }
 
@@ -123,23 +123,26 @@ test('one of two keys is revoked in the middle of a rollout of what both have si
   await applyPolicy('base', { scope: { prefix: `${environment.registry.host}/base` }, mode: 'Skip' });
   await trust();
   await define('one', { keySecretRef: { name: 'leaked' } });
-  await roll();
+  await roll(1);
   const one = await isBuilt();
   await arrived(one);
   assert.equal(conditionOf((await status()).conditions, 'RunningUntrusted'), undefined);
 
+  // Whoever has it staged first would have the first turn: nobody has one before all are ready.
+  await roll(0);
   await define('two', { keySecretRef: { name: 'fresh' }, previousKeySecretRef: { name: 'leaked' } });
   const two = await isBuilt(one);
   let approved = '';
   await t.test('before: one node runs it, one has its go-ahead, the others have it staged', async () => {
-    for (const node of others) {
+    for (const node of [canary, ...others]) {
       await until(async () => {
         const { spec, status } = await target(node);
-        const { digest = '' } = status?.host?.staged ?? {};
-        assert(spec.image === two.image && spec.digests.includes(digest), JSON.stringify(status));
+        const { phase, staged: { digest = '' } = {} } = status?.host ?? {};
+        assert(spec.image === two.image && spec.digests.includes(digest) && phase === 'Staged', JSON.stringify(status));
       });
-      freeze(node, true);
+      freeze(node, node !== canary);
     }
+    await roll(1);
     await until(async () => assert(two.digests.includes(await bootedOf(canary))));
     await until(async () => {
       const targets = await Promise.all(others.map(target));
