@@ -22,6 +22,7 @@ import {
   type News,
   type VariantState,
   artifactOf,
+  needsOf,
   newsOf,
   presentOutcome,
   presentStatus,
@@ -171,7 +172,11 @@ class Pass {
     });
     switch (step.kind) {
       case 'Keep':
-        return { kind: 'Good', artifact: { ...artifact, source: source.source, ...trustOf(source) } };
+        // Of the same inputs, which the spec's services and requirements are among.
+        return {
+          kind: 'Good',
+          artifact: { ...artifact, ...needsOf(this.#addon.spec), source: source.source, ...trustOf(source) },
+        };
       case 'Refuse':
         return { kind: 'Failed', artifact, error: step.error };
       case 'Make':
@@ -212,7 +217,8 @@ class Pass {
       metrics.addonImageBytes.inc({ how: 'reused' }, Math.max(0, size - made.sentBytes));
       const revision = source.source.includes('@sha1:') ? source.source : undefined;
       recordLink({ link: 'addon', revision, start, end: this.#o.now(), attributes: { addon: name, digest } });
-      return { kind: 'Good', artifact: { image, digest, size, source: source.source, inputs, ...trustOf(source) } };
+      const needs = needsOf(this.#addon.spec);
+      return { kind: 'Good', artifact: { image, digest, size, ...needs, source: source.source, inputs, ...trustOf(source) } };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const refused = error instanceof StallingError;

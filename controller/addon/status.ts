@@ -4,7 +4,13 @@ import { type Outcome, conditionOf, conditionsOf, isTrue } from '../api/conditio
 import { StallingError, TransientError, WaitingError, messageOf, reasonOf } from '../api/errors.ts';
 import type { Condition } from '../api/meta.ts';
 import { requestedAt } from '../api/names.ts';
-import type { SystemAddon, SystemAddonSpecVariant, SystemAddonStatus, SystemAddonStatusVariant } from '../api/system-addon.ts';
+import type {
+  SystemAddon,
+  SystemAddonSpec,
+  SystemAddonSpecVariant,
+  SystemAddonStatus,
+  SystemAddonStatusVariant,
+} from '../api/system-addon.ts';
 import { eventOfCondition } from '../trust/judgement.ts';
 import type { AddonReason } from './reasons.ts';
 import { variantKey, variantName } from './variant-key.ts';
@@ -12,7 +18,10 @@ import { variantKey, variantName } from './variant-key.ts';
 type Said = Pick<Condition, 'status' | 'reason' | 'message'>;
 
 /** What of a variant's status is about its last good artifact. */
-export type Artifact = Pick<SystemAddonStatusVariant, 'image' | 'digest' | 'size' | 'source' | 'inputs' | 'trust'>;
+export type Artifact = Pick<
+  SystemAddonStatusVariant,
+  'image' | 'digest' | 'size' | 'services' | 'requires' | 'source' | 'inputs' | 'trust'
+>;
 
 /** How one variant stands in a pass. */
 export type VariantState =
@@ -38,14 +47,35 @@ const longestMessage = 2048;
 /** What the status says of a variant's last good artifact; nothing when it never had one. */
 export function artifactOf(status: SystemAddonStatus | undefined, variant: SystemAddonSpecVariant): Artifact {
   const key = variantKey(variant);
-  const { image, digest, size, source, inputs, trust } = status?.variants?.find(of => variantKey(of) === key) ?? {};
+  const found: Artifact = status?.variants?.find(of => variantKey(of) === key) ?? {};
+  const { image, digest, size, services, requires, source, inputs, trust } = found;
   return {
     ...(image === undefined ? {} : { image }),
     ...(digest === undefined ? {} : { digest }),
     ...(size === undefined ? {} : { size }),
+    ...(services === undefined ? {} : { services }),
+    ...(requires === undefined ? {} : { requires }),
     ...(source === undefined ? {} : { source }),
     ...(inputs === undefined ? {} : { inputs }),
     ...(trust === undefined ? {} : { trust }),
+  };
+}
+
+/**
+ * What an artifact that is made of this spec starts and needs, as its status says it: pools go by that, since the spec may be another by then. What is empty is
+ * left out.
+ */
+export function needsOf({ services = [], requires = {} }: Pick<SystemAddonSpec, 'services' | 'requires'>): Artifact {
+  const { addons = [], systemd, kernelModules = [], paths = [] } = requires;
+  const needed = {
+    ...(addons.length > 0 ? { addons } : {}),
+    ...(systemd === undefined ? {} : { systemd }),
+    ...(kernelModules.length > 0 ? { kernelModules } : {}),
+    ...(paths.length > 0 ? { paths } : {}),
+  };
+  return {
+    ...(services.length > 0 ? { services } : {}),
+    ...(Object.keys(needed).length > 0 ? { requires: needed } : {}),
   };
 }
 

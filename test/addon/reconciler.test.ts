@@ -59,6 +59,7 @@ describe('a SystemAddon', () => {
       ['linux/amd64', fedora, `${repositoryOf(parseReference(image))}@${digest}`],
     );
     assert.equal(variant.trust?.decision, 'NotConfigured');
+    assert.deepEqual([variant.services, variant.requires], [services, { addons: ['runtime'], systemd: 255 }]);
     assert.match(variant.image ?? '', new RegExp(`^${cluster.server.host}/addons/tool@sha256:[0-9a-f]{64}$`));
     const { config } = await readAddonArtifact(cluster.registry, variant.image ?? '');
     assert.deepEqual(

@@ -5,12 +5,14 @@ import fc from 'fast-check';
 import {
   type News,
   artifactOf,
+  needsOf,
   newsOf as newsSince,
   presentOutcome,
   presentStatus,
   suspendedStatus,
 } from '../../controller/addon/status.ts';
 import type { Present, VariantState } from '../../controller/addon/status.ts';
+import { offerOf } from '../../controller/addon/choice.ts';
 import { type VariantFacts, variantStep } from '../../controller/addon/next-step.ts';
 import { variantKey, variantName } from '../../controller/addon/variant-key.ts';
 import { conditionOf } from '../../controller/api/conditions.ts';
@@ -123,6 +125,25 @@ describe('the status of an addon', () => {
       after.variants?.map(({ image }) => image),
       [made(2).artifact.image],
     );
+  });
+
+  it('says what an artifact starts and needs, which pools go by, and keeps it while the next one cannot be made', () => {
+    const needs = { services: ['tool.service'], requires: { addons: ['runtime'], systemd: 255 } };
+    const one = made(1);
+    const good: VariantState = { ...one, artifact: { ...one.artifact, ...needsOf(needs) } };
+    const addon = addonOf([variantOf('a')]);
+    const before = presentStatus(addon, present([good]), now);
+    const offered = (status: SystemAddonStatus) => offerOf({ ...addon, status }).variants[0]?.made;
+    assert.deepEqual({ ...offered(before) }, { ...offered(before), ...needs });
+    const after = presentStatus(
+      { ...addon, status: before },
+      present([failed(stalled, artifactOf(before, variantOf('a')))]),
+      now,
+    );
+    assert.deepEqual(offered(after), offered(before));
+    assert.deepEqual(needsOf({ services: [], requires: { addons: [], kernelModules: [], paths: [] } }), {});
+    const all = { addons: ['a'], systemd: 255, kernelModules: ['overlay'], paths: ['/usr/bin/runc'] };
+    assert.deepEqual(needsOf({ requires: all }), { requires: all });
   });
 
   it('has LookupFailed only while something cannot be looked up, and until it was looked up again', () => {
