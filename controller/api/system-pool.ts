@@ -95,7 +95,7 @@ export interface SystemPoolSpecSystemDefinitionRef {
   name: string;
 }
 /**
- * Secret of type kubernetes.io/dockerconfigjson in the operator's namespace, with which the nodes pull the image, and with which spec.system.image is looked up. Of its entries, nodes get those for the image and for the images of the definition's workloads.
+ * Secret of type kubernetes.io/dockerconfigjson in the operator's namespace, with which the nodes pull the image, and with which spec.system.image is looked up. Of its entries, nodes get those for the image, for the images of the definition's workloads and for the artifacts of addons.
  */
 export interface SystemPoolSpecPullSecretRef {
   /**

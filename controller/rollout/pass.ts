@@ -14,7 +14,7 @@ import { tellHostRules } from './host-rules.ts';
 import { actAll, maxRefusals } from './perform.ts';
 import { type Plan, plan } from './plan.ts';
 import type { DrainReport, PoolState } from './pool-state.ts';
-import { copyName } from './pull-secret.ts';
+import { copyName, pulledBeside } from './pull-secret.ts';
 import { projectSystemPool, type SystemPoolView } from './projection.ts';
 import { type Found, poolStateOf, type Views } from './snapshot.ts';
 import { statusAfter, statusChange, statusIntervalMs, transitionsOf, withTarget } from './status.ts';
@@ -110,7 +110,9 @@ export class Pass {
     try {
       // Its name first: whoever takes the pool apart must know of it before it is there.
       if (!pullSecret) await this.#writeStatus({ ...status, pullSecret: { name: copyName(name) } });
-      const others = definition?.workloadImages ?? [];
+      // Those that nodes have still to pull may not be among those that they are to have by now, and while nobody knows these, nothing is taken away.
+      const had = this.#memory.nodeTargets.list().flatMap(target => (target.pool === name ? (target.addons ?? []) : []));
+      const others = pulledBeside(definition?.workloadImages ?? [], [...found.addons.sets, ...had]);
       const revision = await pullSecrets.keep(this.#pool, { target: found.target.image, others });
       await this.#writeStatus({ ...this.#pool.status, pullSecret: { name: copyName(name), revision } });
       return found;

@@ -5,7 +5,7 @@ import { poolLabel } from '../api/names.ts';
 import type { Apply } from '../kube/client.ts';
 import { type DockerConfig, entryFor, formatDockerConfig, parseDockerConfig } from '../registry/credentials.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
-import type { SystemPoolView } from './projection.ts';
+import type { AddonSet, SystemPoolView } from './projection.ts';
 
 /** The copy that agents read, as a NodeTarget names it. */
 export interface PullSecret {
@@ -44,6 +44,16 @@ export function credentialsIn(secret: Secret, where: string): DockerConfig {
   } catch (error) {
     throw invalid(`${where}: ${messageOf(error)}`);
   }
+}
+
+/**
+ * What nodes pull besides the target: images of its workloads, and artifacts of addons, of which the repository says enough. Sorted, so that it is the same while
+ * only digests change.
+ */
+export function pulledBeside(workloads: readonly string[], sets: Iterable<AddonSet>): string[] {
+  const repositories = new Set<string>();
+  for (const { addons } of sets) for (const { image } of addons) repositories.add(image.slice(0, image.lastIndexOf('@')));
+  return [...workloads, ...[...repositories].toSorted()];
 }
 
 /**

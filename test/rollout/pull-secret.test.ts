@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Secret } from '../../controller/api/core.ts';
 import { plan } from '../../controller/rollout/plan.ts';
-import { copyOf, credentialsIn, isCopy, narrowed, saysTheSame } from '../../controller/rollout/pull-secret.ts';
+import { copyOf, credentialsIn, isCopy, narrowed, pulledBeside, saysTheSame } from '../../controller/rollout/pull-secret.ts';
 import { formatDockerConfig } from '../../controller/registry/credentials.ts';
 import { advance } from '../../controller/rollout/actions.ts';
 import type { PoolState } from '../../controller/rollout/pool-state.ts';
-import { image, timeouts } from './machine.ts';
+import { addonSet, image, timeouts } from './machine.ts';
 
 const auth = (text: string) => ({ auth: Buffer.from(text).toString('base64') });
 const secret = (auths: object, type = 'kubernetes.io/dockerconfigjson'): Secret => ({
@@ -34,6 +34,20 @@ describe('the credentials of a pool', () => {
     assert.deepEqual(keysOf(all), ['registry.example/os']);
     assert.deepEqual(keysOf(all, ['ghcr.example.com/db:1', 'open.example/x:1']), ['registry.example/os', 'ghcr.example.com']);
     assert.deepEqual(keysOf({ 'https://registry.example/v2/': auth('a:a') }), ['registry.example']);
+  });
+
+  it('are those for the artifacts of addons too, each repository once, whatever their digests are', () => {
+    const sets = [addonSet(1), addonSet(2), addonSet(1)].flatMap(set => set ?? []);
+    const others = pulledBeside(['ghcr.example.com/db:1'], sets);
+    const addons = ['registry.example/addon-1', 'registry.example/addon-2', 'registry.example/addon-3'];
+    assert.deepEqual(others, ['ghcr.example.com/db:1', ...addons]);
+    assert.deepEqual(pulledBeside(['ghcr.example.com/db:1'], sets.toReversed()), others);
+    const all = {
+      'registry.example/os': auth('a:a'),
+      'registry.example/addon-2': auth('b:b'),
+      'registry.example/addon-4': auth('c:c'),
+    };
+    assert.deepEqual(keysOf(all, others), ['registry.example/os', 'registry.example/addon-2']);
   });
 
   it('are refused, by what is wrong, where they are none for the image, of another type, or no JSON', () => {
