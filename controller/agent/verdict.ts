@@ -52,6 +52,8 @@ function conclude(
   }
   // A deployment that was finalized and is not what runs was tried by the boot loader, or rolled back by the host.
   if ([rollback, ...others].some(e => isOneOf(e, intent.digests))) {
+    // That image ran before its addons were changed: what is new, and fell back, is the set over it.
+    if (intent.addonsOf !== undefined) return ['AddonsFailed', `with other addons ${intent.digest} is not what booted; ${runs}`];
     return ['FellBack', `${intent.digest} was installed but is not what booted; ${runs}`];
   }
   if (intent.before !== undefined && booted.digest !== intent.before) {

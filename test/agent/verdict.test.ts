@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { BootEntry, BootcStatus } from '../../controller/agent/bootc-status.ts';
 import type { Intent } from '../../controller/agent/memory.ts';
 import { judge } from '../../controller/agent/verdict.ts';
+import { targetOf } from '../../controller/agent/target.ts';
 import type { NodeTargetStatusVerdict } from '../../controller/api/node-target.ts';
 import { digest } from './world.ts';
 
@@ -67,3 +68,11 @@ for (const [name, intent, after, finalizeFailure, type] of cases) {
     if (finalizeFailure && type !== 'Succeeded') assert.match(verdict.message ?? '', new RegExp(finalizeFailure));
   });
 }
+
+test('an image that ran before and falls back with other addons is not bad itself: the pair is', () => {
+  const intent: Intent = { ...told, set: digest('5e'), addonsOf: 'd0'.repeat(32) };
+  const verdict = judge(intent, { bootID: 'after', status: status(digest(1), digest(2)), now: 0 });
+  assert.equal(verdict?.type, 'AddonsFailed');
+  assert.equal(verdict?.digest, targetOf({ image: digest(2), addonSet: digest('5e') }));
+  assert.notEqual(verdict?.digest, digest(2));
+});

@@ -2,7 +2,7 @@
 import type { NodeTargetSpec } from '../../api/node-target.ts';
 import type { AddonSeal, AddonSupport } from '../../host-addons/seal.ts';
 import type { BootEntry } from '../bootc-status.ts';
-import { formatRecord, isDeployment } from './record.ts';
+import { formatRecord, isDeployment, RecordFormatError } from './record.ts';
 import type { AddonRecord } from './record.ts';
 
 /** The records of one deployment of the host. */
@@ -50,7 +50,17 @@ export function wantedRecord(entry: BootEntry | undefined, spec: NodeTargetSpec)
 /** Whether a record on the disk is this one; none at all is as good as an empty one. */
 export function isRecorded(found: AddonRecord | string | undefined, wanted: AddonRecord | undefined): boolean {
   if (found === undefined) return wanted?.set === undefined;
-  return typeof found !== 'string' && wanted !== undefined && formatRecord(found) === formatRecord(wanted);
+  return typeof found !== 'string' && wanted !== undefined && formatRecord(found) === textOf(wanted);
+}
+
+/** Undefined for a record that cannot be written: the attempt to prepare it says why. */
+function textOf(record: AddonRecord): string | undefined {
+  try {
+    return formatRecord(record);
+  } catch (error) {
+    if (error instanceof RecordFormatError) return undefined;
+    throw error;
+  }
 }
 
 /** Whether the host runs the target's addons: all of them and no others of ours. */
@@ -69,6 +79,8 @@ export function awaitsSeal(facts: AddonFacts | undefined): boolean {
 export function unsupported(facts: AddonFacts | undefined): string | undefined {
   const { support } = facts ?? {};
   if (!support) return 'the image that runs has no units for addons, or they did not run';
+  // They would look for no record of ours.
+  if (support.deployment === null) return 'the units for addons do not find out which deployment runs';
   return support.supported ? undefined : (support.message ?? support.reason ?? 'the host says that it can merge none');
 }
 
@@ -95,12 +107,14 @@ function said(
 
 /** What is wrong with the addons that were merged, in words; undefined where they are these. */
 export function mergeFailure(seal: AddonSeal | undefined, set: string | undefined): string | undefined {
-  if (!seal) return set === undefined ? undefined : 'nothing on the host says what was merged';
+  // Nothing is wanted and nothing is merged: what the scripts say of records that nobody needs is no failure of the image.
+  if (set === undefined && (seal?.set ?? null) === null) return undefined;
+  if (!seal) return 'nothing on the host says what was merged';
   if ((seal.set ?? undefined) !== set) {
     const found = seal.set === null ? 'no addons' : `the addons ${seal.set}`;
     return `the boot merged ${found} instead${seal.message === undefined ? '' : `: ${seal.message}`}`;
   }
-  if (seal.state === 'Merged' || (set === undefined && seal.state === 'None')) return undefined;
+  if (seal.state === 'Merged') return undefined;
   const missing = seal.addons.filter(a => a.state !== 'Merged').map(a => `${a.name}: ${a.message ?? a.reason ?? a.state}`);
   return [seal.message ?? 'not all addons are merged', ...missing].join('; ');
 }
