@@ -1,5 +1,6 @@
 /** Where the boot scripts and units are in an image. Pure. */
 import { hostAddonFiles } from './files.ts';
+import { programPath } from './seal.ts';
 
 /** A file (mode and text) or a symbolic link of an image. */
 export type HostAddonPlacement = { path: string } & ({ mode: number; text: string } | { link: string });
@@ -8,7 +9,7 @@ const program = '/usr/libexec/scantling';
 const units = '/usr/lib/systemd/system';
 
 /** What the agent runs on the host: `scantling-addons live`. */
-export const addonsProgram = `${program}/scantling-addons`;
+export const addonsProgram = `/${programPath}`;
 
 /** The units that begin by themselves, and the target that wants them. */
 const wanted = {

@@ -7,6 +7,9 @@
 export const sealPath = 'run/scantling/seal.json';
 export const supportPath = 'run/scantling/addons-support.json';
 
+/** The scripts themselves, below the root of a system that has them. */
+export const programPath = 'usr/libexec/scantling/scantling-addons';
+
 /** Why an addon is not merged, a host can merge none, or a record was not used. */
 export const sealReasons = {
   NotInStore: 'the file of the addon is not on the host',

@@ -1,8 +1,8 @@
 /** What the agent needs of a host for addons: its store, its records, and what the boot scripts say. */
 import { join } from 'node:path';
-import { messageOf } from '../../api/errors.ts';
+import { messageOf, StallingError } from '../../api/errors.ts';
 import type { NodeTargetSpec } from '../../api/node-target.ts';
-import { parseSeal, parseSupport, sealPath, SealFormatError, supportPath } from '../../host-addons/seal.ts';
+import { parseSeal, parseSupport, programPath, sealPath, SealFormatError, supportPath } from '../../host-addons/seal.ts';
 import type { AddonSeal, AddonSupport, SealedBoot } from '../../host-addons/seal.ts';
 import type { BootcStatus, BootEntry } from '../bootc-status.ts';
 import { HostError } from '../host.ts';
@@ -10,6 +10,7 @@ import type { BootFacts, Operation } from '../host.ts';
 import { listHostDirectory, readHostFile } from '../host-file.ts';
 import { collect } from './collect.ts';
 import type { Needed } from './collect.ts';
+import { deploymentsOn } from './deployments.ts';
 import { durableDirectory } from './durable-file.ts';
 import { recordKey } from './plan.ts';
 import type { AddonFacts, DeploymentRecords } from './plan.ts';
@@ -20,6 +21,8 @@ import { DamagedRecordError, Records, recordsPath } from './records.ts';
 import { parseRelease, systemdArchitecture } from './release.ts';
 import type { Release } from './release.ts';
 import { AddonStore } from './store.ts';
+
+const release = 'usr/lib/os-release';
 
 export interface PrepareRequest {
   /** Digest of the target, image and set: tells one preparation from another. */
@@ -96,7 +99,9 @@ export function createAddonHost({ root, open }: AddonHostOptions): AddonHost {
       if ([booted, staged, rollback, ...others].some((entry, i) => entry && keys[i] === undefined)) return;
       const own = recordKey(booted);
       if (own !== undefined) await records.unstage(own);
-      await collect({ store, records, root }, { deployments: keys.filter(key => key !== undefined), inUse });
+      // Those that bootc does not tell of, such as what is pinned before 1.3, boot with their addons too.
+      const deployments = [...keys.filter(key => key !== undefined), ...(await deploymentsOn(root))];
+      await collect({ store, records, root }, { deployments, inUse });
     },
   };
 }
@@ -116,6 +121,7 @@ function startPreparation(
     try {
       for (const each of addons)
         if (doubtful.some(d => d.name === each.name && d.digest === each.digest)) await store.recheck(each);
+      if (!runs && addons.length > 0) await requireUnits(root, over);
       const os = await releaseOf(root, over, runs);
       const ground = { os, architecture: systemdArchitecture(over.architecture) };
       return await prepareSet(addons, { store, access, ground, signal: ended.signal });
@@ -182,18 +188,31 @@ function ofBoot<T extends SealedBoot>(said: T, { bootID }: BootFacts, deployment
 
 /** os-release of what an addon is merged over. A deployment of the composefs backend is mounted by its boot alone, and cannot be seen before. */
 async function releaseOf(root: string, { deployment }: BootEntry, runs: boolean): Promise<Release | undefined> {
-  const text = runs ? await readRelease(root) : await deployedRelease(root, deployment);
+  const text = runs ? await readRelease(root) : await deployedFile(root, deployment, release);
   return text === undefined ? undefined : parseRelease(text);
 }
 
 async function readRelease(root: string): Promise<string | undefined> {
-  return (await readHostFile(root, 'etc/os-release')) ?? readHostFile(root, 'usr/lib/os-release');
+  return (await readHostFile(root, 'etc/os-release')) ?? readHostFile(root, release);
 }
 
-async function deployedRelease(root: string, deployment: string | undefined): Promise<string | undefined> {
+/**
+ * What runs has the units for addons, and the next system may have lost them: it would boot without what merges any.
+ * @throws StallingError `AddonsUnsupported`
+ */
+async function requireUnits(root: string, { deployment, digest }: BootEntry): Promise<void> {
+  const canBeSeen = (await deployedFile(root, deployment, release)) !== undefined;
+  if (!canBeSeen || (await deployedFile(root, deployment, programPath)) !== undefined) return;
+  throw new StallingError(
+    'AddonsUnsupported',
+    `the image ${digest} that is staged has no units for addons (/${programPath}): set spec.addons.support in its SystemDefinition`,
+  );
+}
+
+async function deployedFile(root: string, deployment: string | undefined, path: string): Promise<string | undefined> {
   if (deployment === undefined) return undefined;
   for (const stateroot of (await listHostDirectory(root, 'ostree/deploy')) ?? []) {
-    const text = await readHostFile(join(root, 'ostree/deploy', stateroot, 'deploy', deployment), 'usr/lib/os-release');
+    const text = await readHostFile(join(root, 'ostree/deploy', stateroot, 'deploy', deployment), path);
     if (text !== undefined) return text;
   }
   return undefined;

@@ -1,11 +1,12 @@
 /** A host's addons as its files show them. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { createAddonHost } from '../../../controller/agent/addons/addon-host.ts';
 import { recordsPath } from '../../../controller/agent/addons/records.ts';
 import { AddonStore } from '../../../controller/agent/addons/store.ts';
+import { programPath } from '../../../controller/host-addons/seal.ts';
 import type { BootcStatus } from '../../../controller/agent/bootc-status.ts';
 import { sealAddons } from '../../cluster/host/addon-scripts.ts';
 import { hex, recordOf } from './record-fixture.ts';
@@ -73,6 +74,50 @@ test('a file that the boot found spoiled is fetched again', { skip }, async t =>
   writeFileSync(path, Buffer.alloc(good.length));
   assert.equal((await host.prepare({ ...request, doubtful: [sold] }).done).code, 0);
   assert.deepEqual(readFileSync(path), good);
+});
+
+test('a deployment that bootc does not tell of keeps its record and its addons', async t => {
+  const { root, store } = openStore(remove => t.after(remove));
+  const host = createAddonHost({ root, open });
+  const [pinned, composed, gone] = [hex(0xe1), hex(0xe2).repeat(2), hex(0xe3)];
+  for (const name of [pinned, composed, gone]) await host.write(recordOf(1, name));
+  mkdirSync(join(root, `sysroot/ostree/deploy/default/deploy/${pinned}.1`), { recursive: true });
+  symlinkSync('sysroot/ostree', join(root, 'ostree'));
+  mkdirSync(join(root, 'sysroot/state/deploy', composed), { recursive: true });
+  const [addon] = recordOf(1).addons;
+  assert(addon);
+  const path = store.pathOf(addon);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, 'x');
+  const left = (): string[] => readdirSync(join(root, recordsPath)).toSorted();
+  await host.tidy(status, []);
+  assert.deepEqual(left(), [pinned, composed].toSorted());
+  assert.ok(existsSync(path));
+  rmSync(join(root, 'sysroot'), { recursive: true });
+  await host.tidy(status, []);
+  assert.deepEqual(left(), []);
+  assert.ok(!existsSync(path));
+});
+
+test('addons are not prepared over a staged image that has no units for them', async t => {
+  const { root } = openStore(remove => t.after(remove));
+  const host = createAddonHost({ root, open: () => Promise.reject(new Error('no way to the registry')) });
+  const deployed = join(root, 'ostree/deploy/default/deploy', entry.deployment);
+  const addons = [{ name: 'runtime', image: `registry.example.com/a@sha256:${hex(1)}`, digest: `sha256:${hex(2)}`, size: 1 }];
+  const prepare = async (runs: boolean, of = addons): Promise<string> => {
+    const request = { target: 'x', addons: of, pullSecret: undefined, over: entry, runs, doubtful: [] };
+    return (await host.prepare(request).found).map(({ error }) => String(error)).join();
+  };
+  // What cannot be seen is not taken for what is not there.
+  assert.match(await prepare(false), /no way to the registry/);
+  mkdirSync(join(deployed, 'usr/lib'), { recursive: true });
+  writeFileSync(join(deployed, 'usr/lib/os-release'), debian12);
+  assert.match(await prepare(false), /that is staged has no units for addons/);
+  assert.match(await prepare(true), /no way to the registry/);
+  assert.equal(await prepare(false, []), '');
+  mkdirSync(dirname(join(deployed, programPath)), { recursive: true });
+  writeFileSync(join(deployed, programPath), '#!/bin/sh');
+  assert.match(await prepare(false), /no way to the registry/);
 });
 
 function writeRelease(root: string): void {
