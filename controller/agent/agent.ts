@@ -63,10 +63,10 @@ export function createAgent(options: AgentOptions): Agent {
   return new Loop(options);
 }
 
-/** What it brings is still the target's, or it is not for the target to end it. */
-function isWanted({ kind, digest }: Operation, spec: NodeTargetSpec): boolean {
-  if (kind === 'Addons') return targetOf(spec) === digest;
-  return kind !== 'Stage' || digestOf(spec.image) === digest;
+/** What it brings is still the target's, or it is not for the target to end it. Without a target nobody wants addons. */
+function isWanted({ kind, digest }: Operation, spec: NodeTargetSpec | undefined): boolean {
+  if (kind === 'Addons') return spec !== undefined && targetOf(spec) === digest;
+  return kind !== 'Stage' || spec === undefined || digestOf(spec.image) === digest;
 }
 
 class Loop implements Agent {
@@ -304,15 +304,12 @@ class Loop implements Agent {
       const trouble = operation.trouble?.();
       if (trouble !== undefined && !silent) this.#o.log.warn({ digest: operation.digest }, trouble);
       silent = trouble !== undefined;
-      if (target) {
-        const wanted = isWanted(operation, target.spec);
-        if (!wanted && !cancelled) {
-          cancelled = true;
-          this.#o.log.info({ digest: operation.digest }, 'the target changed; staging is ended');
-          await operation.cancel();
-        }
-        await this.#beat(target, trouble);
+      if (!isWanted(operation, target?.spec) && !cancelled) {
+        cancelled = true;
+        this.#o.log.info({ digest: operation.digest }, 'the target changed; staging is ended');
+        await operation.cancel();
       }
+      if (target) await this.#beat(target, trouble);
       const now = this.#now();
       await this.#wait(Math.max(1000, this.#reporter.dueAt(now) - now));
     }

@@ -10,6 +10,7 @@ import type { Facts, Situation, Step } from './decide.ts';
 import type { Outcome, Request } from './host.ts';
 import { withIntent, withRebootRefused, withRebootTold, withVerdict, withoutIntent } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
+import { MemoryWriteError } from './mind.ts';
 import type { Mind } from './mind.ts';
 import type { Hands } from './hands.ts';
 import { settleAddons } from './settle-addons.ts';
@@ -56,6 +57,7 @@ export async function take(
     case 'PrepareAddons':
       await mind.keep(facts.memory);
       await reportFirstContact(target, facts, hands);
+      if (facts.addonTrouble) await makeRoom(facts, hands);
       prepareAddons(step, facts, hands);
       return undefined;
     case 'ArmAddons':
@@ -88,6 +90,15 @@ function prepareAddons(
   mind.operation = { running, preparing: { running, record, runs }, startedAt: now() };
 }
 
+/** What earlier targets have brought may be what the room is missing for; nobody else lets go of it before the host comes to rest. */
+async function makeRoom({ spec, status, addons }: Facts, { addons: host, log }: Hands): Promise<void> {
+  try {
+    await host?.tidy(status, [...(addons?.seal?.addons ?? []), ...addonsOf(spec)]);
+  } catch (error) {
+    log.warn({ error }, 'addons that nothing needs could not be removed');
+  }
+}
+
 async function armAddons(intent: Intent, deployment: string, { addons, mind, now, random }: Hands): Promise<void> {
   try {
     await addons?.arm(deployment);
@@ -99,7 +110,17 @@ async function armAddons(intent: Intent, deployment: string, { addons, mind, now
 
 /** The next boot has again what it had before the intent. */
 async function withdrawAddons(intent: Intent | undefined, { addons }: Hands): Promise<void> {
-  if (intent?.addonsOf !== undefined) await addons?.withdraw(intent.addonsOf);
+  const { addonsOf: deployment } = intent ?? {};
+  if (deployment !== undefined) await changeRecord(async () => addons?.withdraw(deployment));
+}
+
+/** A record is a part of what the agent must know later, and a disk that does not take it is told as for the rest. Throws MemoryWriteError. */
+async function changeRecord(change: () => Promise<void>): Promise<void> {
+  try {
+    await change();
+  } catch (error) {
+    throw new MemoryWriteError(`the record of addons cannot be changed: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 async function reportFirstContact(target: TargetView, facts: Facts, hands: Hands): Promise<void> {
@@ -125,7 +146,8 @@ async function conclude(intent: Intent, node: string, facts: Facts, hands: Hands
     ...(facts.addons?.seal ? { seal: facts.addons.seal } : {}),
   });
   // Before it is remembered: the same seal leads to the same end as often as it is judged.
-  if (intent.addonsOf !== undefined && verdict?.type === 'Succeeded') await hands.addons?.prove(intent.addonsOf);
+  const { addonsOf: deployment } = intent;
+  if (deployment !== undefined && verdict?.type === 'Succeeded') await changeRecord(async () => hands.addons?.prove(deployment));
   else await withdrawAddons(intent, hands);
   if (verdict)
     log.info({ verdict: verdict.type, digest: intent.digest, approval: intent.approval }, verdict.message ?? verdict.type);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { hex } from './record-fixture.ts';
 import { recordKey } from '../../../controller/agent/addons/plan.ts';
+import { MemoryWriteError } from '../../../controller/agent/mind.ts';
 import { targetOf } from '../../../controller/agent/target.ts';
 import type { NodeTargetSpec, NodeTargetStatusHost } from '../../../controller/api/node-target.ts';
 import { conditionOf } from '../../../controller/api/conditions.ts';
@@ -66,9 +67,12 @@ describe('a system with addons', () => {
     assert.equal(countOf(world, 'Reboot') + countOf(world, 'Arm'), 0);
     await world.run();
     assert.equal(countOf(world, 'Prepare'), 1, 'it was tried again at once');
+    // What earlier targets brought may be what the room is missing for.
+    assert.equal(world.addons.tidied, 0);
     world.addons.missing.clear();
     world.now += 3_600_000;
     assert.equal((await world.run()).phase, 'Rebooting');
+    assert.equal(world.addons.tidied, 1);
   });
 
   test('that falls back has the addons that it had, and the image is barred with any set', async () => {
@@ -250,6 +254,24 @@ test('what the boot scripts have not said yet is waited for, and after a time co
   world.now += 200_000;
   await world.run();
   assert.equal(world.target.status?.verdict?.type, 'AddonsFailed');
+});
+
+test('a record that the disk does not take back is told as a memory that it does not take', async () => {
+  const world = await running(2, 1);
+  world.setSpec(specWith(2, 2));
+  await world.run();
+  world.approve();
+  await world.run();
+  assert.ok(countOf(world, 'ArmRecord') > 0);
+  world.host.rebootRequested = false;
+  world.now += 31_000;
+  world.revoke();
+  world.watch = effect => {
+    if (effect === 'WithdrawRecord') throw new Error('EROFS: read-only file system');
+  };
+  await assert.rejects(world.run(), (error: Error) => error instanceof MemoryWriteError && /EROFS/.test(error.message));
+  world.watch = undefined;
+  assert.equal((await world.run()).phase, 'Staged');
 });
 
 test('an agent that rests writes nothing', async () => {
