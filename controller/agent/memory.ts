@@ -170,6 +170,7 @@ function recalledIntent(status: NodeTargetStatus | undefined, { spec, generation
   const digest = standing === undefined ? host.staged?.digest : digestOf(spec.image);
   if (digest === undefined || (standing !== undefined && verdict?.approval === standing)) return undefined;
   const before = host.booted?.digest;
+  const set = standing === undefined ? host.prepared?.set : spec.addonSet;
   const at = Date.parse(host.reportedAt ?? '') || 0;
   return {
     approval: standing ?? `${host.reportedAt}/${digest}`,
@@ -177,6 +178,7 @@ function recalledIntent(status: NodeTargetStatus | undefined, { spec, generation
     digests: standing === undefined ? [digest] : digestsOf(spec),
     bootID: host.bootID,
     ...(before === undefined ? {} : { before }),
+    ...(set === undefined ? {} : { set }),
     rebootAt: at,
     toldAt: at,
   };

@@ -15,6 +15,7 @@ import {
   withRevision,
   withVerdict,
 } from '../../controller/agent/memory.ts';
+import { targetOf } from '../../controller/agent/target.ts';
 import { digest, specOf } from './world.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'scantling-memory-'));
@@ -134,6 +135,13 @@ describe('an empty memory and a reboot that was reported', () => {
     const of = { approval: `${host.reportedAt}/${digest('aa')}`, digest: digest('aa'), digests: [digest('aa')], ...common };
     assert.deepEqual(recall(emptyMemory(), { observedGeneration: 2, host }, order).intent, of);
     assert.deepEqual(recall(emptyMemory(), { observedGeneration: 3, host }, { spec: specOf(2), generation: 3 }).intent, of);
+  });
+  test('it was for the addons of the target, or for those that were prepared', () => {
+    const [set, prepared] = [digest('5e'), { image: digest('aa'), set: digest('5f') }];
+    const spec = specOf(2, { addonSet: set });
+    const approved = { spec: { ...spec, state: 'Booted' as const, approval: `now/${targetOf(spec)}` }, generation: 3 };
+    assert.equal(recall(emptyMemory(), { observedGeneration: 3, host }, approved).intent?.set, set);
+    assert.equal(recall(emptyMemory(), { observedGeneration: 2, host: { ...host, prepared } }, order).intent?.set, prepared.set);
   });
   test('it is over when there is a verdict, or another phase', () => {
     const verdict = { type: 'FellBack', digest: digest(2), approval, bootID: 'boot-2', time: 't' } as const;

@@ -20,6 +20,7 @@ export interface Ground {
 export async function inspectRaw(path: string, name: string, ground: Ground): Promise<void> {
   const file = await open(path, 'r');
   const read: ReadAt = async (offset, length) => {
+    if (!Number.isSafeInteger(offset)) throw new ErofsFormatError('names a place that no file has');
     const buffer = Buffer.alloc(length);
     const { bytesRead } = await file.read(buffer, 0, length, offset);
     return buffer.subarray(0, bytesRead);
