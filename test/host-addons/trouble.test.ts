@@ -95,6 +95,8 @@ for (const systemd of systemdVersions) {
     host.again();
     assert.deepEqual([host.seal().state, host.seal().set], ['None', null]);
     assert.equal(host.say('ls', '/run/extensions'), '');
+    // That nothing is to be merged is what was good last.
+    assert.doesNotMatch(host.say('cat', `/var/lib/scantling/addons/.records/${first}.good`), /^addon /m);
   });
 
   test(

@@ -109,5 +109,8 @@ run_seal() {
   prepare "$facts" "$seal_merged"
   start_services "$facts" "$seal_merged"
   write_seal ''
-  if [ "$seal_state" = Merged ] && [ -f "$facts/record" ]; then keep_good "$facts/record"; fi
+  case $seal_state in
+    # An empty record too: what was taken away is not to come back one day.
+    Merged | None) if [ -f "$facts/record" ]; then keep_good "$facts/record"; fi ;;
+  esac
 }
