@@ -131,7 +131,7 @@ function archiveName(file: string, head: Buffer, name: string): ArchiveName {
   }
   const stem = file.replace(/(\.torcx)?\.(tgz|tar\.gz|squashfs)$/, '');
   const [image = '', reference = 'com.coreos.cl'] = stem.split(':');
-  return { name: image, reference, format: head.readUInt16BE(0) === 0x1f8b ? 'tgz' : 'squashfs' };
+  return { name: image, reference, format: head[0] === 0x1f && head[1] === 0x8b ? 'tgz' : 'squashfs' };
 }
 
 /** What a profile has at most; of an archive the beginning. */
