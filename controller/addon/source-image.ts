@@ -16,6 +16,8 @@ export interface SourceImage {
   digest: string;
   /** Lowest first. */
   layers: Descriptor[];
+  /** Of the index, and of the platform's manifest, which has the last word. */
+  annotations: Readonly<Record<string, string>>;
 }
 
 const maxConfigBytes = 8 * 1024 * 1024;
@@ -49,12 +51,17 @@ export async function readSourceImage(
       const own = await ownPlatform(registry, { repository, config, image }, auth);
       if (!isSamePlatform(own, platform)) throw lacks(image, platform, [own]);
     }
-    return { repository, digest: manifest.digest, layers };
+    return { repository, digest: manifest.digest, layers, annotations: { ...annotationsOf(top), ...annotationsOf(manifest) } };
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
     const reason: AddonReason = 'ImageNotFound';
     throw new TransientError(reason, `${image}: ${error.message}; push it, or name another`, { cause: error });
   }
+}
+
+function annotationsOf({ json }: Manifest): Record<string, string> {
+  const entries = Object.entries(memberOf(json, 'annotations') ?? {});
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
 }
 
 /** The manifests of an index; undefined for what is none. */

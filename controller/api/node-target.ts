@@ -155,6 +155,10 @@ export interface NodeTargetStatusHost {
    */
   bootcVersion?: string;
   /**
+   * Version of systemd on the host.
+   */
+  systemdVersion?: number;
+  /**
    * What the host's bootc can do: SwitchDownloadOnly, UpgradeDownloadOnly, LockedStaging. And Addons, where agent and host can merge extensions.
    */
   capabilities?: string[];

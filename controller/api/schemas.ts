@@ -601,7 +601,46 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           },
         },
       },
-      addons: { type: 'object', properties: { support: { type: 'boolean' }, required: { type: 'boolean' } } },
+      addons: {
+        type: 'object',
+        properties: {
+          support: { type: 'boolean' },
+          required: { type: 'boolean' },
+          profile: {
+            type: 'array',
+            maxItems: 64,
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-list-map-keys': ['name'],
+            items: {
+              type: 'object',
+              required: ['name', 'addon'],
+              properties: {
+                name: {
+                  type: 'string',
+                  minLength: 1,
+                  maxLength: 63,
+                  matches: [
+                    {
+                      pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+                      message: 'must be lower case letters, digits and dashes, as containerd',
+                    },
+                  ],
+                },
+                addon: {
+                  type: 'string',
+                  maxLength: 63,
+                  matches: [
+                    {
+                      pattern: '^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$',
+                      message: "must be the name of a SystemAddon, or '' to run nothing of this name",
+                    },
+                  ],
+                },
+              },
+            },
+          },
+        },
+      },
       kernelArguments: {
         type: 'array',
         maxItems: 200,

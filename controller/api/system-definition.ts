@@ -296,6 +296,7 @@ export interface SystemDefinitionSpecUnitDropIn {
 /**
  * Whether hosts of the image merge addons (SystemAddon) over it.
  * Rule: required needs support.
+ * Rule: profile needs support.
  */
 export interface SystemDefinitionSpecAddons {
   /**
@@ -306,6 +307,22 @@ export interface SystemDefinitionSpecAddons {
    * A boot without all of its addons is not complete (boot-complete.target), for greenboot or boot counting. Default: false.
    */
   required?: boolean;
+  /**
+   * Addons that hosts of the image run, below what their pool and their Node ask for. It is a file of the image, /usr/share/scantling/profile.json, so that it comes and goes with it. An empty list takes the place of the profile of the base.
+   */
+  profile?: SystemDefinitionSpecAddonsProfile[];
+}
+export interface SystemDefinitionSpecAddonsProfile {
+  /**
+   * Name of the entry: pools and Nodes put another addon in its place, or none, by this name.
+   * Rule: must be lower case letters, digits and dashes, as containerd.
+   */
+  name: string;
+  /**
+   * Name of the SystemAddon; '' for none.
+   * Rule: must be the name of a SystemAddon, or '' to run nothing of this name.
+   */
+  addon: string;
 }
 export interface SystemDefinitionSpecUser {
   /**

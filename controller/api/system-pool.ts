@@ -229,6 +229,10 @@ export interface SystemPoolStatusTarget {
    * The spec.system.image this was resolved from.
    */
   requested?: string;
+  /**
+   * Whether the image says by its annotation that it has a profile of addons.
+   */
+  addonsProfile?: boolean;
   trust?: SystemPoolStatusTargetTrust;
 }
 /**
@@ -336,6 +340,10 @@ export interface SystemPoolStatusPrevious {
    * The spec.system.image this was resolved from.
    */
   requested?: string;
+  /**
+   * Whether the image says by its annotation that it has a profile of addons.
+   */
+  addonsProfile?: boolean;
   trust?: SystemPoolStatusPreviousTrust;
 }
 /**
@@ -424,7 +432,7 @@ export interface SystemPoolStatusPreviousTrustSignerIdentity {
   subject: string;
 }
 /**
- * What the nodes are to run over the target image. Absent while nobody asks for addons.
+ * What the nodes are to run over the target image. Absent while nobody asks for addons, and the image is none that could.
  */
 export interface SystemPoolStatusAddons {
   /**
@@ -432,7 +440,7 @@ export interface SystemPoolStatusAddons {
    */
   image?: string;
   /**
-   * What the image says of itself in its os-release, by which variants of addons are chosen.
+   * What the image says of itself: its os-release, by which variants of addons are chosen, and which addons it asks for.
    */
   systems?: SystemPoolStatusAddonsSystem[];
   /**
@@ -469,6 +477,20 @@ export interface SystemPoolStatusAddonsSystem {
    * SYSEXT_LEVEL.
    */
   sysextLevel?: string;
+  /**
+   * Addons that the image itself asks for, as its /usr/share/scantling/profile.json says.
+   */
+  profile?: SystemPoolStatusAddonsSystemProfile[];
+}
+export interface SystemPoolStatusAddonsSystemProfile {
+  /**
+   * Name of the entry.
+   */
+  name: string;
+  /**
+   * Name of the SystemAddon; '' for none.
+   */
+  addon: string;
 }
 export interface SystemPoolStatusAddonsEntry {
   /**
@@ -493,6 +515,10 @@ export interface SystemPoolStatusAddonsSet {
    * Nodes that are to run it.
    */
   nodes: number;
+  /**
+   * What is to be known of it, as that its files were too many to be compared.
+   */
+  note?: string;
   /**
    * Its artifacts.
    */

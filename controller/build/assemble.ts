@@ -6,6 +6,7 @@
  * does not mix the two families. Layers of OCI bases keep media type and annotations.
  */
 import { StallingError } from '../api/errors.ts';
+import { vendorProfileMark } from '../api/vendor-profile.ts';
 import { sha256 } from '../registry/digest.ts';
 import { mediaTypes } from '../registry/media-types.ts';
 import type { Descriptor } from '../registry/media-types.ts';
@@ -33,7 +34,7 @@ export function assembleImage(
   labels: Readonly<Record<string, string>>,
 ): AssembledImage {
   const config = encode(assembleConfig(base, layers, labels));
-  const annotations = ownAnnotations(base.annotations, labels);
+  const annotations = { ...ownAnnotations(base.annotations, labels), ...profileMark({ ...base.labels, ...labels }) };
   const manifest = encode({
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
@@ -101,6 +102,12 @@ function assembleConfig(base: BasePlatform, layers: Plan['layers'], labels: Read
     rootfs: { type: 'layers', diff_ids: [...(diffIds as string[]), ...layers.map(layer => layer.digest)] },
     history: assembleHistory(history, diffIds.length, layers),
   };
+}
+
+/** Who looks for a profile of addons reads no configuration. */
+function profileMark(labels: Readonly<Record<string, string>>): Record<string, string> {
+  const mark = labels[vendorProfileMark];
+  return mark ? { [vendorProfileMark]: mark } : {};
 }
 
 /** History is optional, but where it is it must have one entry for each layer: a base's that has not is left out. */

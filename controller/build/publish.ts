@@ -1,4 +1,5 @@
 import { TransientError } from '../api/errors.ts';
+import { vendorProfileMark } from '../api/vendor-profile.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import { mediaTypes } from '../registry/media-types.ts';
 import type { CopiedBlob, Registry } from '../registry/registry.ts';
@@ -57,7 +58,7 @@ export async function publishImage(registry: Registry, copier: BlobCopier, publi
   await Promise.all(
     images.map(image => registry.pushManifest(repository, { mediaType: mediaTypes.manifest, bytes: image.manifest }, auth)),
   );
-  const index = assembleIndex(images, indexAnnotations(labels));
+  const index = assembleIndex(images, { ...indexAnnotations(labels), ...profileMark(publication) });
   const digest = await registry.pushManifest(repository, { mediaType: mediaTypes.index, bytes: index, tag }, auth);
   const linked = { index: { digest, size: index.length }, context: publication.context };
   await linkContext(registry, repository, linked, auth);
@@ -94,6 +95,14 @@ function indexAnnotations(labels: Readonly<Record<string, string>>): Record<stri
     contextKey,
   ];
   return Object.fromEntries(keys.map(key => [key, labels[key] ?? '']));
+}
+
+/** The mark of a profile of addons, of the definition's own or of one that the base has on any platform: pools see the index alone. */
+function profileMark({ plan, onto }: Publication): Record<string, string> {
+  const mark = [plan.labels, ...onto.platforms.map(({ labels }) => labels)].find(labels => labels[vendorProfileMark])?.[
+    vendorProfileMark
+  ];
+  return mark === undefined ? {} : { [vendorProfileMark]: mark };
 }
 
 /** Of all platforms, each once. */

@@ -3,7 +3,7 @@ import { StallingError, TransientError, messageOf, reasonOf } from '../api/error
 import { systemaddons } from '../api/system-addon.ts';
 import { systempools } from '../api/system-pool.ts';
 import { offerOf } from '../addon/choice.ts';
-import { type ProfileEntry, profileOf } from '../addon/profile.ts';
+import type { ProfileEntry } from '../addon/profile.ts';
 import { UsageError } from '../command-line.ts';
 import type { Client } from '../kube/client.ts';
 import { findObject } from '../kube/find-object.ts';
@@ -32,10 +32,10 @@ export async function addonCheck(invocation: Invocation): Promise<number> {
     throw new UsageError('either --profile FILE or --pool NAME says which addons are meant');
   const cluster = await connect(invocation, 'addon');
   try {
-    const entries = await profileEntries(invocation, cluster.client);
+    const asked = await profileEntries(invocation, cluster.client);
     const addons = await listAll(cluster.client, systemaddons, offerOf);
     const document = checkDocument({
-      profile: profileOf([{ from: 'pool', entries }]),
+      asked,
       from: config.pool === '' ? config.profile : `SystemPool/${config.pool}`,
       addons,
       image: await readSystem(invocation),

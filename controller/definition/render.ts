@@ -4,7 +4,7 @@ import type { HostFile } from '../api/host-trust.ts';
 import type { SystemDefinitionSpec } from '../api/system-definition.ts';
 import type { Context } from '../build/context.ts';
 import { sha256 } from '../registry/digest.ts';
-import { renderAddons } from './addons.ts';
+import { addonLabels, renderAddons } from './addons.ts';
 import type { StageImage } from './authored-containerfile.ts';
 import { type Inputs, renderFiles, renderTrees } from './files.ts';
 import { finishLayers } from './finish-layers.ts';
@@ -74,7 +74,7 @@ export function render({
   const trust = renderHostTrust(hostTrust, own, problems);
   const placements = [...trust, ...own];
   checkPlacements(placements, problems);
-  const labels = renderLabels(spec, problems);
+  const labels = { ...renderLabels(spec, problems), ...addonLabels(spec) };
   const { foundation, buildContext, stageImages, warnings, lint } = renderFoundation(
     { spec, enable: units.enable, requests, inputs },
     problems,

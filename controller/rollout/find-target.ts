@@ -6,7 +6,7 @@ import { imagesInUse } from './images-in-use.ts';
 import type { Frozen, TrustState } from './pool-state.ts';
 import { addonsOver, noAddons, type PoolAddons, setsOver } from './pool-addons.ts';
 import type { AddonSet, SystemPoolView } from './projection.ts';
-import { isRequested, type ResolvedTarget, resolveTarget, targetStep } from './target.ts';
+import { isRequested, recordedTarget, type ResolvedTarget, resolveTarget, targetStep } from './target.ts';
 import { trustedTarget, type TrustedTarget } from './target-trust.ts';
 
 export interface TargetFound extends TrustedTarget {
@@ -33,13 +33,13 @@ interface Scene {
 export async function findTarget(scene: Scene): Promise<TargetFound> {
   const { target, ...sought } = await seek(scene);
   const { o, memory, pool } = scene;
-  const over = (image: string | undefined) => addonsOver(o, memory, pool, image);
-  const [asked, last] = [target?.image, pool.status.target?.image];
-  const ofAsked = over(asked ?? last);
-  const ofLast = last === undefined || last === (asked ?? last) ? noAddons : over(last);
+  const before = recordedTarget(pool.status.target);
+  const [asked, last] = [target?.image, before?.image];
+  const ofAsked = addonsOver(o, memory, pool, target ?? before);
+  const ofLast = last === undefined || last === (asked ?? last) ? noAddons : addonsOver(o, memory, pool, before);
   const judged = await judge(scene, target, setsOver(ofAsked, ofLast));
   const isLast = judged.target !== undefined && judged.target.image === last && last !== asked;
-  return { ...sought, ...judged, addons: isLast && ofLast !== noAddons ? ofLast : ofAsked };
+  return { ...sought, ...judged, addons: isLast && asked !== undefined ? ofLast : ofAsked };
 }
 
 /** What trust says of the images of a pool that is being deleted: nothing new is looked for. */

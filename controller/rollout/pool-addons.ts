@@ -1,5 +1,5 @@
 /** The addons of a pool's nodes, from what the stores have. */
-import type { OsRelease } from '../addon/os-release.ts';
+import type { ImageSystem } from '../addon/image-system.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import type { AddonSet, SystemPoolView } from './projection.ts';
 import { membersOf } from './select.ts';
@@ -7,36 +7,55 @@ import { recordedSystems, wantedBy, type WantedFound } from './wanted.ts';
 
 /** What nodes are to run over an image, and which systems are in it. */
 export interface PoolAddons extends WantedFound {
-  systems: ReadonlyMap<string, OsRelease>;
+  systems: ReadonlyMap<string, ImageSystem>;
 }
 
 export const noAddons: PoolAddons = { wanted: new Map(), sets: [], systems: new Map() };
+
+/** An image of a pool. `addonsProfile`: it is marked to have one. */
+export interface PoolImage {
+  image: string;
+  addonsProfile?: boolean;
+}
 
 /** No request: what has to be read of the image is read beside the pass, and nodes are held until it is known. */
 export function addonsOver(
   o: Pick<PoolDependencies, 'stores'>,
   memory: Pick<PoolMemory, 'pools' | 'nodes' | 'systems' | 'pullSecrets'>,
   pool: SystemPoolView,
-  image: string | undefined,
+  target: PoolImage | undefined,
 ): PoolAddons {
   const asked = pool.spec.addons ?? [];
   const nodes = membersOf(pool, memory.pools.list(), memory.nodes.list()).map(({ node }) => node);
-  if (image === undefined || (asked.length === 0 && nodes.every(node => node.addons === undefined))) return noAddons;
-  const systems = new Map<string, OsRelease>();
+  if (target === undefined) return noAddons;
+  const { image } = target;
   const recorded = recordedSystems(pool.status.addons, image);
+  const mayAsk = mayAskFor({ o, pool, target }, recorded);
+  if (!mayAsk && asked.length === 0 && nodes.every(node => node.addons === undefined)) return noAddons;
+  const systems = new Map<string, ImageSystem>();
   const found = wantedBy({
     asked,
+    mayAsk,
     nodes,
     offers: new Map(o.stores.addons.list().map(offer => [offer.name, offer])),
     systemOf: platform => {
-      const os = recorded.get(platform);
       const credentials = () => memory.pullSecrets.credentials(pool);
-      const known = os ? { os } : memory.systems.of(pool.name, { image, platform }, credentials);
-      if ('os' in known) systems.set(platform, known.os);
+      const known = recorded.get(platform) ?? memory.systems.of(pool.name, { image, platform }, credentials);
+      if ('os' in known) systems.set(platform, known);
       return known;
     },
   });
   return { ...found, systems };
+}
+
+/** An image that can merge no addons, or says nowhere that it asks for some, is not read for nothing: pools without addons need no registry for them. */
+function mayAskFor(
+  { o, pool, target }: { o: Pick<PoolDependencies, 'stores'>; pool: SystemPoolView; target: PoolImage },
+  recorded: ReadonlyMap<string, ImageSystem>,
+): boolean {
+  if ([...recorded.values()].some(({ profile }) => profile.length > 0)) return true;
+  const definition = o.stores.definitions.get(pool.spec.system.definitionRef?.name ?? '');
+  return target.addonsProfile === true || definition?.mergesAddons === true;
 }
 
 /** Every set that nodes may be given: of the image that is asked for, and of the last one, which stays while that is not trusted. */

@@ -121,6 +121,8 @@ export interface DefinitionImageView extends View {
   trust?: StatusJudgement;
   /** Images of its workloads, which nodes pull together with it. */
   workloadImages: readonly string[];
+  /** Whether its images merge addons, and so may ask for some. */
+  mergesAddons?: true;
   /** Why there is no image yet. */
   message?: string;
 }
@@ -257,6 +259,7 @@ export function projectDefinitionImage(definition: SystemDefinition): Definition
     ...optional('image', status?.image),
     ...optional('revision', status?.revision),
     ...optional('trust', recordIn(status?.trust)),
+    ...(spec.addons?.support === true ? { mergesAddons: true } : {}),
     ...optional('message', status?.image === undefined ? conditionOf(status?.conditions, 'Ready')?.message : undefined),
   };
 }

@@ -1,11 +1,11 @@
 /** Which systems are in the images of pools: read once for each image and platform, beside the passes, so that no drain waits for a registry. */
 import { messageOf, reasonOf, StallingError } from '../api/errors.ts';
-import type { OsRelease } from '../addon/os-release.ts';
+import type { ImageSystem } from '../addon/image-system.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { PoolReason } from './reasons.ts';
 import type { SystemKnown } from './wanted.ts';
 
-export type ReadSystem = (of: { image: string; platform: string }, auth?: DockerConfig) => Promise<OsRelease>;
+export type ReadSystem = (of: { image: string; platform: string }, auth?: DockerConfig) => Promise<ImageSystem>;
 
 /** While an image is read, or when that failed, a pool looks again after so long, ms. */
 const pollMs = 1_000;
@@ -13,7 +13,7 @@ const retryMs = 30_000;
 /** Images that no pool has asked for lately are forgotten in the end. */
 const most = 256;
 
-type Known = { os: OsRelease } | { error: unknown; until: number } | 'reading';
+type Known = ImageSystem | { error: unknown; until: number } | 'reading';
 
 export class Systems {
   readonly #read: ReadSystem;
@@ -58,7 +58,7 @@ export class Systems {
     credentials()
       .then(auth => this.#read(of, auth))
       .then(
-        os => this.#known.set(key, { os }),
+        system => this.#known.set(key, system),
         (error: unknown) => this.#known.set(key, { error, until: this.#now() + retryMs }),
       );
   }

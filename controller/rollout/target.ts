@@ -1,6 +1,7 @@
 /** What a pool's nodes should run: the last good image of a definition, or an image that is resolved once. */
 import { StallingError, TransientError } from '../api/errors.ts';
 import type { SystemPoolStatusTarget } from '../api/system-pool.ts';
+import { vendorProfileMark } from '../api/vendor-profile.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import { isDigest } from '../registry/digest.ts';
 import { NotFoundError } from '../registry/errors.ts';
@@ -10,7 +11,12 @@ import type { Target } from './on-host.ts';
 import type { DefinitionImageView, SystemPoolView } from './projection.ts';
 
 /** A target, and what it was made from where it was resolved. */
-export type ResolvedTarget = Target & { requested?: string; trust?: StatusJudgement };
+export interface ResolvedTarget extends Target {
+  requested?: string;
+  trust?: StatusJudgement;
+  /** The image that was resolved is marked to have a profile of addons. */
+  addonsProfile?: true;
+}
 
 export type TargetStep =
   | { kind: 'known'; target: ResolvedTarget }
@@ -56,13 +62,14 @@ export function isRequested({ requestedAt, status }: SystemPoolView): boolean {
 /** The target that status records, when it is whole. */
 export function recordedTarget(status: SystemPoolStatusTarget | undefined): ResolvedTarget | undefined {
   if (!status?.image || !status.digests?.length) return undefined;
-  const { image, digests, revision, requested } = status;
+  const { image, digests, revision, requested, addonsProfile } = status;
   const trust = recordIn(status.trust);
   return {
     image,
     digests,
     ...(revision ? { revision } : {}),
     ...(requested ? { requested } : {}),
+    ...(addonsProfile ? { addonsProfile } : {}),
     ...(trust ? { trust } : {}),
   };
 }
@@ -86,7 +93,7 @@ export async function resolveTarget(
     );
   }
   if (digests.length > 32) throw new StallingError('InvalidImage', `${image} has more than 31 platforms`);
-  return { image: reference, digests, requested: image };
+  return { image: reference, digests, requested: image, ...(isMarked(manifest) ? { addonsProfile: true } : {}) };
 }
 
 async function lookUp(
@@ -101,6 +108,11 @@ async function lookUp(
     if (!(error instanceof NotFoundError)) throw error;
     throw new TransientError('ImageNotFound', `${error.message}; push it, or correct spec.system.image`, { cause: error });
   }
+}
+
+function isMarked({ json }: Manifest): boolean {
+  const annotations = isRecord(json) ? json['annotations'] : undefined;
+  return isRecord(annotations) && Boolean(annotations[vendorProfileMark]);
 }
 
 /** The manifests of an index that are images: a node reports the one of its platform. Attestations are listed with an unknown platform. */

@@ -2,8 +2,8 @@
 import { type AddonOrigin, isAddonName, maxAddons } from '../api/addon-set.ts';
 import type { SystemPoolStatusAddons } from '../api/system-pool.ts';
 import type { AddonOffer } from '../addon/choice.ts';
-import type { OsRelease } from '../addon/os-release.ts';
-import { type ProfileEntry, type ProfileLayer, profileOf } from '../addon/profile.ts';
+import type { ImageSystem } from '../addon/image-system.ts';
+import { type MergedEntry, type ProfileEntry, type ProfileLayer, profileOf } from '../addon/profile.ts';
 import { type ProfileProblem, resolveProfile } from '../addon/resolve-profile.ts';
 import { setDigest } from '../addon/set-digest.ts';
 import type { Hold, Member } from './classify.ts';
@@ -11,14 +11,16 @@ import type { AddonSet, NodeView } from './projection.ts';
 import type { PoolReason } from './reasons.ts';
 
 /** What is known of the system in the image, for one platform. */
-export type SystemKnown = { os: OsRelease } | { hold: Hold };
+export type SystemKnown = ImageSystem | { hold: Hold };
 
 export interface WantedRequest {
   /** spec.addons of the pool. */
   asked: readonly ProfileEntry[];
   nodes: readonly Pick<NodeView, 'name' | 'labels' | 'addons'>[];
   offers: ReadonlyMap<string, AddonOffer>;
-  /** Asked only for platforms on which something is to be merged. */
+  /** Whether the image may ask for addons itself. */
+  mayAsk: boolean;
+  /** Asked only for platforms on which something may be merged. */
   systemOf: (platform: string) => SystemKnown;
 }
 
@@ -47,7 +49,7 @@ export function wantedBy(request: WantedRequest): WantedFound {
   const sets = new Map<string, NamedSet>();
   const known = new Map<string, Answer>();
   for (const { name, labels, addons } of request.nodes) {
-    if (request.asked.length === 0 && addons === undefined) continue;
+    if (!request.mayAsk && request.asked.length === 0 && addons === undefined) continue;
     const key = JSON.stringify([labels[architectureLabel], addons]);
     const answer = known.get(key) ?? answerFor(request, labels[architectureLabel], addons);
     known.set(key, answer);
@@ -69,12 +71,13 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
       return held('InvalidAddons', `the annotation scantling.dev/addons of the Node: ${entries}`, true);
     layers.push({ from: 'node', entries });
   }
-  const profile = profileOf(layers);
-  if (profile.entries.length === 0) return {};
+  if (!request.mayAsk && profileOf(layers).entries.length === 0) return {};
   if (architecture === undefined) return held('AddonsNotReady', `the Node has no label ${architectureLabel} yet`);
   const platform = `linux/${architecture}`;
   const system = request.systemOf(platform);
   if ('hold' in system) return system;
+  const profile = profileOf([{ from: 'vendor', entries: system.profile }, ...layers]);
+  if (profile.entries.length === 0) return {};
   const resolution = resolveProfile({ profile, addons: request.offers, host: { os: system.os, platform } });
   if ('problems' in resolution) return held('AddonsNotReady', problemsText(resolution.problems));
   const addons = resolution.addons.map(({ name, image, digest, size, services }) => ({
@@ -130,17 +133,23 @@ function parsed(text: string): unknown {
 
 /** What the status of a pool says of addons; undefined where nobody asks for any. */
 export function addonsStatus(
-  request: Pick<WantedRequest, 'asked'> & { image: string | undefined; systems: ReadonlyMap<string, OsRelease> },
+  request: Pick<WantedRequest, 'asked'> & { image: string | undefined; systems: ReadonlyMap<string, ImageSystem> },
   { wanted, sets }: WantedFound,
   holds: readonly { hold: Hold; nodes: readonly string[] }[],
 ): SystemPoolStatusAddons | undefined {
-  const profile = profileOf([{ from: 'pool', entries: request.asked }]);
-  if (profile.entries.length === 0 && wanted.size === 0) return undefined;
+  // Platforms of one image ask for the same, unless somebody put together an index of several.
+  const [vendor] = request.systems.values();
+  const profile = profileOf([
+    { from: 'vendor', entries: vendor?.profile ?? [] },
+    { from: 'pool', entries: request.asked },
+  ]);
+  // What was read of an image is kept also where nobody asks for anything.
+  if (profile.entries.length === 0 && wanted.size === 0 && request.systems.size === 0) return undefined;
   const nodesOf = (digest: string): number => [...wanted.values()].filter(w => w.addons?.digest === digest).length;
   return {
     ...(request.image === undefined ? {} : { image: request.image }),
     ...(request.systems.size > 0 ? { systems: [...request.systems].map(inStatus).slice(0, 8) } : {}),
-    ...(profile.entries.length > 0 ? { entries: profile.entries.map(({ name, addon }) => ({ name, addon, from: 'pool' })) } : {}),
+    ...(profile.entries.length > 0 ? { entries: profile.entries.map(inProfile) } : {}),
     ...(sets.length > 0
       ? {
           sets: sets
@@ -168,29 +177,39 @@ function said(
   return { name, image, from: from.get(name) ?? 'pool' };
 }
 
+/** Nothing of a node is in it. */
+function inProfile({ name, addon, from }: MergedEntry): NonNullable<SystemPoolStatusAddons['entries']>[number] {
+  return { name, addon, from: from === 'vendor' ? from : 'pool' };
+}
+
 type System = NonNullable<SystemPoolStatusAddons['systems']>[number];
 
-function inStatus([platform, { id, idLike, versionId, sysextLevel }]: [string, OsRelease]): System {
+function inStatus([platform, { os, profile }]: [string, ImageSystem]): System {
+  const { id, idLike, versionId, sysextLevel } = os;
   return {
     platform,
     id,
     ...(idLike.length > 0 ? { idLike: idLike.join(' ') } : {}),
     ...(versionId === undefined ? {} : { versionId }),
     ...(sysextLevel === undefined ? {} : { sysextLevel }),
+    ...(profile.length > 0 ? { profile: profile.map(({ name, addon }) => ({ name, addon })) } : {}),
   };
 }
 
 /** What a status has recorded of an image, so that a new process does not read it again. */
-export function recordedSystems(addons: SystemPoolStatusAddons | undefined, image: string): Map<string, OsRelease> {
+export function recordedSystems(addons: SystemPoolStatusAddons | undefined, image: string): Map<string, ImageSystem> {
   if (addons?.image !== image) return new Map();
   return new Map(
-    (addons.systems ?? []).map(({ platform, id = 'linux', idLike = '', versionId, sysextLevel }) => [
+    (addons.systems ?? []).map(({ platform, id = 'linux', idLike = '', versionId, sysextLevel, profile = [] }) => [
       platform,
       {
-        id,
-        idLike: idLike.split(' ').filter(Boolean),
-        ...(versionId === undefined ? {} : { versionId }),
-        ...(sysextLevel === undefined ? {} : { sysextLevel }),
+        os: {
+          id,
+          idLike: idLike.split(' ').filter(Boolean),
+          ...(versionId === undefined ? {} : { versionId }),
+          ...(sysextLevel === undefined ? {} : { sysextLevel }),
+        },
+        profile,
       },
     ]),
   );

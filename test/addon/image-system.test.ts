@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { after, before, describe, it } from 'node:test';
 import { readImageSystem } from '../../controller/addon/image-system.ts';
+import { formatVendorProfile, type VendorEntry, vendorProfileMark } from '../../controller/api/vendor-profile.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
 import { mediaTypes } from '../../controller/registry/media-types.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
@@ -27,7 +28,8 @@ describe('the system in an image', () => {
   });
 
   /** Lowest layer first, each compressed. */
-  const push = async (...layers: Buffer[][]): Promise<string> => {
+  const push = (...layers: Buffer[][]): Promise<string> => pushWith({}, ...layers);
+  const pushWith = async (annotations: Record<string, string>, ...layers: Buffer[][]): Promise<string> => {
     const repository = `${server.host}/os/edge`;
     const config = Buffer.from(JSON.stringify({ os: 'linux', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: [] } }));
     await registry.pushBlob(repository, config);
@@ -42,6 +44,7 @@ describe('the system in an image', () => {
       mediaType: mediaTypes.manifest,
       config: { mediaType: mediaTypes.config, digest: sha256(config), size: config.length },
       layers: described,
+      annotations,
     };
     const digest = await registry.pushManifest(repository, {
       mediaType: mediaTypes.manifest,
@@ -72,7 +75,52 @@ describe('the system in an image', () => {
   for (const [what, layers, versionId] of good)
     it(`is what the file says ${what}`, async () => {
       const image = await push(...layers);
-      assert.deepEqual(await readImageSystem(registry, { image, platform }), { id: 'fedora', idLike: [], versionId });
+      assert.deepEqual(await readImageSystem(registry, { image, platform }), {
+        os: { id: 'fedora', idLike: [], versionId },
+        profile: [],
+      });
+    });
+
+  const marked = { [vendorProfileMark]: '1' };
+  const profileOf = (...entries: VendorEntry[]): Buffer =>
+    member('usr/share/scantling/profile.json', formatVendorProfile(entries));
+  const runtime = { name: 'runtime', addon: 'containerd-2' };
+  const none = { name: 'runtime', addon: '' };
+  const asking: [string, Buffer[][], VendorEntry[]][] = [
+    ['above its system', [[release], [profileOf(runtime)], other], [runtime]],
+    ['of one layer with its system', [[profileOf(runtime), release]], [runtime]],
+    ['below its system, the uppermost', [[profileOf(runtime)], [profileOf(none)], [release]], [none]],
+    ['that is empty', [[release, profileOf(runtime)], [profileOf()]], []],
+  ];
+  for (const [what, layers, profile] of asking)
+    it(`has the profile ${what}`, async () => {
+      const image = await pushWith(marked, ...layers);
+      const found = await readImageSystem(registry, { image, platform });
+      assert.deepEqual([found.os.versionId, found.profile], ['42', profile]);
+    });
+
+  it('has no profile where the image is not marked to have one', async () => {
+    const image = await push([release], [profileOf(runtime)]);
+    assert.deepEqual((await readImageSystem(registry, { image, platform })).profile, []);
+  });
+
+  const badProfiles: [string, Buffer[][], RegExp][] = [
+    ['that is not there', [[release]], /has no \/usr\/share\/scantling\/profile\.json/],
+    [
+      'that was taken away',
+      [[release, profileOf(runtime)], [member('usr/share/.wh.scantling')]],
+      /has no \/usr\/share\/scantling/,
+    ],
+    [
+      'of a later version',
+      [[release, member('usr/share/scantling/profile.json', '{"kind":"AddonProfile","version":2}')]],
+      /"version":1/,
+    ],
+  ];
+  for (const [what, layers, message] of badProfiles)
+    it(`is refused of an image with the mark of a profile ${what}`, async () => {
+      const image = await pushWith(marked, ...layers);
+      await assert.rejects(readImageSystem(registry, { image, platform }), { reason: 'ImageUnsupported', message });
     });
 
   const bad: [string, Buffer[][], RegExp][] = [

@@ -28,6 +28,7 @@ const bad: Record<string, object> = {
     files: [{ path: 'etc/motd', content: 'x', mode: '999' }],
     trees: [{ from: 'a', to: 'etc' }],
     units: [{ name: 'hello', wantedBy: ['boot'], dropIns: [{ name: '10-memory', contents: 'x' }] }],
+    addons: { support: true, profile: [{ name: 'Kubelet', addon: 'kubelet:1' }] },
     kernelArguments: ['console=ttyS0 quiet'],
     users: [{ name: 'Core', description: 'a: b', home: 'home', shell: 'bash', groups: ['Wheel'] }],
     platforms: ['amd64'],

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { StallingError, TransientError } from '../../controller/api/errors.ts';
+import { readImageSystem } from '../../controller/addon/image-system.ts';
+import { formatVendorProfile, vendorProfileMark } from '../../controller/api/vendor-profile.ts';
 import { baseInfo } from '../../controller/build/base.ts';
 import { contextDigest, pullContext, pushContext, planMediaType } from '../../controller/build/context.ts';
 import type { Context } from '../../controller/build/context.ts';
@@ -143,6 +145,23 @@ describe('the assemble builder on a real registry', () => {
           'dev.scantling.context': digest,
         },
       );
+    }
+  });
+
+  test('the mark of a profile of addons is on index and manifests, also of what is built on it', async () => {
+    const base = await pushBaseImage({ registry: server.host });
+    const layers = [{ 'usr/share/scantling/profile.json': formatVendorProfile([{ name: 'runtime', addon: 'containerd-2' }]) }];
+    const marked = contextOf({ definition: 'worker', layers, labels: { [vendorProfileMark]: '1' } });
+    const first = await build(`${server.host}/built/asking`, `${server.host}/base/system@${base.digest}`, marked);
+    const second = await build(`${server.host}/built/derived`, first.reference);
+    for (const { reference, platforms } of [first, second]) {
+      const repository = reference.slice(0, reference.indexOf('@'));
+      for (const name of [reference, ...platforms.map(({ digest }) => `${repository}@${digest}`)]) {
+        const { annotations } = (await client.manifest(name)).json as { annotations: Record<string, string> };
+        assert.equal(annotations[vendorProfileMark], '1', name);
+      }
+      const { os, profile } = await readImageSystem(client, { image: reference, platform: 'linux/arm64' });
+      assert.deepEqual([os.id, profile], ['base', [{ name: 'runtime', addon: 'containerd-2' }]]);
     }
   });
 

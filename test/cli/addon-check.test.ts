@@ -41,11 +41,13 @@ interface Said {
   version: number;
   ok: boolean;
   image: string;
+  entries: { name: string; addon: string; from: string }[];
+  masked: string[];
   platforms: {
     platform: string;
     ok: boolean;
     os: { id: string; versionId: string };
-    addons: { name: string }[];
+    addons: { name: string; from: string }[];
     problems: { name: string; reason: string }[];
   }[];
 }
@@ -113,12 +115,13 @@ describe('addon check', () => {
     return file;
   };
   const both = 'spec:\n  addons:\n    - { name: runtime, addon: runtime }\n    - { name: kubelet, addon: kubelet }\n';
-  const check = (tag: string, ...words: string[]): Promise<Ran> =>
+  const check = (tag: string, ...words: string[]): Promise<Ran> => checkImage(`os/edge:${tag}`, ...words);
+  const checkImage = (image: string, ...words: string[]): Promise<Ran> =>
     run([
       'addon',
       'check',
       '--os',
-      `${registry.host}/os/edge:${tag}`,
+      `${registry.host}/${image}`,
       '--insecure-registries',
       registry.host,
       '--kubeconfig',
@@ -180,6 +183,30 @@ describe('addon check', () => {
     const { code, out, said } = await check('1', '--pool', 'edge');
     assert.equal(code, 0, said + out);
     assert.match(out, /^Ready: 1 addon of SystemPool\/edge is there for .*\nTaken away: gone\n/);
+  });
+
+  test('what the image asks for itself, below the pool', async () => {
+    const profile = [
+      { name: 'kubelet', addon: 'kubelet' },
+      { name: 'gone', addon: 'not-there' },
+    ];
+    await pushBaseImage({ registry: registry.host, repository: 'os/asking', tag: '1', profile });
+    const words = ['--platform', 'linux/amd64', '--pool', 'edge', '-o', 'json'];
+    const { code, out, said } = await checkImage('os/asking:1', ...words);
+    assert.equal(code, 0, said + out);
+    const { entries, masked, platforms } = json(out);
+    assert.deepEqual(entries, [
+      { name: 'kubelet', addon: 'kubelet', from: 'vendor' },
+      { name: 'runtime', addon: 'runtime', from: 'pool' },
+    ]);
+    assert.deepEqual(masked, ['gone']);
+    assert.deepEqual(
+      platforms[0]?.addons.map(({ name, from }) => [name, from]),
+      [
+        ['kubelet', 'vendor'],
+        ['runtime', 'pool'],
+      ],
+    );
   });
 
   test('a profile of torcx', async () => {

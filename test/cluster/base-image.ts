@@ -1,5 +1,11 @@
 /** A small bootable base image for amd64 and arm64, made on the spot: what a bootc base is to the registry and to Scantling, without a kernel in it. */
 import { createCipheriv } from 'node:crypto';
+import {
+  formatVendorProfile,
+  type VendorEntry,
+  vendorProfileMark,
+  vendorProfilePath,
+} from '../../controller/api/vendor-profile.ts';
 import { writeTar, type TarEntry } from '../../controller/definition/tar.ts';
 import { createRegistry } from '../../controller/registry/client.ts';
 import { mediaTypes, type Descriptor } from '../../controller/registry/media-types.ts';
@@ -20,6 +26,8 @@ export interface BaseImageOptions {
   payloadBytes?: number;
   /** What differs from the default: a base without it is not bootable. */
   labels?: Readonly<Record<string, string>>;
+  /** Addons that it asks for itself (default: it has no such file). */
+  profile?: readonly VendorEntry[];
 }
 
 export interface BaseImage {
@@ -51,9 +59,11 @@ export async function pushBaseImage(options: BaseImageOptions): Promise<BaseImag
           labels: options.labels ?? {},
           payload: options.payloadBytes ?? 0,
           release: options.release ?? 'first',
+          profile: options.profile,
         }),
       );
-    const index = json({ schemaVersion: 2, mediaType: mediaTypes.index, manifests });
+    const marked = options.profile ? { annotations: { [vendorProfileMark]: '1' } } : {};
+    const index = json({ schemaVersion: 2, mediaType: mediaTypes.index, manifests, ...marked });
     const digest = await registry.pushManifest(repository, { mediaType: mediaTypes.index, bytes: index, tag });
     const platforms = Object.fromEntries(manifests.map(m => [m.platform?.architecture ?? '', m.digest]));
     return { image: `${repository}:${tag}`, digest, platforms };
@@ -71,6 +81,7 @@ async function pushPlatform(
     labels: Readonly<Record<string, string>>;
     payload: number;
     release: string;
+    profile: readonly VendorEntry[] | undefined;
   },
 ): Promise<Descriptor> {
   const tars = [writeTar(rootFiles(o)), ...(o.payload > 0 ? [writeTar([payload(o.payload)])] : [])];
@@ -110,8 +121,19 @@ function payload(bytes: number): TarEntry {
   return { path: 'usr/share/payload', mode: 0o644, bytes: cipher.update(Buffer.alloc(bytes)) };
 }
 
-function rootFiles({ architecture, tag: version, release }: { architecture: string; tag: string; release: string }): TarEntry[] {
+function rootFiles({
+  architecture,
+  tag: version,
+  release,
+  profile,
+}: {
+  architecture: string;
+  tag: string;
+  release: string;
+  profile: readonly VendorEntry[] | undefined;
+}): TarEntry[] {
   return [
+    ...(profile ? [file(vendorProfilePath.slice(1), formatVendorProfile(profile))] : []),
     file(
       'usr/lib/os-release',
       `NAME="Base system"\nID=base\nVERSION_ID=${version}\nPRETTY_NAME="Base system ${version}"\nBUILD_ID="${release}"\n`,

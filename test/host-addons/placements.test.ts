@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { SystemDefinitionSpec } from '../../controller/api/system-definition.ts';
+import { parseVendorProfile, vendorProfileMark } from '../../controller/api/vendor-profile.ts';
 import { renderAddons } from '../../controller/definition/addons.ts';
 import { render } from '../../controller/definition/render.ts';
 import { sealReasons } from '../../controller/host-addons/seal.ts';
@@ -29,6 +31,27 @@ test('they are one layer, which is that of the system', () => {
     plan.layers.map(({ comment }) => comment),
     ['system: kernel arguments, users, units'],
   );
+});
+
+test('the profile of a definition is a file of the image, of which a label tells', () => {
+  const profile = [
+    { name: 'runtime', addon: 'containerd-2' },
+    { name: 'debug', addon: '' },
+  ];
+  const addons = { support: true, profile };
+  const file = renderAddons(specOf({ addons })).find(({ path }) => path === '/usr/share/scantling/profile.json');
+  assert.ok(file && 'bytes' in file.content);
+  const text = Buffer.from(file.content.bytes).toString();
+  assert.equal(
+    text,
+    '{"entries":[{"addon":"containerd-2","name":"runtime"},{"addon":"","name":"debug"}],"kind":"AddonProfile","version":1}\n',
+  );
+  assert.deepEqual(parseVendorProfile(text), profile);
+  const labels = (addons: SystemDefinitionSpec['addons']) =>
+    render({ definition: 'worker', spec: specOf(addons ? { addons } : {}), inputs: new Map() }).plan.labels;
+  assert.deepEqual(labels(addons), { [vendorProfileMark]: '1' });
+  assert.deepEqual(labels({ support: true, profile: [] }), { [vendorProfileMark]: '1' });
+  assert.deepEqual(labels({ support: true }), {});
 });
 
 test('a definition that writes one of their files is refused', () => {

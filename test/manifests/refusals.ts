@@ -104,6 +104,12 @@ export const refusals: readonly { plural: Plural; what: string; changes: object;
   },
   {
     plural: 'systemdefinitions',
+    what: 'a profile of addons without what merges them',
+    changes: { addons: { profile: [{ name: 'runtime', addon: 'containerd' }] } },
+    says: /profile needs support/,
+  },
+  {
+    plural: 'systemdefinitions',
     what: 'a file with content and from',
     changes: { sourceRef: { name: 's' }, files: [{ path: '/etc/a', content: 'a', from: 'a' }] },
     says: /exactly one of content, from is required/,

@@ -8,7 +8,7 @@ import { defaultAgentNamespace, defaultNamespace } from '../../controller/api/na
 import { imagebuilds } from '../../controller/api/image-build.ts';
 import { type NodeTarget, nodetargets, type NodeTargetStatusHost } from '../../controller/api/node-target.ts';
 import { systemaddons } from '../../controller/api/system-addon.ts';
-import type { OsRelease } from '../../controller/addon/os-release.ts';
+import type { ImageSystem } from '../../controller/addon/image-system.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { type SystemPool, type SystemPoolSpec, systempools } from '../../controller/api/system-pool.ts';
 import { type Client, createClient } from '../../controller/kube/client.ts';
@@ -53,7 +53,10 @@ export class Cluster {
   /** What hosts are to require of every image, as policies would have it. */
   hostRule: string | null | undefined = null;
   /** Which system is in an image. */
-  readSystem: (of: { image: string; platform: string }) => OsRelease = () => ({ id: 'fedora', idLike: [], versionId: '42' });
+  readSystem: (of: { image: string; platform: string }) => ImageSystem = () => ({
+    os: { id: 'fedora', idLike: [], versionId: '42' },
+    profile: [],
+  });
   /** Registries that the controller speaks plain http to. */
   readonly insecureHosts = new Set<string>();
   /** Of the controller that is started next. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../../controller/api/core.ts';
 import { type NodeTarget, nodetargets } from '../../controller/api/node-target.ts';
 import { type SystemAddonStatus, systemaddons } from '../../controller/api/system-addon.ts';
+import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { findObject } from '../../controller/kube/find-object.ts';
 import { targetDigestOf } from '../../controller/rollout/digest.ts';
@@ -19,7 +20,7 @@ const os = { id: 'fedora', versionId: '42' };
 describe('SystemPool with addons', () => {
   let scene: PoolScene;
   let cluster: Cluster;
-  const agents = new AbortController();
+  let agents = new AbortController();
   const running: Promise<void>[] = [];
   before(async () => {
     scene = await PoolScene.start();
@@ -29,14 +30,16 @@ describe('SystemPool with addons', () => {
   afterEach(async () => {
     agents.abort();
     await Promise.all(running);
+    agents = new AbortController();
     await scene.clear();
   });
 
   /** An agent that can merge addons, or one of before. */
   const runAgent = (name: string, canMerge: boolean): void => {
     cluster.idle.add(name);
+    const { signal } = agents;
     const agent = async (): Promise<void> => {
-      for (let boots = 0; !agents.signal.aborted; await sleep(50)) {
+      for (let boots = 0; !signal.aborted; await sleep(50)) {
         const target = await findObject(cluster.admin, nodetargets, name);
         if (!target) continue;
         const host = hostOf(target, canMerge);
@@ -121,6 +124,36 @@ describe('SystemPool with addons', () => {
       assert.equal(spec.addons?.[0]?.image, addonImage(2));
       assert.equal(status?.host?.addons?.set, spec.addonSet);
       assert.equal((await cluster.node(able)).spec?.unschedulable, undefined);
+    });
+  });
+
+  it('gives what the image asks for, until the pool masks it', async () => {
+    const [name = ''] = await scene.fleet('edge', 1);
+    await cluster.admin.mergePatch(nodes, name, { metadata: { labels: { 'kubernetes.io/arch': 'amd64' } } }, { fieldManager });
+    await cluster.admin.mergePatch(systemdefinitions, 'edge', { spec: { addons: { support: true } } }, { fieldManager });
+    await publishAddon(1);
+    const profile = [{ name: 'node-agent', addon: 'kubelet' }];
+    cluster.readSystem = () => ({ os: { ...os, idLike: [] }, profile });
+    runAgent(name, true);
+    await cluster.startController();
+    await until(async () => {
+      const { spec, status } = await cluster.target(name);
+      assert.equal(spec.addons?.[0]?.image, addonImage(1));
+      assert.equal(status?.host?.addons?.set, spec.addonSet);
+    });
+    const { status } = await cluster.pool('edge');
+    assert.deepEqual(status?.addons?.entries, [{ name: 'node-agent', addon: 'kubelet', from: 'vendor' }]);
+    assert.deepEqual(status?.addons?.systems?.[0]?.profile, profile);
+    // The next process knows it without asking for it again.
+    await cluster.stopController();
+    cluster.readSystem = () => assert.fail('the image was read again');
+    const addons = [{ name: 'node-agent', addon: '' }];
+    await cluster.admin.mergePatch(systempools, 'edge', { spec: { addons } }, { fieldManager });
+    await cluster.startController();
+    await until(async () => {
+      const { spec, status } = await cluster.target(name);
+      assert.deepEqual([spec.addons, spec.addonSet], [undefined, undefined]);
+      assert.equal(status?.host?.addons?.state, 'None');
     });
   });
 });

@@ -5,7 +5,7 @@ import { projectSystemPool } from '../../controller/rollout/projection.ts';
 import { statusAfter, statusChange, transitionsOf, withTarget } from '../../controller/rollout/status.ts';
 import type { Summary } from '../../controller/rollout/summary.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
-import { resolveTarget, targetStep } from '../../controller/rollout/target.ts';
+import { recordedTarget, resolveTarget, targetStep } from '../../controller/rollout/target.ts';
 import { image } from './machine.ts';
 
 const now = Date.parse('2026-01-01T00:00:00Z');
@@ -168,6 +168,15 @@ describe('target', () => {
       const unknown = { digest: attestation, platform: { os: 'unknown', architecture: 'unknown' } };
       const target = await resolve([linux(amd64, 'amd64'), linux(arm64, 'arm64'), unknown]);
       assert.deepEqual(target, { image: resolved.reference, digests: [own, amd64, arm64], requested: 'r.example/os:1' });
+    });
+
+    it('says whether it is marked to have a profile of addons', async () => {
+      const json = { manifests: [linux(amd64, 'amd64')], annotations: { 'dev.scantling.addons-profile': '1' } };
+      const registry = { resolve: async () => resolved, manifest: async () => ({ ...resolved, bytes: new Uint8Array(), json }) };
+      const target = await resolveTarget(registry, 'r.example/os:1');
+      assert.equal(target.addonsProfile, true);
+      const { image, digests, requested, addonsProfile } = target;
+      assert.deepEqual(recordedTarget({ image, digests: [...digests], requested: requested ?? '', addonsProfile }), target);
     });
 
     it('refuses what no NodeTarget can hold', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AddonOffer } from '../../controller/addon/choice.ts';
+import type { VendorEntry } from '../../controller/api/vendor-profile.ts';
 import { setDigest } from '../../controller/addon/set-digest.ts';
 import { addonsStatus, recordedSystems, wantedBy, type WantedRequest } from '../../controller/rollout/wanted.ts';
 
@@ -26,9 +27,10 @@ const node = (name: string, addons?: string, arch = 'amd64') => ({
 const offers = new Map([offer('containerd', 'a'), offer('containerd-2', 'b'), offer('kubelet', 'c', [])].map(o => [o.name, o]));
 const request = (over: Partial<WantedRequest>): WantedRequest => ({
   asked: [{ name: 'containerd', addon: 'containerd' }],
+  mayAsk: false,
   nodes: [node('n')],
   offers,
-  systemOf: () => ({ os }),
+  systemOf: () => ({ os, profile: [] }),
   ...over,
 });
 const identity = (name: string, c: string) => {
@@ -59,6 +61,43 @@ describe('what a node is to run over its image', () => {
     assert.equal(addonsStatus({ asked: [], image: 'i', systems: new Map() }, found, []), undefined);
   });
 
+  const asking = (...profile: VendorEntry[]): Partial<WantedRequest> => ({
+    asked: [],
+    mayAsk: true,
+    systemOf: () => ({ os, profile }),
+  });
+  const runtime = { name: 'containerd', addon: 'containerd' };
+
+  it('is what the image asks for, below what the pool and the node ask for', () => {
+    const none = JSON.stringify([{ name: 'containerd', addon: '' }]);
+    const nodes = [node('a'), node('b', none)];
+    const offers = new Map([offer('containerd', 'a'), offer('containerd-2', 'b')].map(o => [o.name, o]));
+    const ofImage = wantedBy(request({ ...asking(runtime), nodes }));
+    assert.deepEqual(ofImage.wanted.get('a')?.addons?.addons, [identity('containerd', 'a')]);
+    assert.deepEqual([...(ofImage.sets[0]?.from ?? [])], [['containerd', 'vendor']]);
+    assert.equal(ofImage.wanted.has('b'), false);
+    const asked = [{ name: 'containerd', addon: 'containerd-2' }];
+    const ofPool = wantedBy(request({ ...asking(runtime), asked, nodes: [node('a')], offers }));
+    assert.deepEqual([...(ofPool.sets[0]?.from ?? [])], [['containerd-2', 'pool']]);
+    const masked = wantedBy(request({ ...asking(runtime), asked: [{ name: 'containerd', addon: '' }] }));
+    assert.deepEqual([masked.wanted.size, masked.sets.length], [0, 0]);
+  });
+
+  it('is nothing of an image that might ask and does not, which is kept', () => {
+    const found = wantedBy(request(asking()));
+    assert.equal(found.wanted.size, 0);
+    const systems = new Map([['linux/amd64', { os, profile: [] }]]);
+    const said = addonsStatus({ asked: [], image: 'i', systems }, found, []);
+    assert.deepEqual(recordedSystems(said, 'i'), systems);
+    assert.equal(said?.entries, undefined);
+  });
+
+  it('is held while nobody knows what the image asks for', () => {
+    const hold = { reason: 'AddonsNotReady', message: 'is being read' };
+    const { wanted } = wantedBy(request({ asked: [], mayAsk: true, systemOf: () => ({ hold }) }));
+    assert.deepEqual(wanted.get('n'), { hold });
+  });
+
   const held: [string, Partial<WantedRequest>, string, RegExp, boolean][] = [
     [
       'an addon that does not exist',
@@ -81,7 +120,13 @@ describe('what a node is to run over its image', () => {
       /linux\/arm64.*linux\/amd64 for fedora 42/,
       false,
     ],
-    ['another system', { systemOf: () => ({ os: { ...os, versionId: '43' } }) }, 'AddonsNotReady', /fedora 43.*fedora 42/, false],
+    [
+      'another system',
+      { systemOf: () => ({ os: { ...os, versionId: '43' }, profile: [] }) },
+      'AddonsNotReady',
+      /fedora 43.*fedora 42/,
+      false,
+    ],
     ['a wish that is no JSON', { nodes: [node('n', 'containerd-2')] }, 'InvalidAddons', /JSON list/, true],
     [
       'a wish for a name that nothing has',
@@ -103,10 +148,14 @@ describe('what a node is to run over its image', () => {
 
   it('is said in the status, from which the next process knows the system', () => {
     const found = wantedBy(request({ nodes: [node('a'), node('b')] }));
-    const systems = new Map([['linux/amd64', { ...os, idLike: ['rhel', 'centos'] }]]);
+    const system = { os: { ...os, idLike: ['rhel', 'centos'] }, profile: [{ name: 'kubelet', addon: 'kubelet-1-35' }] };
+    const systems = new Map([['linux/amd64', system]]);
     const hold = { reason: 'AgentTooOld', message: 'waits' };
     const said = addonsStatus({ asked: request({}).asked, image: 'i', systems }, found, [{ hold, nodes: ['a'] }]);
-    assert.deepEqual(said?.entries, [{ name: 'containerd', addon: 'containerd', from: 'pool' }]);
+    assert.deepEqual(said?.entries, [
+      { name: 'kubelet', addon: 'kubelet-1-35', from: 'vendor' },
+      { name: 'containerd', addon: 'containerd', from: 'pool' },
+    ]);
     assert.deepEqual(
       said?.sets?.map(s => [s.nodes, s.addons.map(a => `${a.name} ${a.from}`)]),
       [[2, ['containerd pool']]],
