@@ -129,7 +129,7 @@ export interface SystemPoolSpecRollout {
    */
   maxStaging: number;
   /**
-   * Nodes that are updated and proven before the rest starts; 0 for none. Default: 1.
+   * Nodes that are updated and proven before the rest starts, also of those that are to run the same addons; 0 for none. Default: 1.
    */
   canary: number;
   /**

@@ -1,12 +1,12 @@
 /** What a pool's status says: counts, the wave, the failed nodes, and one message that says why it does not move. */
 import { requestedAt } from '../api/names.ts';
 import type { SystemPoolStatusFailedNode, SystemPoolStatusNodes } from '../api/system-pool.ts';
+import { CanaryTurns, canaryLeft, hasCanaryLeft } from './canary.ts';
 import type { Hold, NodeState } from './classify.ts';
 import { digestOf } from './digest.ts';
 import { away, count, type Draft, type Entry, mayStart, reachable, silent, unavailable, updated } from './draft.ts';
 import { runsImage } from './images-in-use.ts';
 import type { JudgedImage, PoolState } from './pool-state.ts';
-import { canaryLeft } from './turns.ts';
 
 export interface Summary {
   nodes: Required<SystemPoolStatusNodes>;
@@ -42,7 +42,7 @@ export function summarize(draft: Draft, facts: Facts): Summary {
   const nodes = countNodes(draft);
   const isLeft = facts.departing.length > 0 || conflicting(draft).length > 0 || draft.entries.some(e => !mayStart(e));
   const complete = nodes.updated === nodes.total && !isLeft;
-  const wave = complete || !draft.pool.target ? undefined : canaryLeft(draft) > 0 ? 'canary' : 'rest';
+  const wave = complete || !draft.pool.target ? undefined : hasCanaryLeft(draft) ? 'canary' : 'rest';
   const { refused, unjudged: unknown = [] } = draft.pool.trust;
   const [untrusted, unjudged] = [running(draft, refused), running(draft, unknown)];
   return {
@@ -209,7 +209,10 @@ function waiting(draft: Draft, { max, halted }: Facts): string | undefined {
   if (staged.length === 0 || halted || draft.pool.frozen) return undefined;
   if (max === 0) return `${staged.length} staged, but maxUnavailable is 0`;
   if (canaryLeft(draft) > 0 && count(draft, away) > 0) return `${staged.length} staged and waiting for the canary`;
+  const turns = new CanaryTurns(draft);
   const lost = draft.entries.filter(unavailable);
+  if (canaryLeft(draft) === 0 && staged.every(e => !turns.has(e)))
+    return `${staged.length} staged and waiting for the canary of their addons`;
   if (lost.length < max) return `${staged.length} staged`;
   return `${staged.length} staged and waiting: ${max} may be unavailable, and ${list(lost.map(nameOf))} ${lost.length === 1 ? 'is' : 'are'}`;
 }

@@ -1,5 +1,6 @@
 /** Who may be away: keeps, gives and takes back slots, and gives the go-ahead. */
 import { approvalOf } from './actions.ts';
+import { CanaryTurns } from './canary.ts';
 import { newCordon } from './cordon.ts';
 import { targetDigestOf } from './digest.ts';
 import {
@@ -11,7 +12,6 @@ import {
   inOrder,
   isRefused,
   mayStart,
-  proven,
   reachable,
   silent,
   unavailable,
@@ -67,19 +67,20 @@ function since({ state }: Entry): number {
 
 /**
  * Takes nodes away, in order, while the budget lasts. A node that is unavailable already costs nothing of it, but needs a slot like
- * the others: a person's cordon does not mean that the node is empty. Until the canary is proven nobody else has a turn.
+ * the others: a person's cordon does not mean that the node is empty. Until the canary is proven nobody else has a turn, and until one of those with the same addons is, nobody else of them.
  */
 export function take(draft: Draft, { max, stopped }: Slots): void {
   const { pool, now, target } = draft.pool;
   if (stopped || max === 0 || !target) return;
   const ready = draft.entries.filter(e => mayBeTaken(e, now) && !isRefused(draft, e.member.node.name));
   if (ready.length === 0) return;
-  let turns = Math.min(max - count(draft, away), canaryTurns(draft));
+  const canary = new CanaryTurns(draft);
+  let turns = max - count(draft, away);
   let free = max - count(draft, unavailable);
   for (const entry of inOrder(draft, ready, e => (unavailable(e) ? 0 : 1))) {
     if (turns <= 0) return;
     const cost = unavailable(entry) ? 0 : 1;
-    if (cost > free) continue;
+    if (cost > free || !canary.has(entry)) continue;
     const { nodeTarget } = entry.member;
     if (!nodeTarget) continue;
     const { name, unschedulable } = entry.member.node;
@@ -88,6 +89,7 @@ export function take(draft: Draft, { max, stopped }: Slots): void {
     const cordon = newCordon({ pool, target: targetDigestOf(nodeTarget), now: since, wasUnschedulable: unschedulable });
     act(draft, entry, { type: 'cordon', node: name, cordon });
     turns--;
+    canary.use(entry);
     free -= cost;
   }
 }
@@ -95,17 +97,6 @@ export function take(draft: Draft, { max, stopped }: Slots): void {
 function mayBeTaken(entry: Entry, now: number): boolean {
   const { state, member } = entry;
   return state.kind === 'Staged' && member.conflicts.length === 0 && mayStart(entry) && reachable(entry) && !silent(entry, now);
-}
-
-/** How many nodes more may be taken before the canary is proven; any number after. */
-function canaryTurns(draft: Draft): number {
-  const left = canaryLeft(draft);
-  return left === 0 ? Number.POSITIVE_INFINITY : left - count(draft, e => away(e) && e.state.kind !== 'Outdated');
-}
-
-/** Nodes that the canary still lacks. */
-export function canaryLeft(draft: Draft): number {
-  return Math.max(0, Math.min(draft.pool.canary, draft.entries.length) - count(draft, proven));
 }
 
 /** Gives drained nodes the go-ahead; returns the names of those whose pods have to go first. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { plan } from '../../controller/rollout/plan.ts';
-import { image, minute } from './machine.ts';
+import { addonSet, image, minute } from './machine.ts';
 import { Fleet } from './model.ts';
 import { run, running } from './rounds.ts';
 
@@ -42,6 +42,34 @@ describe('plan', () => {
     fleet.pass();
     assert.deepEqual(cordoned(fleet), ['node-001', 'node-002', 'node-003']);
     assert.equal(summary(fleet).currentWave, 'rest');
+  });
+
+  it('takes a canary of each set of addons that is new, also when other nodes run the image with another', () => {
+    const fleet = new Fleet({ nodes: 6, maxUnavailable: 3, addons: 1 });
+    fleet.at(5).asks = 3;
+    run(fleet);
+    assert.deepEqual([fleet.updated(), fleet.at(5).host.set], [6, undefined]);
+    Object.assign(fleet.o, { addons: 2 });
+    fleet.at(5).asks = 2;
+    assert.equal(fleet.isSettled, false);
+    run(fleet, f => cordoned(f).length > 0);
+    for (const m of fleet.machines) fleet.agent(m);
+    fleet.pass();
+    assert.deepEqual(cordoned(fleet), ['node-000']);
+    const { currentWave, outcome } = summary(fleet);
+    assert.equal(currentWave, 'canary');
+    assert.match(outcome.message, /4 staged and waiting for the canary of their addons/);
+    run(fleet, f => cordoned(f).length > 1);
+    assert.equal(fleet.at(0).host.set, addonSet(2)?.digest);
+    assert.deepEqual([cordoned(fleet).length, summary(fleet).currentWave], [3, 'rest']);
+    run(fleet);
+    assert.equal(fleet.updated(), 6);
+
+    fleet.badSets.add(addonSet(3)?.digest ?? '');
+    Object.assign(fleet.o, { addons: 3, failureThreshold: 3 });
+    fleet.at(5).asks = 1;
+    run(fleet);
+    assert.equal(fleet.machines.filter(m => m.failedOn.size > 0).length, 1, 'only the canary was tried');
   });
 
   it('stages no more nodes at once than maxStaging', () => {
