@@ -3,6 +3,7 @@
  * superblock, inodes with the ends of files behind them, then whole blocks of data. Decided from the tree alone, so that equal trees have equal images.
  */
 import { createHash } from 'node:crypto';
+import { selinuxLabel } from './selinux-labels.ts';
 import { inOrder } from './tree.ts';
 import type { Directory, RegularFile, SymbolicLink, TreeNode } from './tree.ts';
 
@@ -18,7 +19,6 @@ export const direntBytes = 12;
 /** Of extended attributes: the header of an inode's, and of each one. */
 export const xattrHeaderBytes = 12;
 export const xattrEntryBytes = 4;
-export const capabilityName = 'capability';
 /** What the short form of an inode holds. */
 const short = { bytes: 32, maxSize: 0xffff_ffff, maxLinks: 0xffff };
 const long = { bytes: 64 };
@@ -31,6 +31,12 @@ export interface Dirent {
   inode: Inode;
 }
 
+export interface Xattr {
+  /** Without its prefix. */
+  name: string;
+  value: Uint8Array;
+}
+
 export interface Inode {
   node: StoredNode;
   /** From 1. */
@@ -40,6 +46,8 @@ export interface Inode {
   /** Of the image's beginning, in bytes. */
   at: number;
   isLong: boolean;
+  /** Of the prefix `security.`. */
+  xattrs: readonly Xattr[];
   /** Of extended attributes, behind the inode. */
   xattrBytes: number;
   /** How much of the end of its data lies behind the inode, rather than in blocks. */
@@ -79,21 +87,22 @@ export function layOut(root: Directory): Layout {
 function inodesOf(root: Directory): Inode[] {
   const inodes: Inode[] = [];
   const known = new Map<TreeNode, Inode>();
-  const inodeOf = (node: TreeNode): Inode => {
+  const labels = new Map<string, Uint8Array>();
+  const inodeOf = (node: TreeNode, path: string): Inode => {
     const found = known.get(node);
     if (found) {
       found.links++;
       return found;
     }
     if (node.kind === 'special') throw new TypeError(`${node.what} is nothing that an image of an addon holds`);
-    const inode = newInode(node, inodes.length + 1);
+    const inode = newInode(node, inodes.length + 1, xattrsOf(node, path, labels));
     known.set(node, inode);
     inodes.push(inode);
     return inode;
   };
-  const open = [{ directory: root, own: inodeOf(root), parent: undefined as Inode | undefined }];
+  const open = [{ directory: root, own: inodeOf(root, '/'), path: '', parent: undefined as Inode | undefined }];
   for (let next = open.pop(); next; next = open.pop()) {
-    const { directory, own } = next;
+    const { directory, own, path } = next;
     const dirents: Dirent[] = [];
     const directories: typeof open = [];
     for (const name of inOrder([...directory.children.keys(), '.', '..'])) {
@@ -102,10 +111,10 @@ function inodesOf(root: Directory): Inode[] {
         dirents.push({ name, inode: name === '.' ? own : (next.parent ?? own) });
         continue;
       }
-      const inode = inodeOf(node);
+      const inode = inodeOf(node, `${path}/${name}`);
       dirents.push({ name, inode });
       if (node.kind !== 'directory') continue;
-      directories.push({ directory: node, own: inode, parent: own });
+      directories.push({ directory: node, own: inode, path: `${path}/${name}`, parent: own });
       // The `..` in it.
       own.links++;
     }
@@ -116,7 +125,7 @@ function inodesOf(root: Directory): Inode[] {
   return inodes;
 }
 
-function newInode(node: StoredNode, number: number): Inode {
+function newInode(node: StoredNode, number: number, xattrs: readonly Xattr[]): Inode {
   const isDirectory = node.kind === 'directory';
   return {
     node,
@@ -126,7 +135,8 @@ function newInode(node: StoredNode, number: number): Inode {
     size: sizeOf(node),
     at: 0,
     isLong: false,
-    xattrBytes: node.kind === 'file' && node.capability ? capabilityBytes(node.capability) : 0,
+    xattrs,
+    xattrBytes: xattrHeaderBytes + xattrs.reduce((sum, xattr) => sum + xattrSize(xattr), 0),
     inlineBytes: 0,
     block: 0,
     blocks: 0,
@@ -141,8 +151,19 @@ function sizeOf(node: StoredNode): number {
   return node.content.size;
 }
 
-function capabilityBytes(value: Uint8Array): number {
-  return xattrHeaderBytes + roundUp(xattrEntryBytes + capabilityName.length + value.length, 4);
+/** `labels`: those that were made, by their text; there are few. A file with several names has the label of the first. */
+function xattrsOf(node: StoredNode, path: string, labels: Map<string, Uint8Array>): Xattr[] {
+  const text = selinuxLabel(path);
+  // With the zero at its end, as setfiles(8) writes it.
+  const value = labels.get(text) ?? Buffer.from(`${text}\0`);
+  labels.set(text, value);
+  const label = { name: 'selinux', value };
+  return node.kind === 'file' && node.capability ? [label, { name: 'capability', value: node.capability }] : [label];
+}
+
+/** What one extended attribute takes. */
+export function xattrSize({ name, value }: Xattr): number {
+  return roundUp(xattrEntryBytes + name.length + value.length, 4);
 }
 
 /** A block has as many as fit, since the kernel searches the blocks by their first names. */
@@ -186,9 +207,10 @@ function place(inodes: readonly Inode[]): number {
 /** Of what is in the image, in the form of RFC 9562 for those that somebody makes by a rule of their own (version 8). */
 function uuidOf(inodes: readonly Inode[]): Buffer {
   const hash = createHash('sha256');
-  for (const { node, size, links, dirents } of inodes) {
+  for (const { node, size, links, xattrs, dirents } of inodes) {
     hash.update(`${node.kind} ${'mode' in node ? node.mode : 0} ${links} ${size}\n`);
-    if (node.kind === 'file') hash.update(`${node.content?.digest} ${Buffer.from(node.capability ?? []).toString('hex')}\n`);
+    for (const { name, value } of xattrs) hash.update(`${name} ${Buffer.from(value).toString('hex')}\n`);
+    if (node.kind === 'file') hash.update(`${node.content?.digest}\n`);
     else if (node.kind === 'symlink') hash.update(`${node.target}\n`);
     for (const { name, inode } of dirents.flat()) hash.update(`${inode.number} ${name}\0`);
   }

@@ -4,14 +4,14 @@ import { writeSync } from 'node:fs';
 import type { AddonBlob } from '../api/addon-artifact.ts';
 import {
   blockBytes,
-  capabilityName,
   direntBytes,
   inodeUnit,
   superblockAt,
   xattrEntryBytes,
   xattrHeaderBytes,
+  xattrSize,
 } from './erofs-layout.ts';
-import type { Dirent, Inode, Layout, StoredNode } from './erofs-layout.ts';
+import type { Dirent, Inode, Layout, StoredNode, Xattr } from './erofs-layout.ts';
 import type { Spool } from './spool.ts';
 
 const magic = 0xe0f5_e1e2;
@@ -130,12 +130,12 @@ function crc32c(bytes: Uint8Array): number {
 
 /** struct erofs_inode_compact or erofs_inode_extended, and extended attributes. */
 function head(inode: Inode): Buffer {
-  const { node, isLong, xattrBytes, size, links, number } = inode;
+  const { node, isLong, xattrs, xattrBytes, size, links, number } = inode;
   const own = isLong ? 64 : 32;
   const bytes = Buffer.alloc(own + xattrBytes);
   const layout = inode.inlineBytes > 0 ? dataLayouts.inline : dataLayouts.plain;
   bytes.writeUInt16LE((layout << 1) | (isLong ? 1 : 0), 0);
-  bytes.writeUInt16LE(xattrBytes === 0 ? 0 : 1 + (xattrBytes - xattrHeaderBytes) / 4, 2);
+  bytes.writeUInt16LE(1 + (xattrBytes - xattrHeaderBytes) / 4, 2);
   bytes.writeUInt16LE(kinds[node.kind].format | ('mode' in node ? node.mode : symlinkMode), 4);
   if (isLong) {
     bytes.writeBigUInt64LE(BigInt(size), 8);
@@ -148,17 +148,21 @@ function head(inode: Inode): Buffer {
     bytes.writeUInt32LE(inode.block, 16);
     bytes.writeUInt32LE(number, 20);
   }
-  if (node.kind === 'file' && node.capability) capabilityInto(bytes.subarray(own + xattrHeaderBytes), node.capability);
+  let at = own + xattrHeaderBytes;
+  for (const xattr of xattrs) {
+    xattrInto(bytes.subarray(at), xattr);
+    at += xattrSize(xattr);
+  }
   return bytes;
 }
 
 /** struct erofs_xattr_entry. */
-function capabilityInto(bytes: Buffer, value: Uint8Array): void {
-  bytes.writeUInt8(capabilityName.length, 0);
+function xattrInto(bytes: Buffer, { name, value }: Xattr): void {
+  bytes.writeUInt8(name.length, 0);
   bytes.writeUInt8(securityPrefix, 1);
   bytes.writeUInt16LE(value.length, 2);
-  bytes.write(capabilityName, xattrEntryBytes, 'latin1');
-  bytes.set(value, xattrEntryBytes + capabilityName.length);
+  bytes.write(name, xattrEntryBytes, 'latin1');
+  bytes.set(value, xattrEntryBytes + name.length);
 }
 
 /** Some of the bytes of an inode. */

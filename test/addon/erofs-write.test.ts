@@ -102,6 +102,33 @@ describe('an image as the kernel shows it', { skip: whyNoMount() ?? false }, () 
     assert.notEqual(archive.indexOf(said, first + 1), -1);
   });
 
+  test('labels of SELinux, beside capabilities, of files, directories and links', () => {
+    const sketch = {
+      usr: {
+        directory: {
+          bin: { directory: { tool: { content: 'x', capability }, link: { target: 'tool' } } },
+          lib64: { directory: { 'libtool.so': { content: 'x'.repeat(5_000) } } },
+        },
+      },
+    };
+    const at = scene.mount(scene.image(sketch).file);
+    const said = execFileSync('find', [at, '-printf', '/%P %Z\\n'], { encoding: 'utf8' });
+    const types = {
+      '/': 'root_t',
+      '/usr': 'usr_t',
+      '/usr/bin': 'bin_t',
+      '/usr/bin/link': 'bin_t',
+      '/usr/bin/tool': 'bin_t',
+      '/usr/lib64': 'lib_t',
+      '/usr/lib64/libtool.so': 'lib_t',
+    };
+    assert.deepEqual(
+      said.trim().split('\n').toSorted(),
+      Object.entries(types).map(([path, type]) => `${path} system_u:object_r:${type}:s0`),
+    );
+    assert.deepEqual(listing(at), listingOf(sketch));
+  });
+
   test('any tree', () => {
     fc.assert(
       fc.property(anyTree, sketch => {
