@@ -8,7 +8,11 @@ import { type HostFeatures, missingOf, orderByRequirements } from './requires.ts
 import { type HostSystem, variantFor, variantName } from './variant.ts';
 
 /** What is known of a node, or of several that are alike in all of it. */
-export type ProfileHost = HostSystem & HostFeatures;
+export type ProfileHost = HostSystem &
+  HostFeatures & {
+    /** Version of systemd that it probably has, where that is not known: variants are chosen by it, and nothing is missing because of it. */
+    likelySystemd?: number;
+  };
 
 export interface ResolveRequest {
   profile: Profile;
@@ -79,7 +83,8 @@ function choose(entry: MergedEntry, { addons, host }: ResolveRequest): Chosen | 
   const problem = (reason: ProfileReason, message: string): ProfileProblem => ({ name, reason, message });
   const offer = addons.get(name);
   if (!offer) return problem('UnknownAddon', `there is no SystemAddon ${name}, which ${origin(entry)}`);
-  const found = variantFor(offer.variants, host);
+  const systemd = host.systemd ?? host.likelySystemd;
+  const found = variantFor(offer.variants, { ...host, ...(systemd === undefined ? {} : { systemd }) });
   if ('why' in found) return problem('NoVariant', found.why);
   const { variant } = found;
   const { made, trouble } = variant;

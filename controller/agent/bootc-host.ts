@@ -135,15 +135,18 @@ class BootcHost implements Host {
   }
 
   async #detect(): Promise<HostFeatures> {
-    const [version, switchHelp, upgradeHelp, lockHelp] = await Promise.all([
+    const [version, systemd, switchHelp, upgradeHelp, lockHelp] = await Promise.all([
       this.#ask(['bootc', '--version']),
+      this.#ask(['systemctl', '--version']),
       this.#ask(['bootc', 'switch', '--help']),
       this.#ask(['bootc', 'upgrade', '--help']),
       this.#ask(['ostree', 'admin', 'lock-finalization', '--help']),
     ]);
     const bootcVersion = version?.trim().replace(/^bootc /, '');
+    const [, systemdVersion] = /^systemd (\d{1,5})\b/.exec(systemd ?? '') ?? [];
     return {
       ...(bootcVersion ? { bootcVersion: bootcVersion.slice(0, 64) } : {}),
+      ...(systemdVersion === undefined ? {} : { systemdVersion: Number(systemdVersion) }),
       switchDownloadOnly: switchHelp?.includes('--download-only') ?? false,
       upgradeDownloadOnly: upgradeHelp?.includes('--download-only') ?? false,
       lockFinalization: lockHelp?.includes('--unlock') ?? false,

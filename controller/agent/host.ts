@@ -21,6 +21,8 @@ export interface BootFacts {
 export interface HostFeatures {
   /** As `bootc --version` prints it; absent when there is no bootc. */
   bootcVersion?: string;
+  /** The number in `systemctl --version`. */
+  systemdVersion?: number;
   /** `bootc switch --download-only`: staged and locked in one step. */
   switchDownloadOnly: boolean;
   /** `bootc upgrade --download-only` and `--from-downloaded`. */

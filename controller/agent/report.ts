@@ -91,6 +91,7 @@ function hostOf(input: ReportInput): NodeTargetStatusHost {
     agentVersion: input.agentVersion,
     ...present('bootID', boot?.bootID ?? before?.bootID),
     ...present('bootcVersion', features ? features.bootcVersion : before?.bootcVersion),
+    ...present('systemdVersion', features ? features.systemdVersion : before?.systemdVersion),
     ...present('capabilities', features ? capabilities(features, input.addons) : before?.capabilities),
     ...present('booted', status ? bootedOf(status.booted, memory) : before?.booted),
     ...present('staged', status ? lockedEntryOf(status.staged, memory) : before?.staged),

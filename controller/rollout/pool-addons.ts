@@ -1,6 +1,7 @@
 /** The addons of a pool's nodes, from what the stores have. */
 import type { ImageSystem } from '../addon/image-system.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
+import { systemdVersions } from './image-systemd.ts';
 import type { AddonSet, SystemPoolView } from './projection.ts';
 import { membersOf } from './select.ts';
 import { recordedSystems, wantedBy, type WantedFound } from './wanted.ts';
@@ -15,13 +16,14 @@ export const noAddons: PoolAddons = { wanted: new Map(), sets: [], systems: new 
 /** An image of a pool. `addonsProfile`: it is marked to have one. */
 export interface PoolImage {
   image: string;
+  digests: readonly string[];
   addonsProfile?: boolean;
 }
 
 /** No request: what has to be read of the image is read beside the pass, and nodes are held until it is known. */
 export function addonsOver(
   o: Pick<PoolDependencies, 'stores'>,
-  memory: Pick<PoolMemory, 'pools' | 'nodes' | 'systems' | 'pullSecrets'>,
+  memory: Pick<PoolMemory, 'pools' | 'nodes' | 'nodeTargets' | 'systems' | 'pullSecrets'>,
   pool: SystemPoolView,
   target: PoolImage | undefined,
 ): PoolAddons {
@@ -44,6 +46,7 @@ export function addonsOver(
       if ('os' in known) systems.set(platform, known);
       return known;
     },
+    systemdOf: platform => systemdVersions(target.digests, platform, nodes, memory.nodeTargets.list()),
   });
   return { ...found, systems };
 }

@@ -70,6 +70,8 @@ export interface HostView {
   /** Whether the host's bootc can keep a staged image from being booted by accident. */
   canLock: boolean;
   agentVersion?: string;
+  /** Version of its systemd. */
+  systemd?: number;
   /** When the agent last wrote, epoch ms by its own clock. */
   reportedAt: number;
   failures: readonly { digest: string; reason: string; message: string; time: string; approval?: string }[];
@@ -224,6 +226,7 @@ function projectHost(host: NodeTargetStatusHost, wanted: readonly string[]): Hos
       ...optional('approval', f.approval),
     })),
     ...optional('agentVersion', host.agentVersion),
+    ...optional('systemd', host.systemdVersion),
     ...optional('phase', host.phase),
     ...optional('bootID', host.bootID),
     ...optional('booted', booted?.digest),

@@ -7,6 +7,7 @@ import { type MergedEntry, type ProfileEntry, type ProfileLayer, profileOf } fro
 import { type ProfileProblem, resolveProfile } from '../addon/resolve-profile.ts';
 import { setDigest } from '../addon/set-digest.ts';
 import type { Hold, Member } from './classify.ts';
+import { architectureLabel, type SystemdVersions } from './image-systemd.ts';
 import type { AddonSet, NodeView } from './projection.ts';
 import type { PoolReason } from './reasons.ts';
 
@@ -22,6 +23,8 @@ export interface WantedRequest {
   mayAsk: boolean;
   /** Asked only for platforms on which something may be merged. */
   systemOf: (platform: string) => SystemKnown;
+  /** The systemd in the image, as far as that is known. What is not known keeps nothing from nodes. */
+  systemdOf?: (platform: string) => SystemdVersions;
 }
 
 export type Wanted = ReadonlyMap<string, Pick<Member, 'addons' | 'hold'>>;
@@ -39,7 +42,6 @@ export interface NamedSet extends AddonSet {
 
 type Answer = { set?: NamedSet } | { hold: Hold };
 
-const architectureLabel = 'kubernetes.io/arch';
 /** A person reads the first problems, and mends them. */
 const toldProblems = 3;
 
@@ -78,7 +80,8 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   if ('hold' in system) return system;
   const profile = profileOf([{ from: 'vendor', entries: system.profile }, ...layers]);
   if (profile.entries.length === 0) return {};
-  const resolution = resolveProfile({ profile, addons: request.offers, host: { os: system.os, platform } });
+  const host = { os: system.os, platform, ...request.systemdOf?.(platform) };
+  const resolution = resolveProfile({ profile, addons: request.offers, host });
   if ('problems' in resolution) return held('AddonsNotReady', problemsText(resolution.problems));
   const addons = resolution.addons.map(({ name, image, digest, size, services }) => ({
     name,

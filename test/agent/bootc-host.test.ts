@@ -45,6 +45,7 @@ for (const version of ['1.12', '1.16.9', 'next'] as BootcVersion[]) {
       assert.equal(features.upgradeDownloadOnly, true);
       assert.equal(features.lockFinalization, false);
       assert.match(features.bootcVersion ?? '', /^1\.\d+\.\d+$/);
+      assert.equal(features.systemdVersion, 257);
 
       assert.equal((await perform(host, stageRequest(second))).code, 0);
       const staged = (await host.status()).staged;

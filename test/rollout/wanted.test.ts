@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import type { AddonOffer } from '../../controller/addon/choice.ts';
 import type { VendorEntry } from '../../controller/api/vendor-profile.ts';
 import { setDigest } from '../../controller/addon/set-digest.ts';
+import { type SystemdVersions, systemdVersions } from '../../controller/rollout/image-systemd.ts';
 import { addonsStatus, recordedSystems, wantedBy, type WantedRequest } from '../../controller/rollout/wanted.ts';
 
 const hex = (c: string): string => `sha256:${c.repeat(64)}`;
@@ -90,6 +91,57 @@ describe('what a node is to run over its image', () => {
     const said = addonsStatus({ asked: [], image: 'i', systems }, found, []);
     assert.deepEqual(recordedSystems(said, 'i'), systems);
     assert.equal(said?.entries, undefined);
+  });
+
+  const needing: AddonOffer = {
+    name: 'needing',
+    variants: [
+      {
+        platform: 'linux/amd64',
+        os: { id: 'rhel', versionId: '42' },
+        made: { ...made('needing', 'd'), requires: { systemd: 259 } },
+      },
+    ],
+  };
+  const versions: [string, SystemdVersions, string | undefined][] = [
+    ['is not known', {}, 'addon needing: .*version of systemd here is not known'],
+    ['is probably new enough for ID_LIKE', { likelySystemd: 258 }, undefined],
+    ['is too old for ID_LIKE', { systemd: 257, likelySystemd: 260 }, 'addon needing: .*systemd is 257 here'],
+    ['is too old for the addon', { systemd: 258 }, 'addon needing: .*systemd 259 or newer \\(here is 258\\)'],
+    ['is new enough', { systemd: 259 }, undefined],
+  ];
+  for (const [what, found, message] of versions)
+    it(`${message === undefined ? 'is given' : 'is not given'} where the systemd of the image ${what}`, () => {
+      const { wanted } = wantedBy(
+        request({
+          asked: [{ name: 'needing', addon: 'needing' }],
+          offers: new Map([['needing', needing]]),
+          systemOf: () => ({ os: { ...os, idLike: ['rhel'] }, profile: [] }),
+          systemdOf: () => found,
+        }),
+      );
+      const { hold, addons } = wanted.get('n') ?? {};
+      assert.equal(addons?.addons.length, message === undefined ? 1 : undefined);
+      if (message !== undefined) assert.match(hold?.message ?? '', new RegExp(message));
+    });
+
+  it('goes by the lowest systemd of nodes that run the image, and else of all of them', () => {
+    const target = (name: string, booted: string | undefined, systemd: number | undefined) => ({
+      name,
+      host: { canLock: true, reportedAt: 0, failures: [], ...(booted ? { booted } : {}), ...(systemd ? { systemd } : {}) },
+    });
+    const nodes = [node('a'), node('b'), node('c'), node('d'), node('other', undefined, 'arm64')];
+    const targets = [
+      target('a', 'new', 259),
+      target('b', 'new', 258),
+      target('c', 'old', 257),
+      target('d', 'new', undefined),
+      target('other', 'new', 250),
+      target('stranger', 'new', 249),
+    ];
+    assert.deepEqual(systemdVersions(['new'], 'linux/amd64', nodes, targets), { systemd: 258, likelySystemd: 257 });
+    assert.deepEqual(systemdVersions(['newer'], 'linux/amd64', nodes, targets), { likelySystemd: 257 });
+    assert.deepEqual(systemdVersions(['new'], 'linux/riscv64', nodes, targets), {});
   });
 
   it('is held while nobody knows what the image asks for', () => {
