@@ -22,6 +22,8 @@ const syncPollMs = 200;
 
 export function createPoolReconciler(dependencies: PoolDependencies): { reconcile: Reconcile } {
   const { client, namespaces, now, stores } = dependencies;
+  const trust = new PoolTrust({ trust: dependencies.trust, now });
+  const isAllowed = (pool: string, image: string): boolean => trust.allows(pool, image);
   const memory: PoolMemory = {
     pools: new Written(stores.pools),
     nodes: new Written(stores.nodes),
@@ -32,8 +34,8 @@ export function createPoolReconciler(dependencies: PoolDependencies): { reconcil
     refusals: new Setbacks(),
     lookUps: new Setbacks(),
     pullSecrets: new PullSecrets({ client, namespaces, now }),
-    systems: new Systems({ read: dependencies.readSystem, now }),
-    trust: new PoolTrust({ trust: dependencies.trust, now }),
+    systems: new Systems({ read: dependencies.readSystem, now, isAllowed }),
+    trust,
   };
   return { reconcile: (name, context) => reconcilePool(dependencies, memory, name, context) };
 }
