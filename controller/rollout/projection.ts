@@ -26,6 +26,7 @@ import type { SystemPool, SystemPoolSpec, SystemPoolStatus } from '../api/system
 import { recordIn, type StatusJudgement } from '../trust/judgement.ts';
 import { type Cordon, parseCordon } from './cordon.ts';
 import type { PullSecret } from './pull-secret.ts';
+import { sharedSet } from './shared-set.ts';
 
 interface View {
   name: string;
@@ -150,6 +151,9 @@ export function projectAddonOffer(addon: SystemAddon): AddonOfferView {
 /** The index of the store of builds by the digests of their images. */
 export const builtIndexes = { digest: (build: BuiltImageView): readonly string[] => build.digests };
 
+/** Twice what the most addons with the longest names take; what is longer is not read whole, and refused as no list. Nodes write their own annotations. */
+const longestWish = 20_480;
+
 /** Projection of a Node: no heartbeats, images, addresses or other conditions. */
 export function projectNode(node: Node): NodeView {
   const ready = node.status?.conditions?.find(c => c.type === 'Ready');
@@ -162,7 +166,7 @@ export function projectNode(node: Node): NodeView {
     labels: node.metadata.labels ?? {},
     ...optional('bootID', node.status?.nodeInfo?.bootID),
     ...optional('cordon', cordon),
-    ...optional('addons', node.metadata.annotations?.[addonsAnnotation]),
+    ...optional('addons', node.metadata.annotations?.[addonsAnnotation]?.slice(0, longestWish)),
   };
 }
 
@@ -185,7 +189,10 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
     since: epoch(spec.since),
     retried: (metadata.annotations?.[retriedAnnotation] ?? '').split(' ').filter(Boolean),
     ...optional('revision', spec.revision === '' ? undefined : spec.revision),
-    ...optional('addons', spec.addonSet === undefined ? undefined : { digest: spec.addonSet, addons: spec.addons ?? [] }),
+    ...optional(
+      'addons',
+      spec.addonSet === undefined ? undefined : sharedSet({ digest: spec.addonSet, addons: spec.addons ?? [] }),
+    ),
     ...optional('approval', spec.approval),
     ...optional('pullSecret', spec.pullSecret),
     ...optional('host', status?.host && projectHost(status.host, spec.digests)),
