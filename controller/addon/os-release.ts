@@ -17,6 +17,8 @@ export class OsReleaseError extends Error {}
 
 /** Real ones have less than 1 KiB. */
 const longest = 65_536;
+/** Of ID_LIKE: what a status has room for. Real ones have three words. */
+const longestLike = 256;
 
 /**
  * Parses an os-release. A later line wins over an earlier one of the same name; lines that assign nothing are passed over. Throws OsReleaseError: for quotes that are not closed in their
@@ -36,6 +38,8 @@ export function parseOsRelease(text: string): OsRelease {
   };
   const like = values.get('ID_LIKE');
   const idLike = like ? like.value.split(/[ \t]+/).filter(part => part !== '') : [];
+  if (idLike.join(' ').length > longestLike)
+    throw new OsReleaseError(`line ${like?.line ?? 0}: ID_LIKE has more than ${longestLike} characters`);
   const versionId = word('VERSION_ID');
   const sysextLevel = word('SYSEXT_LEVEL');
   return {

@@ -64,6 +64,10 @@ describe('what is no os-release is refused', () => {
     'a version that runs something': { text: 'VERSION_ID="$(id)"\n', says: /^line 1: VERSION_ID is not/ },
     'a version with a control character': { text: 'VERSION_ID="4\u001b[2J"\n', says: /^line 1: VERSION_ID is not/ },
     'a level that is too long': { text: `SYSEXT_LEVEL=${'1'.repeat(65)}\n`, says: /^line 1: SYSEXT_LEVEL is not/ },
+    'more systems that it is like than a status has room for': {
+      text: `ID=x\nID_LIKE="${'fedora '.repeat(37)}"\n`,
+      says: /^line 2: ID_LIKE has more than 256 characters$/,
+    },
     'one of several that it is like': { text: 'ID_LIKE="fedora Cent!OS"\n', says: /^line 1: ID_LIKE is not/ },
     'one that is too large': { text: '#'.repeat(65_537), says: /^has 65537 characters/ },
   };
