@@ -27,6 +27,7 @@ export function createMakeVariant({ registry, workspaces }: MakerOptions): MakeV
     const progress = (step: string): void => log.debug({ addon: name, step }, 'making an addon');
     // Who may not push is told so before anything is downloaded.
     await registry.checkPush(output.repository, auth);
+    const placements = content.kind === 'Placed' ? await content.read() : [];
     const image = content.kind === 'Image' ? await readSourceImage(registry, content.image, variant.platform, auth) : undefined;
     signal.throwIfAborted();
     const workspace = await openWorkspace(workspaces);
@@ -36,7 +37,7 @@ export function createMakeVariant({ registry, workspaces }: MakerOptions): MakeV
       return path;
     };
     try {
-      let source: AddonSource = { kind: 'entries', entries: content.kind === 'Placed' ? content.placements.map(entryOf) : [] };
+      let source: AddonSource = { kind: 'entries', entries: placements.map(entryOf) };
       if (image) {
         progress('download');
         const layers = await downloadLayers(registry, image, await directory('layers'), auth, signal);

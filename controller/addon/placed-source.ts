@@ -97,8 +97,8 @@ export function placementsDigest(placements: readonly Placement[]): string {
   return sha256(canonicalJson(entries));
 }
 
-/** The files of one addon are held in memory while it is made. */
-const maxBytes = 256 * 1024 * 1024;
+/** The files of one variant are held in memory while it is made, twice: here and in the thread that makes it. The controller has half a gibibyte. */
+const maxBytes = 64 * 1024 * 1024;
 
 /** @throws StallingError `RenderFailed` when there is more than is made in memory */
 export function requireSize(placements: readonly Placement[], field: string): void {

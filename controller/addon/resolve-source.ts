@@ -22,12 +22,15 @@ import { addonRevision, placeSource, placementsDigest, readsTree, requireSize } 
 import type { AddonReason } from './reasons.ts';
 import { variantKey } from './variant-key.ts';
 
+/** Files are read once more when something is made of them: what all variants of all addons place is too much to be held until then. */
+export type SourceContent = { kind: 'Image'; image: string } | { kind: 'Placed'; read: () => Promise<readonly Placement[]> };
+
 export interface ResolvedSource {
   /** For the status: `repository@sha256:…` of an image, the revision of files that come from a repository, or the digest of what the spec itself holds. */
   source: string;
   /** Digest of all that the variant is made of. */
   inputs: string;
-  content: { kind: 'Image'; image: string } | { kind: 'Placed'; placements: readonly Placement[] };
+  content: SourceContent;
   /** What trust says of the image. */
   trust?: StatusJudgement;
   /** False while only what is known from before this process is told of a tag. */
@@ -64,6 +67,7 @@ export class SourceResolver {
   readonly #addon: SystemAddon;
   #revision: Promise<string | undefined> | undefined;
   #againMs: number | undefined;
+  #lastPlaced: Promise<void> = Promise.resolve();
 
   constructor(addon: SystemAddon, options: SourceResolverOptions) {
     this.#addon = addon;
@@ -132,17 +136,30 @@ export class SourceResolver {
     return { digest, looked, ...(error ? { lookupFailed: error } : {}) };
   }
 
-  async #placed(variant: SystemAddonSpecVariant, field: string): Promise<ResolvedSource> {
+  /** One variant after the other, each only to be told from others. */
+  #placed(variant: SystemAddonSpecVariant, field: string): Promise<ResolvedSource> {
+    const placed = this.#lastPlaced.then(() => this.#place(variant, field));
+    this.#lastPlaced = placed.then(
+      () => undefined,
+      () => undefined,
+    );
+    return placed;
+  }
+
+  async #place(variant: SystemAddonSpecVariant, field: string): Promise<ResolvedSource> {
     const { open } = this.#o;
     const reads = readsTree(variant);
     const revision = reads ? await (this.#revision ??= addonRevision(this.#o.client, this.#addon)) : undefined;
-    const placements = await placeSource(this.#addon, variant, { open, revision, field });
-    requireSize(placements, field);
-    const digest = placementsDigest(placements);
+    const read = async (): Promise<readonly Placement[]> => {
+      const placements = await placeSource(this.#addon, variant, { open, revision, field });
+      requireSize(placements, field);
+      return placements;
+    };
+    const digest = placementsDigest(await read());
     return {
       source: revision ?? digest,
       inputs: this.#inputs(variant, { digest }),
-      content: { kind: 'Placed', placements },
+      content: { kind: 'Placed', read },
       looked: true,
     };
   }
