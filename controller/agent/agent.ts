@@ -6,6 +6,7 @@ import { messageOf } from '../api/errors.ts';
 import type { NodeTargetSpec } from '../api/node-target.ts';
 import type { Client } from '../kube/client.ts';
 import type { AddonHost } from './addons/addon-host.ts';
+import { recordKey } from './addons/plan.ts';
 import { isUnanswered } from '../kube/answer-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import { decide, stagingSituation } from './decide.ts';
@@ -216,6 +217,9 @@ class Loop implements Agent {
     const key = `${boot.bootID} ${targetOf(spec)}`;
     if (phase !== 'Idle' || !addons || this.#tidied === key) return;
     try {
+      const own = recordKey(status.booted);
+      // Seen to live, also where the memory of the change was lost.
+      if (own !== undefined) await this.#o.addons?.prove(own);
       await this.#o.addons?.tidy(status, [...(addons.seal?.addons ?? []), ...(spec.addons ?? [])]);
     } catch (error) {
       this.#o.log.warn({ error }, 'addons that nothing needs could not be removed');

@@ -24,6 +24,7 @@ export const sealReasons = {
   NoSysext: 'the host has no systemd-sysext, or one older than 252',
   Disabled: 'merging is turned off on this host',
   RecordDamaged: 'the record of what to merge cannot be read',
+  GivenUp: 'the record was booted three times, and no agent came up that could prove it',
 } as const;
 
 /** One boot of one deployment. A soft reboot keeps `boot` and raises `softReboots`. */
@@ -81,7 +82,7 @@ export interface AddonSeal extends SealedBoot {
   foreign: readonly string[];
   /** Epoch ms of the merge; null while nothing is merged. */
   since: number | null;
-  /** What holds for all of them: RecordDamaged, NoSysext, Disabled, OverlayDepth. */
+  /** What holds for all of them: RecordDamaged, GivenUp, NoSysext, Disabled, OverlayDepth. */
   reason?: string;
   message?: string;
   live?: SealedLive;

@@ -133,6 +133,38 @@ for (const systemd of systemdVersions) {
     },
   );
 
+  test(
+    `systemd ${systemd}: a changed set with which no agent comes up is booted three times, then the former one`,
+    { skip },
+    async t => {
+      const disk = await makeDisk(t, systemd, { required: true });
+      const [one, two] = [await makeAddon('tool', '1'), await makeAddon('tool', '2')];
+      const outcome = async () => {
+        const host = await boot(disk);
+        // Run again in one boot, it is one boot.
+        host.again();
+        const { state, record, reason } = host.seal();
+        const isComplete = host.run('systemctl', 'start', 'boot-complete.target').code === 0;
+        const seen = [host.read('usr/share/addons/tool'), state, record, reason, isComplete];
+        await host.cut();
+        return seen;
+      };
+      record(disk, [one], { kind: 'before' });
+      record(disk, [two]);
+      for (let n = 1; n <= 3; n++) assert.deepEqual(await outcome(), ['2', 'Merged', 'current', undefined, true], `boot ${n}`);
+      assert.deepEqual(await outcome(), ['1', 'Merged', 'before', 'GivenUp', true]);
+      assert.deepEqual(await outcome(), ['1', 'Merged', 'before', 'GivenUp', true]);
+      // One that had nothing before has nothing again.
+      record(disk, [], { kind: 'before' });
+      assert.deepEqual(await outcome(), [undefined, 'None', 'before', 'GivenUp', true]);
+      // Proven, it is booted as often as the host likes; and one that cannot be gone back from too.
+      rmSync(recordFile(disk, `${first}.before`));
+      assert.deepEqual(await outcome(), ['2', 'Merged', 'current', undefined, true]);
+      writeRecordText(disk, `${first}.before`, 'scantling addons 1\n');
+      assert.deepEqual(await outcome(), ['2', 'Merged', 'current', undefined, true]);
+    },
+  );
+
   test(`systemd ${systemd}: what others merge or break is told`, { skip }, async t => {
     const disk = await makeDisk(t, systemd);
     record(disk, [await makeAddon('tool', '1')]);

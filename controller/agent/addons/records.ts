@@ -78,6 +78,7 @@ export class Records {
     const next = await this.read(deployment, 'next');
     if (!next) return;
     if ((await this.#directory.read(fileOf(deployment, 'before'))) === undefined) await this.#keepFormer(next);
+    await this.#removeAll([triesOf(deployment)]);
     await this.#directory.rename(fileOf(deployment, 'next'), fileOf(deployment, 'current'));
     await this.#directory.sync();
   }
@@ -101,7 +102,8 @@ export class Records {
 
   /** Forgets a deployment that the host has no more. */
   async forget(deployment: string): Promise<void> {
-    await this.#removeAll((['next', 'before', 'good', 'current'] as const).map(kind => fileOf(deployment, kind)));
+    const kinds = ['next', 'before', 'good', 'current'] as const;
+    await this.#removeAll([triesOf(deployment), ...kinds.map(kind => fileOf(deployment, kind))]);
   }
 
   async #keepFormer({ deployment, image }: AddonRecord): Promise<void> {
@@ -135,6 +137,11 @@ function ownRecord(text: string, deployment: string): AddonRecord {
 function fileOf(deployment: string, kind: RecordKind): string {
   if (!isDeployment(deployment)) throw new RecordFormatError(`${deployment.slice(0, 100)} names no deployment`);
   return kind === 'current' ? deployment : `${deployment}.${kind}`;
+}
+
+/** Where the boot script counts the boots of a record that is not proven. Each arming begins anew. */
+function triesOf(deployment: string): string {
+  return `${fileOf(deployment, 'current')}.tries`;
 }
 
 function parseName(name: string): { deployment: string; kind: RecordKind } | undefined {

@@ -147,6 +147,18 @@ test('on a real file system, what is in the way of a record is named, and nothin
   assert.deepEqual(readdirSync(join(directory, 'records')), [hex(0xe0)]);
 });
 
+test('each arming is tried anew: what the boot script has counted of the one before does not count', async () => {
+  const disk = new PowerCutDisk();
+  const records = new Records(disk);
+  await staged(records);
+  await disk.write(`${deployment}.tries`, `${hex(1)} 3\n`);
+  await records.arm(deployment);
+  assert.deepEqual((await disk.list()).toSorted(), [deployment, `${deployment}.before`]);
+  await disk.write(`${deployment}.tries`, `${hex(1)} 3\n`);
+  await records.forget(deployment);
+  assert.deepEqual(await disk.list(), []);
+});
+
 test('a record of another deployment than its name says is damaged', async () => {
   const disk = new PowerCutDisk();
   await new Records(disk).write(recordOf(1));

@@ -67,7 +67,7 @@ gather_facts() {
   mkdir -p "$state/new/.facts"
   choose_record "$state/new/.facts"
   make_plain "$record_problem"
-  printf '%s\n' "$kind" "$record_image" "$record_set" "$plain" >"$state/new/.facts/kind"
+  printf '%s\n' "$kind" "$record_image" "$record_set" "$record_reason" "$plain" >"$state/new/.facts/kind"
   if [ -n "$record_problem" ]; then say 3 "$record_problem"; fi
 }
 
@@ -75,7 +75,7 @@ gather_facts() {
 read_facts() {
   facts=$1/.facts
   {
-    read -r kind && read -r record_image && read -r record_set && read -r record_problem
+    read -r kind && read -r record_image && read -r record_set && read -r record_reason && read -r record_problem
   } <"$facts/kind"
 }
 
@@ -89,6 +89,7 @@ run_boot() {
   rm -f "$seal_file" "$state/sealed" "$state/key"
   probe_support
   gather_facts
+  if [ "$kind" = current ] && [ -z "$support_reason" ]; then count_try; fi
   if [ "$support_reason" = Disabled ]; then
     while read -r boot_name _; do
       mkdir -p "$state/new/.facts/$boot_name"

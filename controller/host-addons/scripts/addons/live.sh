@@ -12,7 +12,7 @@ run_live() {
   gather_facts
   live_set=$record_set
   if [ "$kind" != current ] && [ -n "$record_problem" ]; then
-    add_problem '' RecordDamaged "$record_problem"
+    add_problem '' "$record_reason" "$record_problem"
     refuse_live
   fi
   if [ -n "$support_reason" ]; then

@@ -1,17 +1,24 @@
 # The record of a deployment: which addons it boots with, as the agent wrote it.
 
 # Puts the record to be used into $1/record, its addons into $1/addons (NAME HEX SIZE) and services into $1/services (NAME UNIT…). Sets $kind (current,
-# before, good or none), $record_image, $record_set and, where a record could not be used, $record_problem.
+# before, good or none), $record_image, $record_set and, where a record was not used, $record_reason and $record_problem.
 choose_record() {
   kind=none
   choose_missing=
   record_problem=
+  record_reason=RecordDamaged
   record_image=
   record_set=
   : >"$1/addons"
   : >"$1/services"
   if [ -z "$deployment" ]; then
     record_problem='it is not known which deployment this is: neither the mounts nor the kernel command line name one'
+    return
+  fi
+  if is_given_up && take_record "$records/$deployment.before" "$1"; then
+    kind=before
+    record_reason=GivenUp
+    record_problem="$records/$deployment was booted $trial_most times and not proven by the agent: the one before the last change was used"
     return
   fi
   for choose_kind in current before good; do

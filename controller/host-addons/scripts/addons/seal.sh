@@ -25,7 +25,7 @@ judge() {
   judge_foreign
   # shellcheck disable=SC2086 # words
   set -- $seal_merged
-  if [ "$judge_all" -eq 0 ] && [ -n "$record_problem" ]; then
+  if [ "$judge_all" -eq 0 ] && [ -n "$record_problem" ] && [ "$record_reason" != GivenUp ]; then
     seal_state=Failed
   elif [ "$judge_all" -eq 0 ]; then
     seal_state=None
@@ -70,7 +70,7 @@ write_seal() {
   seal_why=
   if [ -n "$record_problem" ]; then
     quote "$record_problem"
-    seal_why=",\"reason\":\"RecordDamaged\",\"message\":$quoted"
+    seal_why=",\"reason\":\"$record_reason\",\"message\":$quoted"
   elif [ -n "$support_reason" ] && [ "$seal_state" != Merged ]; then
     quote "$support_message"
     seal_why=",\"reason\":\"$support_reason\",\"message\":$quoted"
