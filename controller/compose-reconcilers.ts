@@ -5,6 +5,7 @@ import { jobs, nodes, pods } from './api/core.ts';
 import { imagebuilds } from './api/image-build.ts';
 import { buildLabel, defaultLease } from './api/names.ts';
 import { nodetargets } from './api/node-target.ts';
+import { compareAddons } from './addon/compare-addons.ts';
 import { readImageSystem } from './addon/image-system.ts';
 import { systemaddons } from './api/system-addon.ts';
 import { systemdefinitions } from './api/system-definition.ts';
@@ -37,6 +38,7 @@ import { proxyFor, proxyFromEnvironment } from './registry/proxy.ts';
 import { agentVersions, poolFigures, showPools } from './rollout/pool-figures.ts';
 import * as poolViews from './rollout/projection.ts';
 import { createPoolReconciler } from './rollout/reconciler.ts';
+import type { CompareAddons } from './rollout/comparisons.ts';
 import type { ReadSystem } from './rollout/systems.ts';
 import { watchPools } from './rollout/watch.ts';
 import { Shard } from './sharding/shard.ts';
@@ -301,9 +303,11 @@ function composePools(s: Shared): Controller {
     addons: caches.add(systemaddons, poolViews.projectAddonOffer),
   };
   const readSystem: ReadSystem = (of, auth) => readImageSystem(registry, of, auth);
+  const compare: CompareAddons = (addons, auth) => compareAddons(registry, addons, auth);
   const namespaces = { operator: namespace, agents: config['agent-namespace'] };
   const hostRule = (image: string) => hostRuleOf(s.trust, image, now());
-  const pool = createPoolReconciler({ client, registry, readSystem, stores, namespaces, trust: s.trust, hostRule, events, now });
+  const reads = { registry, readSystem, compareAddons: compare };
+  const pool = createPoolReconciler({ client, ...reads, stores, namespaces, trust: s.trust, hostRule, events, now });
   const pools = s.make('pool', 2, s.own.pools.guard(pool.reconcile));
   beforeScrape(() => {
     const targets = stores.nodeTargets.list();

@@ -12,3 +12,10 @@ export const profileReasons = {
 } as const;
 
 export type ProfileReason = keyof typeof profileReasons;
+
+export interface ProfileProblem {
+  /** Of the SystemAddon; of the profile's entry for TooManyAddons. */
+  name: string;
+  reason: ProfileReason;
+  message: string;
+}

@@ -1,9 +1,10 @@
 /** Which addons a node gets, down to their bytes, or everything that is in the way (pure). */
 import { type ResolvedAddon, maxAddons } from '../api/addon-set.ts';
-import { type Collision, type ListedFile, findCollisions } from './collisions.ts';
+import { collisionProblems } from './collision-problems.ts';
+import type { AddonContent, ListedFile } from './collisions.ts';
 import type { AddonOffer, OfferedImage } from './choice.ts';
 import type { MergedEntry, Profile } from './profile.ts';
-import type { ProfileReason } from './profile-reasons.ts';
+import type { ProfileProblem, ProfileReason } from './profile-reasons.ts';
 import { type HostFeatures, missingOf, orderByRequirements } from './requires.ts';
 import { type HostSystem, variantFor, variantName } from './variant.ts';
 
@@ -23,13 +24,6 @@ export interface ResolveRequest {
   contents?: ReadonlyMap<string, readonly ListedFile[]>;
   /** What is in the system's image, where that is known. */
   base?: readonly ListedFile[];
-}
-
-export interface ProfileProblem {
-  /** Of the SystemAddon; of the profile's entry for TooManyAddons. */
-  name: string;
-  reason: ProfileReason;
-  message: string;
 }
 
 /** The set, each addon after those that it requires; or what is in the way, in which case nothing of the profile can be given. */
@@ -62,7 +56,7 @@ export function resolveProfile(request: ResolveRequest): Resolution {
   problems.push(...all.flatMap(addon => requirementProblems(addon, request)));
   const order = orderByRequirements(all);
   if ('cycles' in order) problems.push(...order.cycles.map(cycleProblem));
-  problems.push(...collisionProblems(all, request));
+  problems.push(...collisionProblems(listedOf(all, request), request.base ?? []));
   return problems.length > 0 || 'cycles' in order ? { problems } : { addons: order.ordered.map(resolved) };
 }
 
@@ -121,24 +115,9 @@ function cycleProblem(cycle: readonly string[]): ProfileProblem {
   return { name: cycle[0] ?? '', reason: 'RequiresCycle', message: `they require each other in a circle: ${cycle.join(' → ')}` };
 }
 
-/** At most so many paths are named. */
-const namedPaths = 20;
-
-function collisionProblems(chosen: readonly Chosen[], { contents, base = [] }: ResolveRequest): ProfileProblem[] {
-  const listed = chosen.flatMap(({ name, made }) => {
+function listedOf(chosen: readonly Chosen[], { contents }: ResolveRequest): AddonContent[] {
+  return chosen.flatMap(({ name, made }) => {
     const files = contents?.get(made.digest);
     return files ? [{ name, files }] : [];
   });
-  const { found, total } = findCollisions(listed, base, namedPaths);
-  const byAddon = Map.groupBy(found, ({ name }) => name);
-  const more = total - found.length;
-  return [...byAddon].map(([name, collisions], at) => ({
-    name,
-    reason: 'Collision',
-    message: `hides or is hidden by ${collisions.map(described).join(', ')}${more > 0 && at === byAddon.size - 1 ? `, and there are ${more} more` : ''}`,
-  }));
-}
-
-function described({ path, with: other }: Collision): string {
-  return `${path} (of ${other ?? 'the system'})`;
 }

@@ -12,6 +12,7 @@ import type {
   NodeView,
   SystemPoolView,
 } from './projection.ts';
+import type { CompareAddons, Comparisons } from './comparisons.ts';
 import type { PoolDoor, PoolTrust } from './pool-trust.ts';
 import type { PullSecrets } from './pull-secrets.ts';
 import type { Setbacks } from './setbacks.ts';
@@ -24,6 +25,8 @@ export interface PoolDependencies {
   events: Pick<EventRecorder, 'record'>;
   /** Which system is in an image, by its os-release. */
   readSystem: ReadSystem;
+  /** Whether addons hide files of each other. */
+  compareAddons: CompareAddons;
   trust: PoolDoor;
   /** Digest of what hosts are to require of an image's repository now: null without policies, undefined while it is not known. */
   hostRule: (image: string) => string | null | undefined;
@@ -61,5 +64,6 @@ export interface PoolMemory {
   lookUps: Setbacks<unknown>;
   pullSecrets: PullSecrets;
   systems: Systems;
+  comparisons: Comparisons;
   trust: PoolTrust;
 }

@@ -78,6 +78,7 @@ export class Pass {
       this.#memory.pullSecrets.nextMs(name),
       this.#memory.trust.nextMs(name),
       this.#memory.systems.nextMs(name),
+      this.#memory.comparisons.nextMs(name),
     ];
     return requeue(last.plan.nextCheckMs, this.#nextDrainMs(last), wait, untold, ...again);
   }

@@ -4,7 +4,7 @@ import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { systemdVersions } from './image-systemd.ts';
 import type { AddonSet, SystemPoolView } from './projection.ts';
 import { membersOf } from './select.ts';
-import { recordedSystems, wantedBy, type WantedFound } from './wanted.ts';
+import { recordedComparison, recordedSystems, wantedBy, type WantedFound } from './wanted.ts';
 
 /** What nodes are to run over an image, and which systems are in it. */
 export interface PoolAddons extends WantedFound {
@@ -23,7 +23,7 @@ export interface PoolImage {
 /** No request: what has to be read of the image is read beside the pass, and nodes are held until it is known. */
 export function addonsOver(
   o: Pick<PoolDependencies, 'stores'>,
-  memory: Pick<PoolMemory, 'pools' | 'nodes' | 'nodeTargets' | 'systems' | 'pullSecrets'>,
+  memory: Pick<PoolMemory, 'pools' | 'nodes' | 'nodeTargets' | 'systems' | 'comparisons' | 'pullSecrets'>,
   pool: SystemPoolView,
   target: PoolImage | undefined,
 ): PoolAddons {
@@ -35,18 +35,19 @@ export function addonsOver(
   const mayAsk = mayAskFor({ o, pool, target }, recorded);
   if (!mayAsk && asked.length === 0 && nodes.every(node => node.addons === undefined)) return noAddons;
   const systems = new Map<string, ImageSystem>();
+  const credentials = () => memory.pullSecrets.credentials(pool);
   const found = wantedBy({
     asked,
     mayAsk,
     nodes,
     offers: new Map(o.stores.addons.list().map(offer => [offer.name, offer])),
     systemOf: platform => {
-      const credentials = () => memory.pullSecrets.credentials(pool);
       const known = recorded.get(platform) ?? memory.systems.of(pool.name, { image, platform }, credentials);
       if ('os' in known) systems.set(platform, known);
       return known;
     },
     systemdOf: platform => systemdVersions(target.digests, platform, nodes, memory.nodeTargets.list()),
+    compared: set => recordedComparison(pool.status.addons, set) ?? memory.comparisons.of(pool.name, set, credentials),
   });
   return { ...found, systems };
 }

@@ -5,6 +5,7 @@ import { isNotFound } from '../kube/errors.ts';
 import { WaitingError } from '../api/errors.ts';
 import { systempools } from '../api/system-pool.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { Comparisons } from './comparisons.ts';
 import { finish, retire } from './finish.ts';
 import { Pass } from './pass.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
@@ -35,6 +36,7 @@ export function createPoolReconciler(dependencies: PoolDependencies): { reconcil
     lookUps: new Setbacks(),
     pullSecrets: new PullSecrets({ client, namespaces, now }),
     systems: new Systems({ read: dependencies.readSystem, now, isAllowed }),
+    comparisons: new Comparisons({ compare: dependencies.compareAddons, now }),
     trust,
   };
   return { reconcile: (name, context) => reconcilePool(dependencies, memory, name, context) };

@@ -2,9 +2,11 @@
 import { type AddonOrigin, isAddonName, maxAddons } from '../api/addon-set.ts';
 import type { SystemPoolStatusAddons } from '../api/system-pool.ts';
 import type { AddonOffer } from '../addon/choice.ts';
+import type { Compared } from '../addon/compare-addons.ts';
 import type { ImageSystem } from '../addon/image-system.ts';
 import { type MergedEntry, type ProfileEntry, type ProfileLayer, profileOf } from '../addon/profile.ts';
-import { type ProfileProblem, resolveProfile } from '../addon/resolve-profile.ts';
+import type { ProfileProblem } from '../addon/profile-reasons.ts';
+import { resolveProfile } from '../addon/resolve-profile.ts';
 import { setDigest } from '../addon/set-digest.ts';
 import type { Hold, Member } from './classify.ts';
 import { architectureLabel, type SystemdVersions } from './image-systemd.ts';
@@ -25,6 +27,8 @@ export interface WantedRequest {
   systemOf: (platform: string) => SystemKnown;
   /** The systemd in the image, as far as that is known. What is not known keeps nothing from nodes. */
   systemdOf?: (platform: string) => SystemdVersions;
+  /** Whether addons hide files of each other; asked only of sets with several. */
+  compared?: (set: AddonSet) => Compared | { hold: Hold };
 }
 
 export type Wanted = ReadonlyMap<string, Pick<Member, 'addons' | 'hold'>>;
@@ -38,6 +42,8 @@ export interface WantedFound {
 
 export interface NamedSet extends AddonSet {
   from: ReadonlyMap<string, AddonOrigin>;
+  /** What is to be known of it. */
+  note?: string;
 }
 
 type Answer = { set?: NamedSet } | { hold: Hold };
@@ -92,7 +98,13 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   }));
   const digest = setDigest(addons);
   if (digest === undefined) return {};
-  return { set: { digest, addons, from: new Map(resolution.addons.map(({ name, from }) => [name, from])) } };
+  const from = new Map(resolution.addons.map(({ name, from }) => [name, from]));
+  const compared = addons.length > 1 ? request.compared?.({ digest, addons }) : undefined;
+  if (!compared) return { set: { digest, addons, from } };
+  if ('hold' in compared) return compared;
+  const { problems, note } = compared;
+  if (problems.length > 0) return held('AddonsNotReady', problemsText(problems));
+  return { set: { digest, addons, from, ...(note === undefined ? {} : { note }) } };
 }
 
 function problemsText(problems: readonly ProfileProblem[]): string {
@@ -156,7 +168,12 @@ export function addonsStatus(
     ...(sets.length > 0
       ? {
           sets: sets
-            .map(set => ({ set: set.digest, nodes: nodesOf(set.digest), addons: set.addons.map(of => said(of, set)) }))
+            .map(set => ({
+              set: set.digest,
+              nodes: nodesOf(set.digest),
+              addons: set.addons.map(of => said(of, set)),
+              ...(set.note === undefined ? {} : { note: set.note.slice(0, 1024) }),
+            }))
             .toSorted((a, b) => b.nodes - a.nodes || (a.set < b.set ? -1 : 1))
             .slice(0, 16),
         }
@@ -197,6 +214,12 @@ function inStatus([platform, { os, profile }]: [string, ImageSystem]): System {
     ...(sysextLevel === undefined ? {} : { sysextLevel }),
     ...(profile.length > 0 ? { profile: profile.map(({ name, addon }) => ({ name, addon })) } : {}),
   };
+}
+
+/** What a status has recorded of sets that nodes were given, so that a new process does not compare their files again. */
+export function recordedComparison(addons: SystemPoolStatusAddons | undefined, { digest }: AddonSet): Compared | undefined {
+  const recorded = addons?.sets?.find(({ set }) => set === digest);
+  return recorded && { problems: [], ...(recorded.note === undefined ? {} : { note: recorded.note }) };
 }
 
 /** What a status has recorded of an image, so that a new process does not read it again. */

@@ -5,7 +5,13 @@ import type { AddonOffer } from '../../controller/addon/choice.ts';
 import type { VendorEntry } from '../../controller/api/vendor-profile.ts';
 import { setDigest } from '../../controller/addon/set-digest.ts';
 import { type SystemdVersions, systemdVersions } from '../../controller/rollout/image-systemd.ts';
-import { addonsStatus, recordedSystems, wantedBy, type WantedRequest } from '../../controller/rollout/wanted.ts';
+import {
+  addonsStatus,
+  recordedComparison,
+  recordedSystems,
+  wantedBy,
+  type WantedRequest,
+} from '../../controller/rollout/wanted.ts';
 
 const hex = (c: string): string => `sha256:${c.repeat(64)}`;
 const made = (name: string, c: string) => ({
@@ -142,6 +148,39 @@ describe('what a node is to run over its image', () => {
     assert.deepEqual(systemdVersions(['new'], 'linux/amd64', nodes, targets), { systemd: 258, likelySystemd: 257 });
     assert.deepEqual(systemdVersions(['newer'], 'linux/amd64', nodes, targets), { likelySystemd: 257 });
     assert.deepEqual(systemdVersions(['new'], 'linux/riscv64', nodes, targets), {});
+  });
+
+  const both = {
+    asked: [
+      { name: 'containerd', addon: 'containerd' },
+      { name: 'tools', addon: 'tools' },
+    ],
+    offers: new Map([offer('containerd', 'a'), offer('tools', 'e')].map(o => [o.name, o])),
+  };
+
+  it('is held while files of its addons collide, or nobody knows whether they do', () => {
+    const reason = 'Collision' as const;
+    const problems = [{ name: 'tools', reason, message: 'hides or is hidden by /usr/bin/ctr (of containerd)' }];
+    const colliding = wantedBy(request({ ...both, compared: () => ({ problems }) }));
+    assert.deepEqual(colliding.wanted.get('n'), {
+      hold: { reason: 'AddonsNotReady', message: 'addon tools: hides or is hidden by /usr/bin/ctr (of containerd)' },
+    });
+    assert.deepEqual(colliding.sets, []);
+    const hold = { reason: 'AddonsNotReady', message: 'is looked up' };
+    assert.deepEqual(wantedBy(request({ ...both, compared: () => ({ hold }) })).wanted.get('n'), { hold });
+    const alone = wantedBy(request({ compared: () => assert.fail('there is nothing to compare') }));
+    assert.equal(alone.sets.length, 1);
+  });
+
+  it('is compared once: the status has the sets that were, and what was not compared of them', () => {
+    const note = 'its files are not compared';
+    const found = wantedBy(request({ ...both, compared: () => ({ problems: [], note }) }));
+    const [set] = found.sets;
+    assert.ok(set);
+    const said = addonsStatus({ asked: both.asked, image: 'i', systems: new Map() }, found, []);
+    assert.deepEqual(recordedComparison(said, set), { problems: [], note });
+    assert.equal(recordedComparison(said, { digest: hex('f'), addons: [] }), undefined);
+    assert.equal(recordedComparison(undefined, set), undefined);
   });
 
   it('is held while nobody knows what the image asks for', () => {
