@@ -49,7 +49,9 @@ function isArmed({ memory, addons }: Facts, record: AddonRecord | undefined): bo
 
 export function prepareAddons(facts: Facts, o: { over: BootEntry; runs: boolean; record: AddonRecord | undefined }): Step {
   const { spec, addons, addonTrouble: trouble, now } = facts;
-  const why = o.record ? unsupported(addons) : 'bootc does not say which deployment is which';
+  // Whether what is staged has units is looked at when its addons are prepared.
+  const isOwn = o.runs || addons?.support !== undefined;
+  const why = o.record ? (isOwn ? unsupported(addons) : undefined) : 'bootc does not say which deployment is which';
   // Without addons there is only a record to be emptied, which no script is needed for.
   if (why !== undefined && spec.addonSet !== undefined)
     return lockFirst(facts, stalled('AddonsUnsupported', `this host can merge no addons: ${why}`));

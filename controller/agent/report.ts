@@ -13,7 +13,7 @@ import type {
 import { addonsSummary } from '../api/addons-summary.ts';
 import { shortCommit } from '../api/short-revision.ts';
 import type { AddonSeal } from '../host-addons/seal.ts';
-import { addonsRun, preparedOf, unsupported } from './addons/plan.ts';
+import { addonsRun, preparedOf, takesAddons } from './addons/plan.ts';
 import type { AddonFacts } from './addons/plan.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { Situation, StageTrouble } from './decide.ts';
@@ -117,7 +117,7 @@ function capabilities(features: HostFeatures, addons: AddonFacts | undefined): s
     ...(features.switchDownloadOnly ? ['SwitchDownloadOnly'] : []),
     ...(features.upgradeDownloadOnly ? ['UpgradeDownloadOnly'] : []),
     ...(features.switchDownloadOnly || features.lockFinalization ? ['LockedStaging'] : []),
-    ...(unsupported(addons) === undefined ? ['Addons'] : []),
+    ...(takesAddons(addons) ? ['Addons'] : []),
   ];
 }
 

@@ -159,7 +159,7 @@ export interface NodeTargetStatusHost {
    */
   systemdVersion?: number;
   /**
-   * What the host's bootc can do: SwitchDownloadOnly, UpgradeDownloadOnly, LockedStaging. And Addons, where agent and host can merge extensions.
+   * What the host's bootc can do: SwitchDownloadOnly, UpgradeDownloadOnly, LockedStaging. And Addons, where the agent merges extensions and the host is not known to be unable to.
    */
   capabilities?: string[];
   booted?: NodeTargetStatusHostBooted;

@@ -84,6 +84,14 @@ export function unsupported(facts: AddonFacts | undefined): string | undefined {
   return support.supported ? undefined : (support.message ?? support.reason ?? 'the host says that it can merge none');
 }
 
+/**
+ * Whether a target with addons is of use here. Where the image that runs has no units for them the next one may bring them, with a profile of its own
+ * even: a host that waited for the units could never get that image.
+ */
+export function takesAddons(facts: AddonFacts | undefined): boolean {
+  return facts !== undefined && (facts.support === undefined || unsupported(facts) === undefined);
+}
+
 /** What the next boot of the target's image will merge, where that is prepared; as the report has it. */
 export function preparedOf(
   facts: AddonFacts | undefined,

@@ -115,6 +115,25 @@ describe('a system with addons', () => {
     assert.ok(!hostOf(world).capabilities?.includes('Addons'));
   });
 
+  test('can be the first that has units for them: what runs does not keep it from coming', async () => {
+    const world = new World(specWith(2, 1));
+    world.addons.hasUnits = false;
+    assert.equal((await world.run()).phase, 'Staged');
+    assert.ok(hostOf(world).capabilities?.includes('Addons'));
+    world.approve();
+    assert.equal((await world.run()).phase, 'Rebooting');
+    world.addons.hasUnits = true;
+    world.host.bootAgain();
+    world.restart();
+    assert.equal((await world.run()).condition.kind, 'Ready');
+    assert.equal(world.target.status?.verdict?.type, 'Succeeded');
+    // A change of addons alone needs units in what runs.
+    world.addons.hasUnits = false;
+    world.setSpec(specWith(2, 2));
+    assert.equal((await world.run()).phase, 'Failed');
+    assert.equal(reasonOf(world), 'AddonsUnsupported');
+  });
+
   test('of which the same image had addons before, and has none now, boots without', async () => {
     const world = await running(2, 1);
     world.setSpec(specOf(3));

@@ -24,6 +24,8 @@ export function setOf(n: number): Pick<NodeTargetSpec, 'addons' | 'addonSet'> {
 export class MemoryAddons implements AddonHost {
   records = new Records(new PowerCutDisk());
   supported = true;
+  /** Whether the image that runs has the units. */
+  hasUnits = true;
   /** The boot scripts have not sealed this boot yet. */
   unsealed = false;
   /** Digests that systemd will not merge. */
@@ -60,8 +62,8 @@ export class MemoryAddons implements AddonHost {
       ...(this.supported ? {} : { reason: 'OverlayDepth', message: 'the stack of the kernel is too deep' }),
     };
     return {
-      support,
-      ...(this.unsealed ? {} : { seal: this.#boot.seal }),
+      ...(this.hasUnits ? { support } : {}),
+      ...(this.unsealed || !this.hasUnits ? {} : { seal: this.#boot.seal }),
       booted: await this.#recordsOf(booted),
       staged: await this.#recordsOf(recordKey(status.staged)),
     };

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setDigest } from '../../../controller/addon/set-digest.ts';
 import type { WantedAddon } from '../../../controller/agent/addons/prepare.ts';
 import { targetOf } from '../../../controller/agent/target.ts';
 import type { NodeTargetSpec } from '../../../controller/api/node-target.ts';
-import { refuseAddons } from '../../cluster/host/fake-host.ts';
+import { rebootHost, rebootRequested, refuseAddons } from '../../cluster/host/fake-host.ts';
 import type { TestImage } from '../driven-host.ts';
 import { hostOf, ready, startYard, verdictOf } from '../station.ts';
 import type { Station, Yard } from '../station.ts';
@@ -149,13 +150,41 @@ describe('a node with addons', { skip }, () => {
     assert.equal(hostOf(done).addons?.set, good.addonSet);
   });
 
+  test('that lost its memory while it was down has booted with its addons all the same, and they are proven', async () => {
+    const station = await stationWithAddons();
+    const first = setOf(runtime);
+    await station.aim(image(1), first);
+    station.startAgent();
+    await station.untilReady('Staged');
+    await station.approve(image(1), first);
+    await station.reboot();
+    await station.untilReady('Booted');
+    const second = setOf(newer);
+    await station.aim(image(1), second);
+    await station.untilReady('Staged');
+    const approval = await station.approve(image(1), second);
+    while (!rebootRequested(station.host.directory)) await sleep(20);
+    await station.stopAgent();
+    const unproven = (): string[] =>
+      readdirSync(join(station.host.root, 'var/lib/scantling/addons/.records')).filter(name => name.endsWith('.before'));
+    assert.equal(unproven().length, 1);
+    rmSync(station.memoryPath);
+    rebootHost(station.host.directory);
+    station.startAgent();
+    const done = await station.untilReady('Booted');
+    assert.equal(verdictOf(done).type, 'Succeeded');
+    assert.equal(verdictOf(done).approval, approval);
+    assert.equal(hostOf(done).addons?.set, second.addonSet);
+    while (unproven().length > 0) await sleep(20);
+  });
+
   test('whose image has no boot scripts says that it can merge none', async () => {
     const station = await stationWithAddons();
     rmSync(join(station.host.root, 'run/scantling'), { recursive: true });
     await station.aim(image(0), setOf(runtime));
     station.startAgent();
     const refused = await station.untilReady('AddonsUnsupported');
-    assert.ok(!hostOf(refused).capabilities?.includes('Addons'));
+    assert.ok(hostOf(refused).capabilities?.includes('Addons'));
     assert.equal(hostOf(refused).addons, undefined);
     mkdirSync(join(station.host.root, 'run/scantling'));
     writeFileSync(join(station.host.root, 'run/scantling/seal.json'), '{"kind":"scantling-addons-seal","version":2}');
