@@ -15,6 +15,8 @@ export const agentReasons = {
   AddonsFailed:
     'The image of the target runs, and not all of its addons are merged: these over this image are not tried again without a new go-ahead.',
   SealUnreadable: 'What the boot scripts say of the addons of this host cannot be read (problem).',
+  AddonRecordUnused:
+    'The boot scripts did not use the record of what this host is to merge: it is damaged, or was given up after three boots without an agent (problem); the message says which was used.',
   Rebooting: 'The target is armed and the host goes down.',
   RebootOverdue: 'The host was told to reboot and has not gone down in time.',
   HostBusy: "Something else holds the host's deployment lock.",

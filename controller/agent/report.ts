@@ -122,8 +122,12 @@ function capabilities(features: HostFeatures, addons: AddonFacts | undefined): s
 }
 
 function sealProblem(addons: AddonFacts | undefined): NodeTargetStatusHostProblem[] {
-  const { damage } = addons ?? {};
-  return damage === undefined ? [] : [{ reason: 'SealUnreadable', message: damage.slice(0, 1024) }];
+  const { damage, seal } = addons ?? {};
+  const isUnused = seal?.reason === 'RecordDamaged' || seal?.reason === 'GivenUp';
+  return [
+    ...(damage === undefined ? [] : [{ reason: 'SealUnreadable', message: damage.slice(0, 1024) }]),
+    ...(isUnused ? [{ reason: 'AddonRecordUnused', message: (seal.message ?? '').slice(0, 1024) }] : []),
+  ];
 }
 
 function addonsOfHost({ addons, status, spec, previous }: ReportInput): Pick<NodeTargetStatusHost, 'addons' | 'prepared'> {
@@ -138,7 +142,8 @@ function addonsOfHost({ addons, status, spec, previous }: ReportInput): Pick<Nod
 }
 
 function mergedOf({ set, state, since, addons }: AddonSeal): NonNullable<NodeTargetStatusHost['addons']> {
-  if (set === null) return { state: state === 'Merged' ? 'None' : state };
+  // Nothing of ours is merged. That a record was not used is a problem of the host, and not a set that is merged in part.
+  if (set === null) return { state: 'None' };
   const entries = addons.map(({ name, digest, state, reason, message }) => ({
     name,
     digest,

@@ -238,6 +238,25 @@ describe('a change of addons alone', () => {
   });
 });
 
+test('a host without addons is none the worse for scripts that do not know what runs', async () => {
+  const world = new World(specOf(2));
+  world.addons.lost = true;
+  await world.run();
+  await bootInto(world);
+  assert.equal(world.target.status?.verdict?.type, 'Succeeded');
+  assert.equal(reasonOf(world), 'Booted');
+  assert.deepEqual(hostOf(world).addons, { state: 'None' });
+  assert.deepEqual(
+    hostOf(world).problems?.map(({ reason }) => reason),
+    ['AddonRecordUnused'],
+  );
+  // With addons it is said at once, and nothing is fetched.
+  world.setSpec(specWith(2, 1));
+  assert.equal((await world.run()).phase, 'Failed');
+  assert.equal(reasonOf(world), 'AddonsUnsupported');
+  assert.equal(countOf(world, 'Prepare'), 0);
+});
+
 test('a go-ahead for the image alone, or with other addons, is none', async () => {
   const world = new World(specWith(2, 1));
   await world.run();

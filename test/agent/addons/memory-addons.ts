@@ -28,6 +28,8 @@ export class MemoryAddons implements AddonHost {
   hasUnits = true;
   /** The boot scripts have not sealed this boot yet. */
   unsealed = false;
+  /** The boot scripts do not find out which deployment runs. */
+  lost = false;
   /** Digests that systemd will not merge. */
   readonly spoiled = new Set<string>();
   /** Digests that cannot be fetched. */
@@ -50,13 +52,13 @@ export class MemoryAddons implements AddonHost {
   async look(status: BootcStatus, { bootID }: BootFacts): Promise<AddonFacts> {
     const booted = recordKey(status.booted);
     if (this.#boot?.id !== bootID) {
-      this.#boot = { id: bootID, seal: await this.#runScripts(booted ?? null, bootID) };
+      this.#boot = { id: bootID, seal: await this.#runScripts(this.lost ? null : (booted ?? null), bootID) };
       this.merged.push(this.#boot.seal.set);
     }
     const support: AddonSupport = {
       boot: bootID,
       softReboots: 0,
-      deployment: booted ?? null,
+      deployment: this.lost ? null : (booted ?? null),
       supported: this.supported,
       systemd: 257,
       ...(this.supported ? {} : { reason: 'OverlayDepth', message: 'the stack of the kernel is too deep' }),
@@ -134,10 +136,11 @@ export class MemoryAddons implements AddonHost {
       image: record?.image ?? null,
       set: record?.set ?? null,
       record: found ? 'current' : record ? 'before' : 'none',
-      state: addons.length === 0 ? 'None' : whole ? 'Merged' : 'Failed',
+      state: this.lost ? 'Failed' : addons.length === 0 ? 'None' : whole ? 'Merged' : 'Failed',
       addons,
       foreign: [],
       since: whole && addons.length > 0 ? 1 : null,
+      ...(this.lost ? { reason: 'RecordDamaged', message: 'it is not known which deployment this is' } : {}),
     };
   }
 }
