@@ -60,8 +60,18 @@ export function resolveProfile(request: ResolveRequest): Resolution {
   return problems.length > 0 || 'cycles' in order ? { problems } : { addons: order.ordered.map(resolved) };
 }
 
-function resolved({ name, entry, made: { image, digest, size, services } }: Chosen): ResolvedAddon {
-  return { name, image, digest, size, ...(services.length > 0 ? { services } : {}), from: entry.from };
+function resolved({ name, entry, made: { image, digest, size, services, requires } }: Chosen): ResolvedAddon {
+  const { kernelModules = [], paths = [] } = requires;
+  const ofHost = { ...(kernelModules.length > 0 ? { kernelModules } : {}), ...(paths.length > 0 ? { paths } : {}) };
+  return {
+    name,
+    image,
+    digest,
+    size,
+    ...(services.length > 0 ? { services } : {}),
+    ...(Object.keys(ofHost).length > 0 ? { requires: ofHost } : {}),
+    from: entry.from,
+  };
 }
 
 function sameAddon({ entry: { name: before } }: Chosen, { name, addon }: MergedEntry): ProfileProblem {

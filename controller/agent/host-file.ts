@@ -16,6 +16,26 @@ export async function listHostDirectory(root: string, path: string): Promise<str
   return real === undefined ? undefined : absent(readdir(join(root, real)).then(names => names.toSorted()));
 }
 
+/** Where a path leads without links, as far as it is there, and whether all of it is. */
+export async function findHostPath(root: string, path: string): Promise<{ path: string; exists: boolean }> {
+  let done = '/';
+  let todo = path.split('/').filter(part => part !== '');
+  let links = 0;
+  for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
+    const next = resolve(done, part);
+    const target = await linkTarget(join(root, next));
+    if (target === null) return { path: resolve(next, ...todo), exists: false };
+    if (target === undefined) {
+      done = next;
+      continue;
+    }
+    if (++links > maxLinks) throw new Error(`${path} on the host leads through more than ${maxLinks} links`);
+    todo = [...target.split('/').filter(p => p !== ''), ...todo];
+    done = target.startsWith('/') ? '/' : dirname(next);
+  }
+  return { path: done, exists: true };
+}
+
 async function readText(path: string, limit: number): Promise<string | undefined> {
   const file = await absent(open(path));
   if (!file) return undefined;
@@ -30,22 +50,8 @@ async function readText(path: string, limit: number): Promise<string | undefined
 
 /** The path without links; undefined where one of its parts is missing. */
 async function realPath(root: string, path: string): Promise<string | undefined> {
-  let done = '/';
-  let todo = path.split('/').filter(part => part !== '');
-  let links = 0;
-  for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
-    const next = resolve(done, part);
-    const target = await linkTarget(join(root, next));
-    if (target === null) return undefined;
-    if (target === undefined) {
-      done = next;
-      continue;
-    }
-    if (++links > maxLinks) throw new Error(`${path} on the host leads through more than ${maxLinks} links`);
-    todo = [...target.split('/').filter(p => p !== ''), ...todo];
-    done = target.startsWith('/') ? '/' : dirname(next);
-  }
-  return done;
+  const found = await findHostPath(root, path);
+  return found.exists ? found.path : undefined;
 }
 
 /** Where a link leads; undefined for what is no link, null for what is not there. */

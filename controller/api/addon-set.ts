@@ -1,5 +1,7 @@
 /** Which addons a node gets: plain data that the rollout, the agent and people's commands share. */
 
+import type { AddonRequirements } from './addon-artifact.ts';
+
 /** Who asked for an addon, from the bottom: the image itself, the pool, the one node. What is further up replaces what is below. */
 export type AddonOrigin = 'vendor' | 'pool' | 'node';
 
@@ -18,6 +20,8 @@ export interface ResolvedAddon {
   size: number;
   /** Units that are started after the merge. */
   services?: readonly string[];
+  /** What its host judges before it counts as prepared. */
+  requires?: Pick<AddonRequirements, 'kernelModules' | 'paths'>;
   from: AddonOrigin;
 }
 

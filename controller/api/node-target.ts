@@ -100,6 +100,20 @@ export interface NodeTargetSpecAddon {
    * Items: Rule: must be the name of a unit, as kubelet.service.
    */
   services?: string[];
+  requires?: NodeTargetSpecAddonRequires;
+}
+/**
+ * What the host looks for before it takes the addon: in its image, or in another of the addons.
+ */
+export interface NodeTargetSpecAddonRequires {
+  /**
+   * Modules of the kernel, built in or to be loaded.
+   */
+  kernelModules?: string[];
+  /**
+   * Files and directories.
+   */
+  paths?: string[];
 }
 /**
  * Registry credentials that the host pulls the image with. Without it, it pulls with what it has.

@@ -1,5 +1,6 @@
 /** What each node of a pool is to run over its image: the pool's profile, what the node itself asks for, and the addons that there are. Pure. */
-import { type AddonOrigin, isAddonName, maxAddons } from '../api/addon-set.ts';
+import { type AddonOrigin, isAddonName, maxAddons, type ResolvedAddon } from '../api/addon-set.ts';
+import type { NodeTargetSpecAddon } from '../api/node-target.ts';
 import type { SystemPoolStatusAddons } from '../api/system-pool.ts';
 import type { AddonOffer } from '../addon/choice.ts';
 import type { Compared } from '../addon/compare-addons.ts';
@@ -89,13 +90,7 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   const host = { os: system.os, platform, ...request.systemdOf?.(platform) };
   const resolution = resolveProfile({ profile, addons: request.offers, host });
   if ('problems' in resolution) return held('AddonsNotReady', problemsText(resolution.problems));
-  const addons = resolution.addons.map(({ name, image, digest, size, services }) => ({
-    name,
-    image,
-    digest,
-    size,
-    ...(services && services.length > 0 ? { services: [...services] } : {}),
-  }));
+  const addons = resolution.addons.map(inTarget);
   const digest = setDigest(addons);
   if (digest === undefined) return {};
   const from = new Map(resolution.addons.map(({ name, from }) => [name, from]));
@@ -105,6 +100,19 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   const { problems, note } = compared;
   if (problems.length > 0) return held('AddonsNotReady', problemsText(problems));
   return { set: { digest, addons, from, ...(note === undefined ? {} : { note }) } };
+}
+
+function inTarget({ name, image, digest, size, services = [], requires }: ResolvedAddon): NodeTargetSpecAddon {
+  const { kernelModules, paths } = requires ?? {};
+  const ofHost = { ...(kernelModules ? { kernelModules: [...kernelModules] } : {}), ...(paths ? { paths: [...paths] } : {}) };
+  return {
+    name,
+    image,
+    digest,
+    size,
+    ...(services.length > 0 ? { services: [...services] } : {}),
+    ...(requires ? { requires: ofHost } : {}),
+  };
 }
 
 function problemsText(problems: readonly ProfileProblem[]): string {

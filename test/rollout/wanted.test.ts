@@ -158,6 +158,15 @@ describe('what a node is to run over its image', () => {
     offers: new Map([offer('containerd', 'a'), offer('tools', 'e')].map(o => [o.name, o])),
   };
 
+  it('tells the host what it has to look for', () => {
+    const requires = { systemd: 252, addons: ['containerd'], kernelModules: ['overlay'], paths: ['/usr/bin/runc'] };
+    const variants = [{ platform: 'linux/amd64', os: { id: '_any' }, made: { ...made('tools', 'e'), requires } }];
+    const offers = new Map<string, AddonOffer>([...both.offers, ['tools', { name: 'tools', variants }]]);
+    const [runtime, tools] = wantedBy(request({ ...both, offers })).wanted.get('n')?.addons?.addons ?? [];
+    assert.equal(runtime?.requires, undefined);
+    assert.deepEqual(tools?.requires, { kernelModules: ['overlay'], paths: ['/usr/bin/runc'] });
+  });
+
   it('is held while files of its addons collide, or nobody knows whether they do', () => {
     const reason = 'Collision' as const;
     const problems = [{ name: 'tools', reason, message: 'hides or is hidden by /usr/bin/ctr (of containerd)' }];

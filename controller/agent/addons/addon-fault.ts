@@ -1,7 +1,8 @@
 /** What is wrong with an addon itself: it stays so until the target names another. */
 import { StallingError } from '../../api/errors.ts';
 
-export type FaultReason = 'NotErofs' | 'NameMismatch' | 'WrongRelease' | 'HasOSRelease' | 'InvalidArtifact';
+export type FaultReason =
+  'NotErofs' | 'NameMismatch' | 'WrongRelease' | 'HasOSRelease' | 'InvalidArtifact' | 'RequirementMissing';
 
 export class AddonFault extends StallingError {
   declare readonly reason: FaultReason;

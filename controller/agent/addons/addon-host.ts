@@ -20,6 +20,7 @@ import type { AddonRecord } from './record.ts';
 import { DamagedRecordError, Records, recordsPath } from './records.ts';
 import { parseRelease, systemdArchitecture } from './release.ts';
 import type { Release } from './release.ts';
+import { findLacking } from './requirements.ts';
 import { AddonStore } from './store.ts';
 
 const release = 'usr/lib/os-release';
@@ -124,7 +125,13 @@ function startPreparation(
       if (!runs && addons.length > 0) await requireUnits(root, over);
       const os = await releaseOf(root, over, runs);
       const ground = { os, architecture: systemdArchitecture(over.architecture) };
-      return await prepareSet(addons, { store, access, ground, signal: ended.signal });
+      const prepared = await prepareSet(addons, { store, access, ground, signal: ended.signal });
+      // One that failed might bring what another needs.
+      if (prepared.some(({ error }) => error !== undefined)) return prepared;
+      const tree = runs ? root : await deployedTree(root, over.deployment);
+      if (tree === undefined) return prepared;
+      const lacking = await findLacking(addons, { tree, runs, raws: addons.map(addon => store.pathOf(addon)) });
+      return prepared.map(each => ({ ...each, ...(lacking.has(each.name) ? { error: lacking.get(each.name) } : {}) }));
     } catch (error) {
       return addons.map(({ name, digest }) => ({ name, digest, error }));
     } finally {
@@ -210,10 +217,16 @@ async function requireUnits(root: string, { deployment, digest }: BootEntry): Pr
 }
 
 async function deployedFile(root: string, deployment: string | undefined, path: string): Promise<string | undefined> {
+  const tree = await deployedTree(root, deployment);
+  return tree === undefined ? undefined : readHostFile(tree, path);
+}
+
+/** Where the system of a deployment is seen; undefined where it is not. */
+async function deployedTree(root: string, deployment: string | undefined): Promise<string | undefined> {
   if (deployment === undefined) return undefined;
   for (const stateroot of (await listHostDirectory(root, 'ostree/deploy')) ?? []) {
-    const text = await readHostFile(join(root, 'ostree/deploy', stateroot, 'deploy', deployment), path);
-    if (text !== undefined) return text;
+    const tree = join(root, 'ostree/deploy', stateroot, 'deploy', deployment);
+    if ((await readHostFile(tree, release)) !== undefined) return tree;
   }
   return undefined;
 }

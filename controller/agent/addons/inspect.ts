@@ -18,18 +18,24 @@ export interface Ground {
 
 /** @throws AddonFault: one such file would keep systemd from merging any other */
 export async function inspectRaw(path: string, name: string, ground: Ground): Promise<void> {
-  const file = await open(path, 'r');
-  const read: ReadAt = async (offset, length) => {
-    if (!Number.isSafeInteger(offset)) throw new ErofsFormatError('names a place that no file has');
-    const buffer = Buffer.alloc(length);
-    const { bytesRead } = await file.read(buffer, 0, length, offset);
-    return buffer.subarray(0, bytesRead);
-  };
   try {
-    await inspect(read, name, ground);
+    await readRaw(path, read => inspect(read, name, ground));
   } catch (error) {
     if (!(error instanceof ErofsFormatError)) throw error;
     throw new AddonFault('NotErofs', `the addon ${name} ${error.message}`, { cause: error });
+  }
+}
+
+/** Opens a raw for as long as it is looked into. @throws ErofsFormatError; what `look` and the file system throw */
+export async function readRaw<T>(path: string, look: (read: ReadAt) => Promise<T>): Promise<T> {
+  const file = await open(path, 'r');
+  try {
+    return await look(async (offset, length) => {
+      if (!Number.isSafeInteger(offset)) throw new ErofsFormatError('names a place that no file has');
+      const buffer = Buffer.alloc(length);
+      const { bytesRead } = await file.read(buffer, 0, length, offset);
+      return buffer.subarray(0, bytesRead);
+    });
   } finally {
     await file.close();
   }

@@ -33,7 +33,7 @@ after(() => Promise.all([yard?.stop(), shop?.stop()]));
 
 function setOf(...addons: WantedAddon[]): Required<Pick<NodeTargetSpec, 'addons' | 'addonSet'>> {
   return {
-    addons: addons.map(({ services, ...rest }) => ({ ...rest, ...(services ? { services: [...services] } : {}) })),
+    addons: addons.map(({ services, requires: _, ...rest }) => ({ ...rest, ...(services ? { services: [...services] } : {}) })),
     addonSet: setDigest(addons) ?? '',
   };
 }
