@@ -32,10 +32,17 @@ export function hostAddonPlacements(o: { required: boolean }): HostAddonPlacemen
     { path: `${units}/${unit}`, mode: 0o644, text: hostAddonFiles[`units/${unit as keyof typeof wanted}`] },
     { path: `${units}/${target}.wants/${unit}`, link: `../${unit}` },
   ]);
-  const bootComplete = {
-    path: `${units}/boot-complete.target.d/50-scantling-addons.conf`,
-    mode: 0o644,
-    text: hostAddonFiles['units/boot-complete.conf'],
-  };
-  return [...scripts, ...services, ...(o.required ? [bootComplete] : [])];
+  const required = [
+    {
+      path: `${units}/boot-complete.target.d/50-scantling-addons.conf`,
+      mode: 0o644,
+      text: hostAddonFiles['units/boot-complete.conf'],
+    },
+    {
+      path: '/usr/lib/greenboot/check/required.d/50-scantling-addons.sh',
+      mode: 0o755,
+      text: hostAddonFiles['units/greenboot-check.sh'],
+    },
+  ];
+  return [...scripts, ...services, ...(o.required ? required : [])];
 }

@@ -11,6 +11,8 @@ import { systemdVersions, withoutHosts } from './systemd-root.ts';
 
 const skip = withoutHosts();
 
+const greenbootCheck = '/usr/lib/greenboot/check/required.d/50-scantling-addons.sh';
+
 /** `name: state reason` of each addon. */
 function states({ addons }: AddonSeal): string[] {
   return addons.map(({ name, state, reason }) => `${name}: ${[state, reason].filter(Boolean).join(' ')}`);
@@ -145,6 +147,7 @@ for (const systemd of systemdVersions) {
         host.again();
         const { state, record, reason } = host.seal();
         const isComplete = host.run('systemctl', 'start', 'boot-complete.target').code === 0;
+        assert.equal(host.run(greenbootCheck).code, isComplete ? 0 : 1);
         const seen = [host.read('usr/share/addons/tool'), state, record, reason, isComplete];
         await host.cut();
         return seen;
@@ -203,6 +206,7 @@ for (const systemd of systemdVersions) {
     assert.deepEqual([deep.seal().state, deep.seal().reason], ['Failed', 'OverlayDepth']);
     // With the drop-in, such a boot is not complete.
     assert.notEqual(deep.run('systemctl', 'start', 'boot-complete.target').code, 0);
+    assert.equal(deep.run(greenbootCheck).code, 1);
     await deep.cut();
 
     const off = await boot(disk, { words: 'quiet systemd.sysext=0' });
