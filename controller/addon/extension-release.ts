@@ -87,8 +87,8 @@ function makeDirectories(root: Directory, refusals: RefusalList): Directory | un
     path += `/${name}`;
     const entry = at.children.get(name) ?? { node: newDirectory(), layer: 0 };
     if (entry.node.kind !== 'directory') {
-      // What is wrong with /usr itself is said of it already.
-      if (path !== '/usr') refusals.add(path, 'is no directory, and hosts have one there');
+      // What is wrong with these two is said of them already.
+      if (path !== '/usr' && path !== '/usr/lib') refusals.add(path, 'is no directory, and hosts have one there');
       return undefined;
     }
     at.children.set(name, entry);

@@ -8,6 +8,10 @@ import type { Directory, TreeNode } from './tree.ts';
 /** systemd-sysext refuses an image with one of them, and with it every other image of the node. */
 const releases: readonly string[] = ['/usr/lib/os-release', '/etc/os-release'];
 const merged: readonly string[] = ['/usr', '/opt'];
+/** Hosts have a directory there: merged over it, anything else hides it with all programs that are in it, and the host does not boot. */
+const ofHosts: readonly string[] = ['bin', 'include', 'lib', 'lib32', 'lib64', 'libexec', 'sbin', 'share'].map(
+  name => `/usr/${name}`,
+);
 /** The host's kernel reads nothing longer. */
 const maxPathBytes = 4095;
 
@@ -42,6 +46,8 @@ function refuse(path: string, node: TreeNode, allowSetuid: boolean): string | un
     return node.kind === 'directory' ? shared(path, node.mode) : 'is no directory, and the host has one there';
   if (!merged.some(root => path.startsWith(`${root}/`))) return outside(node);
   if (Buffer.byteLength(path) > maxPathBytes) return 'is too long a path';
+  if (node.kind !== 'directory' && ofHosts.includes(path))
+    return 'is no directory, and hosts have one there, which it would hide with all that is in it; leave it out (source.image.ignore)';
   switch (node.kind) {
     case 'special':
       return `is ${node.what}, which images of addons do not have; leave it out`;

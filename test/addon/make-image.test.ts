@@ -246,6 +246,16 @@ describe('what an addon must not have', () => {
       refused: ['/usr/lib'],
       says: /"\/usr\/lib" is no directory/,
     },
+    'what would hide a directory of the host': {
+      archive: only(
+        member('usr/lib64', '', { type: '2', link: 'lib' }),
+        member('usr/sbin', 'x'),
+        member('usr/share/', '', { type: '5', mode: 0o755 }),
+        member('usr/share/tool', '', { type: '2', link: '/opt/tool' }),
+      ),
+      refused: ['/usr/lib64', '/usr/sbin'],
+      says: /"\/usr\/lib64" is no directory, and hosts have one there, which it would hide with all that is in it; leave it out/,
+    },
     'no file at all': {
       archive: tar(member('usr/lib/', '', { type: '5', mode: 0o755 })),
       refused: ['/'],
