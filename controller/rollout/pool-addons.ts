@@ -1,7 +1,7 @@
 /** The addons of a pool's nodes, from what the stores have. */
 import type { ImageSystem } from '../addon/image-system.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
-import { systemdVersions } from './image-systemd.ts';
+import { type SystemdVersions, systemdVersions } from './image-systemd.ts';
 import type { AddonSet, SystemPoolView } from './projection.ts';
 import { membersOf } from './select.ts';
 import { recordedComparison, recordedSystems, wantedBy, type WantedFound } from './wanted.ts';
@@ -35,6 +35,7 @@ export function addonsOver(
   const mayAsk = mayAskFor({ o, pool, target }, recorded);
   if (!mayAsk && asked.length === 0 && nodes.every(node => node.addons === undefined)) return noAddons;
   const systems = new Map<string, ImageSystem>();
+  const versions = new Map<string, SystemdVersions>();
   const credentials = () => memory.pullSecrets.credentials(pool);
   const found = wantedBy({
     asked,
@@ -46,7 +47,11 @@ export function addonsOver(
       if ('os' in known) systems.set(platform, known);
       return known;
     },
-    systemdOf: platform => systemdVersions(target.digests, platform, nodes, memory.nodeTargets.list()),
+    systemdOf: platform => {
+      const known = versions.get(platform) ?? systemdVersions(target.digests, platform, nodes, memory.nodeTargets.list());
+      versions.set(platform, known);
+      return known;
+    },
     compared: set => recordedComparison(pool.status.addons, set) ?? memory.comparisons.of(pool.name, set, credentials),
   });
   return { ...found, systems };
