@@ -1,5 +1,5 @@
 /** Layers of an image from its registry to files, for the thread that reads them. */
-import { open } from 'node:fs/promises';
+import { open, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StallingError, TransientError, messageOf } from '../api/errors.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
@@ -43,6 +43,7 @@ export async function downloadLayers(
     const why = `the layers are ${bytes} bytes together, more than the ${maxBytes} that are read for one addon`;
     throw new StallingError('AddonTooLarge' satisfies AddonReason, why);
   }
+  await onDisk(directory, () => requireRoom(directory, bytes));
   const files: LayerFile[] = [];
   for (const [i, { digest, size, mediaType }] of layers.entries()) {
     signal?.throwIfAborted();
@@ -51,6 +52,22 @@ export async function downloadLayers(
     files.push({ file, mediaType, digest, size });
   }
   return files;
+}
+
+/**
+ * What is made of layers takes at least as much room as they do. A disk that runs full harms more than an addon, and on a node has the controller evicted, which would begin anew.
+ * @throws TransientError `ImageFailed` where there is too little
+ */
+export async function requireRoom(directory: string, bytes: number, free = freeBytes): Promise<void> {
+  const room = await free(directory);
+  if (room >= 2 * bytes) return;
+  const why = `${directory} has room for ${room} bytes, and the layers take ${bytes}, and what is made of them at least as much; name a directory with more (--build-directory)`;
+  throw new TransientError('ImageFailed' satisfies AddonReason, why);
+}
+
+async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
 }
 
 async function writeTo(file: string, pieces: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
@@ -69,6 +86,7 @@ async function onDisk<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof TransientError) throw error;
     const why = `${file} cannot be written: ${messageOf(error)}; it is tried again`;
     throw new TransientError('ImageFailed' satisfies AddonReason, why, { cause: error });
   }

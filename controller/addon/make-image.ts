@@ -80,7 +80,7 @@ export async function makeAddonImage(request: AddonImageRequest, o: MakeOptions 
     else if (message.kind === 'made') resolve(message.made);
     else reject(errorOf(message, request.name));
   });
-  worker.on('error', error => reject(failed(request.name, messageOf(error))));
+  worker.on('error', error => reject(isOutOfMemory(error) ? tooLarge(request.name) : failed(request.name, messageOf(error))));
   worker.on('exit', code => reject(failed(request.name, `its thread ended (${code})`)));
   try {
     return await promise;
@@ -101,6 +101,16 @@ function failed(name: string, why: string): TransientError {
     'ImageFailed' satisfies AddonReason,
     `the image of addon ${name} could not be made: ${why}; it is tried again`,
   );
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
+/** The same files would take as much the next time. */
+function tooLarge(name: string): StallingError {
+  const why = `to make the image of addon ${name} takes more than ${maxHeapMiB} MiB of memory: it has too many files, or too long paths; leave out what it does not need`;
+  return new StallingError('AddonTooLarge' satisfies AddonReason, why);
 }
 
 function defaultEntry(): URL {

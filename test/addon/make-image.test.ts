@@ -367,6 +367,11 @@ describe('what ends it', () => {
     assert.deepEqual(told, ['reading layer 1 of 1', 'writing the image']);
   });
 
+  test('memory that does not suffice: it would not the next time', async () => {
+    const greedy = new URL('data:text/javascript,const all = []; for (;;) all.push(Array.from({ length: 10_000 }, () => ({})));');
+    await assert.rejects(made({}, { entry: greedy }), { name: 'StallingError', reason: 'AddonTooLarge' });
+  });
+
   test('a thread that cannot start, and a directory that is gone', async () => {
     const missing = made({}, { entry: pathToFileURL('/nowhere/image-worker.mjs') });
     await assert.rejects(missing, error => error instanceof TransientError && /ImageFailed/.test(error.reason));
