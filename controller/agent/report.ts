@@ -77,7 +77,7 @@ function withoutTime(status: NodeTargetStatus): unknown {
 }
 
 function hostOf(input: ReportInput): NodeTargetStatusHost {
-  const { status, memory, previous, boot, features, situation } = input;
+  const { status, memory, previous, boot, situation } = input;
   const before = previous?.host;
   const failed = failures(memory, input.troubles ?? [], input.spec);
   const problems = [
@@ -90,15 +90,23 @@ function hostOf(input: ReportInput): NodeTargetStatusHost {
     reportedAt: timestamp(new Date(input.now)),
     agentVersion: input.agentVersion,
     ...present('bootID', boot?.bootID ?? before?.bootID),
-    ...present('bootcVersion', features ? features.bootcVersion : before?.bootcVersion),
-    ...present('systemdVersion', features ? features.systemdVersion : before?.systemdVersion),
-    ...present('capabilities', features ? capabilities(features, input.addons) : before?.capabilities),
+    ...toolsOf(input),
     ...present('booted', status ? bootedOf(status.booted, memory) : before?.booted),
     ...present('staged', status ? lockedEntryOf(status.staged, memory) : before?.staged),
     ...present('rollback', status ? entryOf(status.rollback, memory) : before?.rollback),
     ...addonsOfHost(input),
     ...(failed.length > 0 ? { failed } : {}),
     ...(problems.length > 0 ? { problems } : {}),
+  };
+}
+
+/** What the host's tools can do; as it was where they were not asked. */
+function toolsOf({ features, addons, previous }: ReportInput): Partial<NodeTargetStatusHost> {
+  const before = previous?.host;
+  return {
+    ...present('bootcVersion', features ? features.bootcVersion : before?.bootcVersion),
+    ...present('systemdVersion', features ? features.systemdVersion : before?.systemdVersion),
+    ...present('capabilities', features ? capabilities(features, addons) : before?.capabilities),
   };
 }
 

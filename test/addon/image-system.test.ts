@@ -15,6 +15,8 @@ const platform = 'linux/amd64';
 const fedora = 'ID=fedora\nVERSION_ID=42\n';
 const release = member('./usr/lib/os-release', fedora);
 
+const profileOf = (...entries: VendorEntry[]): Buffer => member('usr/share/scantling/profile.json', formatVendorProfile(entries));
+
 describe('the system in an image', () => {
   let server: RegistryServer;
   let registry: Registry;
@@ -82,8 +84,6 @@ describe('the system in an image', () => {
     });
 
   const marked = { [vendorProfileMark]: '1' };
-  const profileOf = (...entries: VendorEntry[]): Buffer =>
-    member('usr/share/scantling/profile.json', formatVendorProfile(entries));
   const runtime = { name: 'runtime', addon: 'containerd-2' };
   const none = { name: 'runtime', addon: '' };
   const asking: [string, Buffer[][], VendorEntry[]][] = [

@@ -57,7 +57,7 @@ describe('the image that a variant is made of', () => {
     ]);
     for (const [platform, { digest }] of [['linux/amd64', amd] as const, ['linux/arm64', arm] as const]) {
       const { layers, ...of } = await readSourceImage(registry, image, platform);
-      assert.deepEqual(of, { repository, digest });
+      assert.deepEqual(of, { repository, digest, annotations: {} });
       assert.deepEqual(layers, [layer]);
     }
   });

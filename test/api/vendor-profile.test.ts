@@ -7,6 +7,8 @@ import { formatVendorProfile, parseVendorProfile } from '../../controller/api/ve
 const name = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/);
 const entry = fc.record({ name, addon: fc.oneof(name, fc.constant('')) }, { noNullPrototype: true });
 
+const file = (entries: unknown, version = 1): string => JSON.stringify({ kind: 'AddonProfile', version, entries });
+
 describe('the profile of an image', () => {
   test('is read as it was written, in its order', () =>
     fc.assert(
@@ -20,7 +22,6 @@ describe('the profile of an image', () => {
       { name: 'a', addon: '' },
     ]));
 
-  const file = (entries: unknown, version = 1): string => JSON.stringify({ kind: 'AddonProfile', version, entries });
   const refused: [string, string, RegExp][] = [
     ['no JSON', '{', /is no JSON/],
     ['another kind', '{"kind":"profile-manifest-v0"}', /"kind":"AddonProfile"/],

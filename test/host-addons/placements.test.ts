@@ -39,6 +39,9 @@ test('they are one layer, which is that of the system', () => {
   );
 });
 
+const labels = (addons: SystemDefinitionSpec['addons']) =>
+  render({ definition: 'worker', spec: specOf(addons ? { addons } : {}), inputs: new Map() }).plan.labels;
+
 test('the profile of a definition is a file of the image, of which a label tells', () => {
   const profile = [
     { name: 'runtime', addon: 'containerd-2' },
@@ -53,8 +56,6 @@ test('the profile of a definition is a file of the image, of which a label tells
     '{"entries":[{"addon":"containerd-2","name":"runtime"},{"addon":"","name":"debug"}],"kind":"AddonProfile","version":1}\n',
   );
   assert.deepEqual(parseVendorProfile(text), profile);
-  const labels = (addons: SystemDefinitionSpec['addons']) =>
-    render({ definition: 'worker', spec: specOf(addons ? { addons } : {}), inputs: new Map() }).plan.labels;
   assert.deepEqual(labels(addons), { [vendorProfileMark]: '1' });
   assert.deepEqual(labels({ support: true, profile: [] }), { [vendorProfileMark]: '1' });
   assert.deepEqual(labels({ support: true }), {});

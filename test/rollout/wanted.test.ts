@@ -45,6 +45,17 @@ const identity = (name: string, c: string) => {
   return { name, image, digest, size };
 };
 
+const asking = (...profile: VendorEntry[]): Partial<WantedRequest> => ({
+  asked: [],
+  mayAsk: true,
+  systemOf: () => ({ os, profile }),
+});
+
+const target = (name: string, booted: string | undefined, systemd: number | undefined) => ({
+  name,
+  host: { canLock: true, reportedAt: 0, failures: [], ...(booted ? { booted } : {}), ...(systemd ? { systemd } : {}) },
+});
+
 describe('what a node is to run over its image', () => {
   it('is the profile of its pool, with what the node asks for over it', () => {
     const other = JSON.stringify([{ name: 'containerd', addon: 'containerd-2' }]);
@@ -68,11 +79,6 @@ describe('what a node is to run over its image', () => {
     assert.equal(addonsStatus({ asked: [], image: 'i', systems: new Map() }, found, []), undefined);
   });
 
-  const asking = (...profile: VendorEntry[]): Partial<WantedRequest> => ({
-    asked: [],
-    mayAsk: true,
-    systemOf: () => ({ os, profile }),
-  });
   const runtime = { name: 'containerd', addon: 'containerd' };
 
   it('is what the image asks for, below what the pool and the node ask for', () => {
@@ -132,10 +138,6 @@ describe('what a node is to run over its image', () => {
     });
 
   it('goes by the lowest systemd of nodes that run the image, and else of all of them', () => {
-    const target = (name: string, booted: string | undefined, systemd: number | undefined) => ({
-      name,
-      host: { canLock: true, reportedAt: 0, failures: [], ...(booted ? { booted } : {}), ...(systemd ? { systemd } : {}) },
-    });
     const nodes = [node('a'), node('b'), node('c'), node('d'), node('other', undefined, 'arm64')];
     const targets = [
       target('a', 'new', 259),
