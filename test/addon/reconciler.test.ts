@@ -41,6 +41,11 @@ describe('a SystemAddon', () => {
 
   const told = (name: string): string[] =>
     running.events.filter(event => event.regarding.name === name).map(({ type, reason }) => `${type} ${reason}`);
+  /** An event follows the status that it is about. */
+  const tells = async (name: string, expected: readonly string[]): Promise<void> => {
+    await until(`${expected.length} events`, () => told(name).length >= expected.length);
+    assert.deepEqual(told(name), expected);
+  };
   const pushes = (name: string): number =>
     cluster.server.requests.log.filter(({ method, path }) => method === 'PUT' && path.includes(`/addons/${name}/manifests/`))
       .length;
@@ -84,7 +89,7 @@ describe('a SystemAddon', () => {
       ['/usr/bin/tool', '/usr/lib/extension-release.d/extension-release.tool', '/usr/lib/systemd/system/tool.service'],
     );
     assert.equal(listed[0]?.digest, sha256('#!/bin/sh\necho amd\n'));
-    assert.deepEqual(told('tool'), ['Normal Built']);
+    await tells('tool', ['Normal Built']);
     assert.deepEqual(
       addon.status?.conditions?.map(({ type }) => type),
       ['ImageTrusted', 'Ready'],
@@ -106,7 +111,7 @@ describe('a SystemAddon', () => {
     const two = await cluster.until('moving', 'made anew', a => says('Succeeded')(a) && first(a).image !== first(one).image);
     assert.notEqual(first(two).digest, first(one).digest);
     assert.ok(pushes('moving') > before);
-    assert.deepEqual(told('moving'), ['Normal Built', 'Normal Built']);
+    await tells('moving', ['Normal Built', 'Normal Built']);
 
     // What it was before comes back to the same artifact, byte for byte.
     await cluster.pushRootfs('apps/moving', { 'linux/amd64': tool('one') });
@@ -136,7 +141,7 @@ describe('a SystemAddon', () => {
     await cluster.until('lost', 'made again', a => says('Succeeded')(a) && a.status?.lastHandledReconcileAt === 'gone');
     assert.ok(pushes('lost') > before);
     assert.equal((await readAddonArtifact(cluster.registry, made.image ?? '')).digest, digest);
-    assert.deepEqual(told('lost'), ['Normal Built', 'Warning ArtifactGone']);
+    await tells('lost', ['Normal Built', 'Warning ArtifactGone']);
   });
 
   it('is not made while the registry is down, says so, and is when it is up', async () => {
@@ -152,7 +157,7 @@ describe('a SystemAddon', () => {
     );
     mend();
     await cluster.until('down', 'made', says('Succeeded'));
-    assert.deepEqual(told('down'), ['Warning RegistryUnavailable', 'Normal Built']);
+    await tells('down', ['Warning RegistryUnavailable', 'Normal Built']);
   });
 
   it('takes no layer that is not what its digest says', async () => {
@@ -193,7 +198,7 @@ describe('a SystemAddon', () => {
       ],
     );
     assert.equal(reads('apps/strict'), read, 'what was refused is not downloaded again');
-    assert.deepEqual(told('strict'), ['Normal Built', 'Warning ContentRefused', 'Normal Built']);
+    await tells('strict', ['Normal Built', 'Warning ContentRefused', 'Normal Built']);
 
     const ignore = ['/etc', '/var', '/usr/lib/os-release'];
     await cluster.apply('strict', { variants: [fromImage(image, { ignore }), other] });

@@ -26,6 +26,9 @@ const targetOf = (name: string, n: number, more: Partial<NodeTargetSpecAddon> = 
 };
 const setOf = (...of: Parameters<typeof targetOf>) => projectNodeTarget(targetOf(...of)).addons;
 
+const nodeOf = (text: string) =>
+  projectNode({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n', annotations: { [addonsAnnotation]: text } } });
+
 describe('in memory', () => {
   it('a set of addons is once, however many nodes have it', () => {
     const first = setOf('a', 1);
@@ -43,8 +46,6 @@ describe('in memory', () => {
 
   it('what a node asks for is bounded, and more than that is refused', () => {
     const longest = Array.from({ length: 64 }, (_, i) => ({ name: `${i}`.padEnd(63, 'a'), addon: `${i}`.padEnd(63, 'b') }));
-    const nodeOf = (text: string) =>
-      projectNode({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n', annotations: { [addonsAnnotation]: text } } });
     const whole = JSON.stringify(longest, undefined, 1);
     assert.equal(nodeOf(whole).addons, whole);
     const node = nodeOf(`[${' '.repeat(100_000)}]`);
