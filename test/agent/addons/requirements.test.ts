@@ -13,10 +13,25 @@ const lists = {
     'kernel/net/bridge/br_netfilter.ko.xz: kernel/net/bridge/bridge.ko.xz\nkernel/net/bridge/bridge.ko.xz:\nkernel/drivers/nvme/host/nvme-core.ko.zst:\n',
 };
 
+const lackedIn = async (
+  tree: string,
+  requires: Requiring['requires'],
+  { runs = false, raws = [] as string[] } = {},
+): Promise<string | undefined> => {
+  const found = await findLacking([{ name: 'kubelet', ...(requires ? { requires } : {}) }], { tree, runs, raws });
+  const fault = found.get('kubelet');
+  if (fault) assert.equal(fault.reason, 'RequirementMissing');
+  return fault?.message;
+};
+
 describe('what an addon needs of a system', () => {
   const directory = temporaryDirectory('requirements');
   after(() => removeDirectory(directory));
   let trees = 0;
+  const raw = (name: string, files: Record<string, string>): string => {
+    writeFileSync(join(directory, `${name}.raw`), addonOf(name, files));
+    return join(directory, `${name}.raw`);
+  };
   const treeOf = (files: Record<string, string>): string => {
     const tree = join(directory, `${trees++}`);
     mkdirSync(tree);
@@ -25,16 +40,6 @@ describe('what an addon needs of a system', () => {
       writeFileSync(join(tree, path), text);
     }
     return tree;
-  };
-  const lackedIn = async (
-    tree: string,
-    requires: Requiring['requires'],
-    { runs = false, raws = [] as string[] } = {},
-  ): Promise<string | undefined> => {
-    const found = await findLacking([{ name: 'kubelet', ...(requires ? { requires } : {}) }], { tree, runs, raws });
-    const fault = found.get('kubelet');
-    if (fault) assert.equal(fault.reason, 'RequirementMissing');
-    return fault?.message;
   };
 
   const modules: [string, Record<string, string>, string[], RegExp | undefined][] = [
@@ -79,10 +84,6 @@ describe('what an addon needs of a system', () => {
   test('may be brought by another addon of the set', { skip: !hasMkfs && 'erofs-utils is not installed' }, async () => {
     const tree = treeOf(lists);
     symlinkSync('bin', join(tree, 'usr/sbin'));
-    const raw = (name: string, files: Record<string, string>): string => {
-      writeFileSync(join(directory, `${name}.raw`), addonOf(name, files));
-      return join(directory, `${name}.raw`);
-    };
     const runtime = raw('runtime', { 'usr/bin/runc': '' });
     const requires = { kernelModules: ['zfs'], paths: ['/usr/sbin/runc'] };
     assert.match((await lackedIn(tree, requires, { raws: [runtime] })) ?? '', /does not have: kernel module zfs$/);

@@ -33,7 +33,13 @@ after(() => Promise.all([yard?.stop(), shop?.stop()]));
 
 function setOf(...addons: WantedAddon[]): Required<Pick<NodeTargetSpec, 'addons' | 'addonSet'>> {
   return {
-    addons: addons.map(({ services, requires: _, ...rest }) => ({ ...rest, ...(services ? { services: [...services] } : {}) })),
+    addons: addons.map(({ name, image, digest, size, services }) => ({
+      name,
+      image,
+      digest,
+      size,
+      ...(services ? { services: [...services] } : {}),
+    })),
     addonSet: setDigest(addons) ?? '',
   };
 }
