@@ -170,7 +170,6 @@ function recalledIntent(status: NodeTargetStatus | undefined, { spec, generation
   const digest = standing === undefined ? host.staged?.digest : digestOf(spec.image);
   if (digest === undefined || (standing !== undefined && verdict?.approval === standing)) return undefined;
   const before = host.booted?.digest;
-  const set = standing === undefined ? host.prepared?.set : spec.addonSet;
   const at = Date.parse(host.reportedAt ?? '') || 0;
   return {
     approval: standing ?? `${host.reportedAt}/${digest}`,
@@ -178,10 +177,14 @@ function recalledIntent(status: NodeTargetStatus | undefined, { spec, generation
     digests: standing === undefined ? [digest] : digestsOf(spec),
     bootID: host.bootID,
     ...(before === undefined ? {} : { before }),
-    ...(set === undefined ? {} : { set }),
+    ...setIn(standing === undefined ? host.prepared?.set : spec.addonSet),
     rebootAt: at,
     toldAt: at,
   };
+}
+
+function setIn(set: string | undefined): Pick<Intent, 'set'> {
+  return set === undefined ? {} : { set };
 }
 
 /** Names one failure, as the annotation that allows another try does. */

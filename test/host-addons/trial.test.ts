@@ -23,15 +23,18 @@ done
 rm -r "$state"
 printf '%s' "$kind \${record_problem:+$record_reason}"`;
 
+/** One that is known by two digits. */
+function recordOf(set: string): string {
+  const digest = `sha256:${set.repeat(32)}`;
+  const addons = [{ name: 'tool', digest, size: 1, services: [] }];
+  return formatRecord({ image: `sha256:${'9c'.repeat(32)}`, deployment, set: digest, addons });
+}
+
 for (const shell of shells) {
   test(`${shell}: a record that is not proven is booted three times, then the one before`, t => {
     const records = mkdtempSync(join(tmpdir(), 'trial-'));
     t.after(() => rmSync(records, { recursive: true }));
     const write = (kind: string, text: string): void => writeFileSync(join(records, `${deployment}${kind}`), text);
-    const recordOf = (set: string): string => {
-      const addons = [{ name: 'tool', digest: `sha256:${set.repeat(32)}`, size: 1, services: [] }];
-      return formatRecord({ image: `sha256:${'9c'.repeat(32)}`, deployment, set: `sha256:${set.repeat(32)}`, addons });
-    };
     const boots = (count: number): string[] =>
       Array.from({ length: count }, () => execFileSync(shell, ['-c', script, parts, records, deployment], { encoding: 'utf8' }));
     const [current, before, damaged] = ['current ', 'before GivenUp', 'before RecordDamaged'];
