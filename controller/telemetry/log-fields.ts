@@ -43,6 +43,7 @@ export const logFields = {
   node: 'Node.',
   approval: 'Go-ahead, as <time>/<digest>.',
   digest: 'Digest of an image.',
+  set: 'Digest of the set of addons that a host is to merge.',
   decision: 'What trust says of an image: Trusted, Warned, Skipped, Refused or NotConfigured.',
   policy: 'TrustPolicy that governs the name.',
   candidates: 'Signatures and attestations that were looked at.',
