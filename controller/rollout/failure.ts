@@ -1,7 +1,8 @@
 /** What counts as a node's failure on its target: what the agent reported, and what the controller recorded. */
 import { digestOf, targetDigestOf } from './digest.ts';
 import { barringOf, isPrepared } from './on-host.ts';
-import type { HostView, NodeTargetView } from './projection.ts';
+import type { HostView } from './host-view.ts';
+import type { NodeTargetView } from './projection.ts';
 
 export interface Failure {
   reason: string;

@@ -5,7 +5,8 @@ import { parseReference, repositoryOf } from '../registry/reference.ts';
 import type { Target } from './on-host.ts';
 import { digestOf } from './digest.ts';
 import type { ImageInUse } from './pool-trust.ts';
-import type { AddonSet, BuiltImageView, DefinitionImageView, HostView, NodeTargetView, SystemPoolView } from './projection.ts';
+import type { HostView } from './host-view.ts';
+import type { AddonSet, BuiltImageView, DefinitionImageView, NodeTargetView, SystemPoolView } from './projection.ts';
 import { recordedTarget, type ResolvedTarget } from './target.ts';
 
 export interface ImageOfPool extends ImageInUse {

@@ -16,7 +16,6 @@ import type {
   NodeTargetSpec,
   NodeTargetSpecAddon,
   NodeTargetStatus,
-  NodeTargetStatusHost,
   NodeTargetStatusRollout,
 } from '../api/node-target.ts';
 import { type AddonOffer, offerOf } from '../addon/choice.ts';
@@ -25,8 +24,10 @@ import type { SystemDefinition } from '../api/system-definition.ts';
 import type { SystemPool, SystemPoolSpec, SystemPoolStatus } from '../api/system-pool.ts';
 import { recordIn, type StatusJudgement } from '../trust/judgement.ts';
 import { type Cordon, parseCordon } from './cordon.ts';
+import { type HostView, projectHost } from './host-view.ts';
 import type { PullSecret } from './pull-secret.ts';
 import { sharedSet } from './shared-set.ts';
+import { epoch, optional } from './view-fields.ts';
 
 interface View {
   name: string;
@@ -52,30 +53,6 @@ export interface AddonSet {
   /** Of the set. */
   digest: string;
   addons: readonly NodeTargetSpecAddon[];
-}
-
-export interface HostView {
-  phase?: NodeTargetStatusHost['phase'];
-  bootID?: string;
-  /** Digest of the image that runs. */
-  booted?: string;
-  /** That image as the host names it, while it is not the NodeTarget's. */
-  bootedImage?: string;
-  staged?: { digest: string; locked: boolean };
-  /** Digest of the set of addons that is merged as it should be; '' when what is merged is not all of a set. */
-  set?: string;
-  /** What the next boot of an image merges. */
-  prepared?: { image: string; set?: string };
-  /** Whether agent and host can merge addons. */
-  canMerge?: true;
-  /** Whether the host's bootc can keep a staged image from being booted by accident. */
-  canLock: boolean;
-  agentVersion?: string;
-  /** Version of its systemd. */
-  systemd?: number;
-  /** When the agent last wrote, epoch ms by its own clock. */
-  reportedAt: number;
-  failures: readonly { digest: string; reason: string; message: string; time: string; approval?: string }[];
 }
 
 export interface NodeTargetView extends View {
@@ -219,32 +196,6 @@ function troubleOf(status: NodeTargetStatus | undefined): Condition | undefined 
   return phase === 'Rebooting' && ready?.reason !== 'Rebooting' ? ready : undefined;
 }
 
-function projectHost(host: NodeTargetStatusHost, wanted: readonly string[]): HostView {
-  const { booted, staged, addons, prepared } = host;
-  const isWanted = booted?.digest === undefined || wanted.includes(booted.digest);
-  return {
-    canLock: host.capabilities?.includes('LockedStaging') ?? false,
-    reportedAt: epoch(host.reportedAt),
-    failures: (host.failed ?? []).map(f => ({
-      digest: f.digest,
-      reason: f.reason,
-      message: f.message ?? '',
-      time: f.time,
-      ...optional('approval', f.approval),
-    })),
-    ...optional('agentVersion', host.agentVersion),
-    ...optional('systemd', host.systemdVersion),
-    ...optional('phase', host.phase),
-    ...optional('bootID', host.bootID),
-    ...optional('booted', booted?.digest),
-    ...optional('bootedImage', isWanted ? undefined : booted.image),
-    ...optional('set', addons === undefined || addons.state === 'None' ? undefined : addons.state === 'Merged' ? addons.set : ''),
-    ...optional('prepared', prepared && { image: prepared.image, ...optional('set', prepared.set) }),
-    ...(host.capabilities?.includes('Addons') ? { canMerge: true } : {}),
-    ...optional('staged', staged?.digest === undefined ? undefined : { digest: staged.digest, locked: staged.locked === true }),
-  };
-}
-
 /** Projection of a SystemPool: all but its other metadata. */
 export function projectSystemPool(pool: SystemPool): SystemPoolView {
   const { metadata } = pool;
@@ -289,15 +240,4 @@ export function projectBuiltImage(build: ImageBuild): BuiltImageView {
 
 function identity({ metadata }: KubeObject): View {
   return { name: metadata.name, uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' };
-}
-
-/** Epoch ms of an RFC 3339 time; 0 for one that is absent or unreadable. */
-function epoch(time: string | undefined): number {
-  const ms = time === undefined ? 0 : Date.parse(time);
-  return Number.isNaN(ms) ? 0 : ms;
-}
-
-function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  // A computed key widens to string; the type says what it is.
-  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { classify, type Member, type NodeState, type Surroundings } from '../../controller/rollout/classify.ts';
 import type { Cordon } from '../../controller/rollout/cordon.ts';
 import { digestOf } from '../../controller/rollout/digest.ts';
-import { projectNodeTarget, type HostView, type NodeTargetView, type NodeView } from '../../controller/rollout/projection.ts';
+import type { HostView } from '../../controller/rollout/host-view.ts';
+import { projectNodeTarget, type NodeTargetView, type NodeView } from '../../controller/rollout/projection.ts';
 import { image, minute, timeouts } from './machine.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');

@@ -2,7 +2,8 @@
 import type { Action } from '../../controller/rollout/actions.ts';
 import type { Target } from '../../controller/rollout/on-host.ts';
 import { setDigest } from '../../controller/addon/set-digest.ts';
-import type { AddonSet, HostView, NodeTargetView, NodeView } from '../../controller/rollout/projection.ts';
+import type { HostView } from '../../controller/rollout/host-view.ts';
+import type { AddonSet, NodeTargetView, NodeView } from '../../controller/rollout/projection.ts';
 
 /** The pools that may select a machine. */
 export type PoolName = 'pool' | 'other';

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import { silentAfterMs } from '../../controller/rollout/classify.ts';
 import { plan } from '../../controller/rollout/plan.ts';
 import type { PoolState } from '../../controller/rollout/pool-state.ts';
-import type { HostView, NodeView } from '../../controller/rollout/projection.ts';
+import type { HostView } from '../../controller/rollout/host-view.ts';
+import type { NodeView } from '../../controller/rollout/projection.ts';
 import { image, minute } from './machine.ts';
 import { run, running } from './rounds.ts';
 
