@@ -24,6 +24,7 @@ export interface NodeTarget {
  * What the node should run. Written by the controller.
  * Rule: state Booted needs an approval.
  * Rule: addons and addonSet go together; without addons there is neither.
+ * Rule: an approval for a change on the running host needs apply.mode: Live.
  */
 export interface NodeTargetSpec {
   poolRef: NodeTargetSpecPoolRef;
@@ -47,13 +48,14 @@ export interface NodeTargetSpec {
    */
   state: 'Staged' | 'Booted';
   /**
-   * The go-ahead to reboot, as <RFC 3339 time>/<digest>; each go-ahead is new. The agent arms only what the digest names: that of the image, and with addons that of image and set together.
+   * The go-ahead to reboot, as <RFC 3339 time>/<digest>, or to change the addons of the running host, as <RFC 3339 time>/live/<digest>; each go-ahead is new. The agent acts only on one whose digest names the target: that of the image, and with addons that of image and set together.
    */
   approval?: string;
   /**
    * What is merged over the image with systemd-sysext, all of it or nothing. Absent for an image by itself. Given only to agents with the capability Addons.
    */
   addons?: NodeTargetSpecAddon[];
+  apply?: NodeTargetSpecApply;
   /**
    * Digest of the set of addons: of their names, images and digests, in no order. With the digest of the image it is what a go-ahead is for.
    * Rule: must be a digest, as sha256:<64 hex digits>.
@@ -100,7 +102,21 @@ export interface NodeTargetSpecAddon {
    * Items: Rule: must be the name of a unit, as kubelet.service.
    */
   services?: string[];
+  apply?: NodeTargetSpecAddonApply;
   requires?: NodeTargetSpecAddonRequires;
+}
+/**
+ * How the addon may come, change and go. Absent: with a reboot.
+ */
+export interface NodeTargetSpecAddonApply {
+  /**
+   * Live: on the running host, without a reboot.
+   */
+  mode: 'Reboot' | 'Live';
+  /**
+   * Whether the node is cordoned and drained for it. Default: true.
+   */
+  drain?: boolean;
 }
 /**
  * What the host looks for before it takes the addon: in its image, or in another of the addons.
@@ -114,6 +130,19 @@ export interface NodeTargetSpecAddonRequires {
    * Files and directories.
    */
   paths?: string[];
+}
+/**
+ * How the node comes to the target. Absent: by a reboot. With a go-ahead for the running host it is how that was given. Live is given only to agents with the capability LiveAddons.
+ */
+export interface NodeTargetSpecApply {
+  /**
+   * Live: on the running host, without a reboot.
+   */
+  mode: 'Reboot' | 'Live';
+  /**
+   * Whether the node is cordoned and drained for it. Default: true.
+   */
+  drain?: boolean;
 }
 /**
  * Registry credentials that the host pulls the image with. Without it, it pulls with what it has.
@@ -149,9 +178,9 @@ export interface NodeTargetStatus {
  */
 export interface NodeTargetStatusHost {
   /**
-   * Unmanaged: the host was not booted from a bootable container image.
+   * Applying: the addons of the running host are being changed. Unmanaged: the host was not booted from a bootable container image.
    */
-  phase?: 'Idle' | 'Staging' | 'Staged' | 'Rebooting' | 'Failed' | 'Unmanaged';
+  phase?: 'Idle' | 'Staging' | 'Staged' | 'Rebooting' | 'Applying' | 'Failed' | 'Unmanaged';
   /**
    * Id that the kernel gives each boot; another one means that the host has rebooted.
    */
@@ -173,7 +202,7 @@ export interface NodeTargetStatusHost {
    */
   systemdVersion?: number;
   /**
-   * What the host's bootc can do: SwitchDownloadOnly, UpgradeDownloadOnly, LockedStaging. And Addons, where the agent merges extensions and the host is not known to be unable to.
+   * What the host's bootc can do: SwitchDownloadOnly, UpgradeDownloadOnly, LockedStaging. And Addons, where the agent merges extensions and the host is not known to be unable to; LiveAddons, where it can change them without a reboot.
    */
   capabilities?: string[];
   booted?: NodeTargetStatusHostBooted;
@@ -289,10 +318,36 @@ export interface NodeTargetStatusHostAddons {
    * When it was merged.
    */
   since?: string;
+  live?: NodeTargetStatusHostAddonsLive;
   /**
    * Each addon of the set.
    */
   entries?: NodeTargetStatusHostAddonsEntry[];
+}
+/**
+ * What the last change without a reboot came to, in this boot. Absent while there was none.
+ */
+export interface NodeTargetStatusHostAddonsLive {
+  /**
+   * Refused: nothing was changed. Restored: it did not merge or start as it should, and the former set is merged again. Failed: neither is merged whole.
+   */
+  outcome: 'Applied' | 'Unchanged' | 'Refused' | 'Restored' | 'Failed';
+  /**
+   * When it ended.
+   */
+  at: string;
+  /**
+   * How long nothing was merged, in milliseconds, rounded up. Absent where nothing was merged before or after.
+   */
+  gapMs?: number;
+  /**
+   * Units that were stopped or restarted for it.
+   */
+  restarted?: string[];
+  /**
+   * Why it was refused or restored.
+   */
+  message?: string;
 }
 export interface NodeTargetStatusHostAddonsEntry {
   /**

@@ -255,6 +255,10 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           ],
         },
       },
+      apply: {
+        type: 'object',
+        properties: { mode: { type: 'string', enum: ['Reboot', 'Live'], default: 'Reboot' }, drain: { type: 'boolean' } },
+      },
       requires: {
         type: 'object',
         properties: {

@@ -44,6 +44,7 @@ export interface SystemAddonSpec {
    * Items: Rule: must be the name of a unit with its type, as kubelet.service.
    */
   services?: string[];
+  apply?: SystemAddonSpecApply;
   requires?: SystemAddonSpecRequires;
   /**
    * Lets files with the setuid or setgid bit into the addon, which run as root whoever starts them. Default: false.
@@ -212,6 +213,20 @@ export interface SystemAddonSpecVariantSourceUnitDropIn {
    * Content of the file.
    */
   contents: string;
+}
+/**
+ * How nodes that run already take another version of the addon, or take it on or off. Default: with a reboot.
+ * Rule: drain is said of mode Live; a node is drained before each reboot as its pool says.
+ */
+export interface SystemAddonSpecApply {
+  /**
+   * Live: on the running host, where every addon that differs says so, the image stays the same and the host can; with a reboot otherwise. For a moment nothing is merged then, and the services of the addons that changed are restarted. Default: Reboot.
+   */
+  mode: 'Reboot' | 'Live';
+  /**
+   * With Live: whether the node is cordoned, and its pods evicted if its pool does so, before. Default: true.
+   */
+  drain?: boolean;
 }
 /**
  * What a node must have for the addon to work. Where it is missing, nodes do not get the addon, and what they would have run with it stays as it is.
