@@ -120,6 +120,24 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                       default: '/',
                       matches: [{ pattern: '^/', message: 'must be an absolute path, as /rootfs' }],
                     },
+                    over: {
+                      type: 'string',
+                      minLength: 1,
+                      maxLength: 1024,
+                      matches: [
+                        {
+                          pattern:
+                            '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
+                          message:
+                            'must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>',
+                        },
+                        {
+                          pattern: '(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$',
+                          message:
+                            'needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1',
+                        },
+                      ],
+                    },
                     ignore: {
                       type: 'array',
                       maxItems: 64,
@@ -131,6 +149,235 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
                         matches: [
                           { pattern: '^/.*[^/]$', message: 'must be an absolute path without a slash at its end, as /etc' },
                         ],
+                      },
+                    },
+                  },
+                },
+                packages: {
+                  type: 'object',
+                  required: ['base', 'manager', 'install'],
+                  properties: {
+                    base: {
+                      type: 'object',
+                      properties: {
+                        image: {
+                          type: 'string',
+                          minLength: 1,
+                          maxLength: 1024,
+                          matches: [
+                            {
+                              pattern:
+                                '^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]+)?/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$',
+                              message:
+                                'must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>',
+                            },
+                            {
+                              pattern: '(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$',
+                              message:
+                                'needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1',
+                            },
+                          ],
+                        },
+                        definitionRef: {
+                          type: 'object',
+                          required: ['name'],
+                          properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+                        },
+                        update: { type: 'string', enum: ['Always', 'Manual'], default: 'Always' },
+                      },
+                    },
+                    manager: { type: 'string', enum: ['dnf', 'apt', 'zypper'] },
+                    repositories: {
+                      type: 'array',
+                      minItems: 1,
+                      maxItems: 10,
+                      'x-kubernetes-list-type': 'map',
+                      'x-kubernetes-list-map-keys': ['name'],
+                      items: {
+                        type: 'object',
+                        required: ['name', 'url'],
+                        properties: {
+                          name: {
+                            type: 'string',
+                            minLength: 1,
+                            maxLength: 63,
+                            matches: [
+                              {
+                                pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+                                message:
+                                  'must hold only letters, digits, ".", "_" and "-", and begin with a letter or digit, as k8s-stable',
+                              },
+                            ],
+                          },
+                          url: {
+                            type: 'string',
+                            maxLength: 1024,
+                            matches: [
+                              {
+                                pattern: '^(https?|file)://[!-~]+$',
+                                message:
+                                  'must be a URL that begins with https://, http:// or file://, without spaces, as https://packages.example.com/42/',
+                              },
+                            ],
+                          },
+                          suite: {
+                            type: 'string',
+                            default: './',
+                            maxLength: 128,
+                            matches: [
+                              {
+                                pattern: '^[A-Za-z0-9./_-]+$',
+                                message: 'must hold only letters, digits, ".", "/", "_" and "-", as bookworm-updates/main',
+                              },
+                            ],
+                          },
+                          components: {
+                            type: 'array',
+                            maxItems: 10,
+                            'x-kubernetes-list-type': 'atomic',
+                            items: {
+                              type: 'string',
+                              maxLength: 64,
+                              matches: [
+                                {
+                                  pattern: '^[A-Za-z0-9./_-]+$',
+                                  message: 'must hold only letters, digits, ".", "/", "_" and "-", as bookworm-updates/main',
+                                },
+                              ],
+                            },
+                          },
+                          gpgKey: { type: 'string', maxLength: 65536 },
+                          gpgCheck: { type: 'boolean', default: true },
+                        },
+                      },
+                    },
+                    install: {
+                      type: 'array',
+                      minItems: 1,
+                      maxItems: 200,
+                      'x-kubernetes-list-type': 'set',
+                      items: {
+                        type: 'string',
+                        minLength: 1,
+                        maxLength: 256,
+                        matches: [
+                          {
+                            pattern: '^[A-Za-z0-9@][A-Za-z0-9@+._:=~*/-]*$',
+                            message:
+                              'must be one package, with its version where wanted, as vim or kubelet-1.36.3; an option of the package manager is none',
+                          },
+                        ],
+                      },
+                    },
+                    ignore: {
+                      type: 'array',
+                      maxItems: 64,
+                      'x-kubernetes-list-type': 'set',
+                      items: {
+                        type: 'string',
+                        minLength: 2,
+                        maxLength: 1024,
+                        matches: [
+                          {
+                            pattern: '^/.*[^/]$',
+                            message: 'must be an absolute path without a slash at its end, as /usr/share/doc',
+                          },
+                        ],
+                      },
+                    },
+                    build: {
+                      type: 'object',
+                      properties: {
+                        builder: { type: 'string', enum: ['Job', 'Process'] },
+                        timeout: {
+                          type: 'string',
+                          default: '30m',
+                          maxLength: 32,
+                          matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+                        },
+                        resources: {
+                          type: 'object',
+                          properties: {
+                            requests: {
+                              type: 'object',
+                              maxProperties: 16,
+                              additionalProperties: { type: 'string', maxLength: 64 },
+                            },
+                            limits: {
+                              type: 'object',
+                              maxProperties: 16,
+                              additionalProperties: { type: 'string', maxLength: 64 },
+                            },
+                          },
+                        },
+                        nodeSelector: {
+                          type: 'object',
+                          maxProperties: 32,
+                          additionalProperties: { type: 'string', maxLength: 63 },
+                        },
+                        tolerations: {
+                          type: 'array',
+                          maxItems: 32,
+                          'x-kubernetes-list-type': 'atomic',
+                          items: {
+                            type: 'object',
+                            properties: {
+                              key: { type: 'string', maxLength: 316 },
+                              operator: { type: 'string', enum: ['Exists', 'Equal'] },
+                              value: { type: 'string', maxLength: 63 },
+                              effect: { type: 'string', enum: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] },
+                              tolerationSeconds: { type: 'integer', format: 'int64' },
+                            },
+                          },
+                        },
+                        priorityClassName: { type: 'string', minLength: 1, maxLength: 253 },
+                        proxy: {
+                          type: 'object',
+                          properties: {
+                            http: {
+                              type: 'string',
+                              maxLength: 1024,
+                              matches: [
+                                {
+                                  pattern: '^https?://[^@\\s]+$',
+                                  message:
+                                    'must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128',
+                                },
+                              ],
+                            },
+                            https: {
+                              type: 'string',
+                              maxLength: 1024,
+                              matches: [
+                                {
+                                  pattern: '^https?://[^@\\s]+$',
+                                  message:
+                                    'must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128',
+                                },
+                              ],
+                            },
+                            noProxy: { type: 'string', maxLength: 4096 },
+                          },
+                        },
+                        caBundleRef: {
+                          type: 'object',
+                          required: ['name'],
+                          properties: {
+                            name: { type: 'string', minLength: 1, maxLength: 253 },
+                            key: {
+                              type: 'string',
+                              default: 'ca.crt',
+                              minLength: 1,
+                              maxLength: 253,
+                              matches: [
+                                {
+                                  pattern: '^[-._a-zA-Z0-9]+$',
+                                  message: 'must hold only letters, digits, ".", "_" and "-", as ca.crt',
+                                },
+                              ],
+                            },
+                          },
+                        },
                       },
                     },
                   },
@@ -322,6 +569,23 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
         type: 'object',
         required: ['name'],
         properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+      },
+      signing: {
+        type: 'object',
+        required: ['keySecretRef'],
+        properties: {
+          keySecretRef: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+          },
+          previousKeySecretRef: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string', minLength: 1, maxLength: 253 } },
+          },
+          provenance: { type: 'boolean', default: true },
+        },
       },
       interval: { type: 'string', default: '10m', maxLength: 32 },
     },

@@ -52,6 +52,7 @@ export interface SystemAddonSpec {
   allowSetuid: boolean;
   output: SystemAddonSpecOutput;
   pullSecretRef?: SystemAddonSpecPullSecretRef;
+  signing?: SystemAddonSpecSigning;
   /**
    * How often the tags of images are looked up, plus up to a tenth; at least 10s. Default: 10m.
    * Rule: must be a duration of at least 10s, as 90s or 1h30m.
@@ -77,7 +78,8 @@ export interface SystemAddonSpecSourceRef {
   revision?: string;
 }
 /**
- * Rule: an image is of one platform; say which, as linux/amd64.
+ * Rule: an image is of one platform, and so are packages; say which, as linux/amd64.
+ * Rule: packages are of one system; say in os which, as its /etc/os-release does.
  */
 export interface SystemAddonSpecVariant {
   /**
@@ -110,11 +112,12 @@ export interface SystemAddonSpecVariantOs {
   sysextLevel?: string;
 }
 /**
- * What is in the addon: the file system of an image, or files, trees and units.
- * Rule: either image, or files, trees and units are required.
+ * What is in the addon: the file system of an image, or packages, files, trees and units.
+ * Rule: either image, or packages, files, trees and units are required.
  */
 export interface SystemAddonSpecVariantSource {
   image?: SystemAddonSpecVariantSourceImage;
+  packages?: SystemAddonSpecVariantSourcePackages;
   /**
    * Files of the addon, each with its content here or from the repository.
    */
@@ -145,11 +148,207 @@ export interface SystemAddonSpecVariantSourceImage {
    */
   path: string;
   /**
+   * The image of a system that it is built FROM: only the layers above that become the addon. A tag is followed; an image that is not built from what it names is refused.
+   * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
+   * Rule: needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1.
+   */
+  over?: string;
+  /**
    * Paths below that directory that are left out with all below them, as /etc.
    *
    * Items: Rule: must be an absolute path without a slash at its end, as /etc.
    */
   ignore?: string[];
+}
+/**
+ * Packages of a distribution. They are installed over the base by a SystemDefinition of their own, and what that adds below /usr and /opt becomes the addon. Package databases, and what is in /etc, /var and other directories of the host, are left out.
+ */
+export interface SystemAddonSpecVariantSourcePackages {
+  base: SystemAddonSpecVariantSourcePackagesBase;
+  /**
+   * Package manager of the base.
+   */
+  manager: 'dnf' | 'apt' | 'zypper';
+  /**
+   * Package repositories beside those of the base.
+   */
+  repositories?: SystemAddonSpecVariantSourcePackagesRepository[];
+  /**
+   * Packages to install, each with its version where wanted: vim, kubelet-1.36.3 (dnf), kubelet=1.36.3-1.1 (apt).
+   *
+   * Items: Rule: must be one package, with its version where wanted, as vim or kubelet-1.36.3; an option of the package manager is none.
+   */
+  install: string[];
+  /**
+   * Paths that are left out as well, with all below them, as /usr/share/doc.
+   *
+   * Items: Rule: must be an absolute path without a slash at its end, as /usr/share/doc.
+   */
+  ignore?: string[];
+  build?: SystemAddonSpecVariantSourcePackagesBuild;
+}
+/**
+ * The system that they are installed over: an image, or that of a definition. Its updates are followed (interval); it is pulled with pullSecretRef.
+ * Rule: exactly one of image, definitionRef is required.
+ */
+export interface SystemAddonSpecVariantSourcePackagesBase {
+  /**
+   * Image of the system with its registry host, by tag or digest.
+   * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
+   * Rule: needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1.
+   */
+  image?: string;
+  definitionRef?: SystemAddonSpecVariantSourcePackagesBaseDefinitionRef;
+  /**
+   * What happens when the base has a new digest: Always builds on it; Manual says BaseUpdateAvailable and waits for the annotation scantling.dev/approve-base with that digest, here on the SystemAddon. Default: Always.
+   */
+  update: 'Always' | 'Manual';
+}
+/**
+ * A SystemDefinition, whose last good image is the base.
+ */
+export interface SystemAddonSpecVariantSourcePackagesBaseDefinitionRef {
+  /**
+   * Name of the SystemDefinition.
+   */
+  name: string;
+}
+/**
+ * Rule: gpgKey is required, or gpgCheck: false for packages that nobody signed.
+ */
+export interface SystemAddonSpecVariantSourcePackagesRepository {
+  /**
+   * Names the repository in the image and in messages.
+   * Rule: must hold only letters, digits, ".", "_" and "-", and begin with a letter or digit, as k8s-stable.
+   */
+  name: string;
+  /**
+   * Where the repository is, such as https://packages.example.com/42/; file:// is a directory of the image.
+   * Rule: must be a URL that begins with https://, http:// or file://, without spaces, as https://packages.example.com/42/.
+   */
+  url: string;
+  /**
+   * Of an apt repository; one that ends in / is a flat repository without components. Default: ./.
+   * Rule: must hold only letters, digits, ".", "/", "_" and "-", as bookworm-updates/main.
+   */
+  suite: string;
+  /**
+   * Of an apt repository.
+   *
+   * Items: Rule: must hold only letters, digits, ".", "/", "_" and "-", as bookworm-updates/main.
+   */
+  components?: string[];
+  /**
+   * Public keys that packages (dnf, zypper) or the repository (apt) must be signed with, ASCII-armored.
+   */
+  gpgKey?: string;
+  /**
+   * Whether signatures are checked with gpgKey; false takes packages that nobody signed. Default: true.
+   */
+  gpgCheck: boolean;
+}
+/**
+ * How they are installed, as spec.build of a SystemDefinition; it changes nothing in the result.
+ */
+export interface SystemAddonSpecVariantSourcePackagesBuild {
+  /**
+   * What installs them: a Kubernetes Job, or buildah beside the controller. Without it, the first of --builders.
+   */
+  builder?: 'Job' | 'Process';
+  /**
+   * Deadline of one attempt, as 45m or 1h30m. Default: 30m.
+   * Rule: must be a duration, as 90s or 1h30m.
+   */
+  timeout: string;
+  resources?: SystemAddonSpecVariantSourcePackagesBuildResources;
+  /**
+   * Labels of the nodes that Jobs may run on, besides their architecture.
+   */
+  nodeSelector?: {
+    [k: string]: string;
+  };
+  /**
+   * Taints of nodes that the pod of a Job tolerates.
+   */
+  tolerations?: SystemAddonSpecVariantSourcePackagesBuildToleration[];
+  /**
+   * PriorityClass of the pod of a Job; without it, the cluster's default.
+   */
+  priorityClassName?: string;
+  proxy?: SystemAddonSpecVariantSourcePackagesBuildProxy;
+  caBundleRef?: SystemAddonSpecVariantSourcePackagesBuildCaBundleRef;
+}
+/**
+ * Requests and limits of the pod of a Job.
+ */
+export interface SystemAddonSpecVariantSourcePackagesBuildResources {
+  /**
+   * What the pod asks for, by resource, such as cpu: 500m or memory: 2Gi.
+   */
+  requests?: {
+    [k: string]: string;
+  };
+  /**
+   * What the pod may use at most, by resource, such as memory: 4Gi.
+   */
+  limits?: {
+    [k: string]: string;
+  };
+}
+export interface SystemAddonSpecVariantSourcePackagesBuildToleration {
+  /**
+   * Key of the taint; without it, every key (operator Exists).
+   */
+  key?: string;
+  /**
+   * Exists: any value. Equal, which is Kubernetes' default: the value below.
+   */
+  operator?: 'Exists' | 'Equal';
+  /**
+   * Value of the taint, with operator Equal.
+   */
+  value?: string;
+  /**
+   * Effect of the taint; without it, every effect.
+   */
+  effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+  /**
+   * Seconds that a taint with effect NoExecute is tolerated; without it, for ever.
+   */
+  tolerationSeconds?: number;
+}
+/**
+ * Proxy for the installation, and for its pulls and pushes.
+ */
+export interface SystemAddonSpecVariantSourcePackagesBuildProxy {
+  /**
+   * Proxy for http:// URLs, as http://proxy.example.com:3128.
+   * Rule: must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128.
+   */
+  http?: string;
+  /**
+   * Proxy for https:// URLs, as http://proxy.example.com:3128.
+   * Rule: must be a URL that begins with http:// or https://, without spaces and without credentials, as http://proxy.example.com:3128.
+   */
+  https?: string;
+  /**
+   * Hosts and domains that are reached without a proxy, separated by commas.
+   */
+  noProxy?: string;
+}
+/**
+ * ConfigMap of the operator's namespace with certificate authorities (PEM) that the installation, and its pulls and pushes, trust besides the usual ones.
+ */
+export interface SystemAddonSpecVariantSourcePackagesBuildCaBundleRef {
+  /**
+   * Name of the ConfigMap, in the operator's namespace.
+   */
+  name: string;
+  /**
+   * Key of the ConfigMap that holds the certificates. Default: ca.crt.
+   * Rule: must hold only letters, digits, ".", "_" and "-", as ca.crt.
+   */
+  key: string;
 }
 /**
  * Rule: exactly one of content, from is required.
@@ -286,6 +485,35 @@ export interface SystemAddonSpecPullSecretRef {
   name: string;
 }
 /**
+ * Signs the artifact of each variant, and what is said of it, after the push.
+ */
+export interface SystemAddonSpecSigning {
+  keySecretRef: SystemAddonSpecSigningKeySecretRef;
+  previousKeySecretRef?: SystemAddonSpecSigningPreviousKeySecretRef;
+  /**
+   * Attests how the artifact was made (SLSA provenance v1). Default: true.
+   */
+  provenance: boolean;
+}
+/**
+ * Secret in the operator's namespace: cosign.key (encrypted, of cosign, with cosign.password; or plain PKCS#8). P-256, so that hosts can check it. Its annotation scantling.dev/signs says which repositories it signs in.
+ */
+export interface SystemAddonSpecSigningKeySecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
+ * The key before it, as keySecretRef: signs as well, while there are hosts that do not know the new one.
+ */
+export interface SystemAddonSpecSigningPreviousKeySecretRef {
+  /**
+   * Name of the Secret, in the operator's namespace.
+   */
+  name: string;
+}
+/**
  * What became of the spec. Written by the controller.
  */
 export interface SystemAddonStatus {
@@ -342,6 +570,14 @@ export interface SystemAddonStatusVariant {
    */
   inputs?: string;
   trust?: SystemAddonStatusVariantTrust;
+  /**
+   * Signatures of ours of that image that were pushed and read back.
+   */
+  signatures?: SystemAddonStatusVariantSignature[];
+  /**
+   * Signed statements of ours of that image that were pushed and read back.
+   */
+  attestations?: SystemAddonStatusVariantAttestation[];
   /**
    * Why it is not as the spec wants it, in one word for programs; docs/conditions.md has them all.
    */
@@ -473,4 +709,24 @@ export interface SystemAddonStatusVariantTrustSignerIdentity {
    * URI or e-mail address.
    */
   subject: string;
+}
+export interface SystemAddonStatusVariantSignature {
+  /**
+   * Fingerprint of the key.
+   */
+  key: string;
+  /**
+   * Signature (tag .sig, which hosts read) or Bundle (referrer).
+   */
+  form: string;
+}
+export interface SystemAddonStatusVariantAttestation {
+  /**
+   * Fingerprint of the key.
+   */
+  key: string;
+  /**
+   * As https://slsa.dev/provenance/v1.
+   */
+  predicateType: string;
 }
