@@ -6,6 +6,7 @@ import type { ReconcileContext, Result } from '../kube/controller.ts';
 import type { ApiError } from '../kube/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { recordLink } from '../telemetry/tracing.ts';
+import { addonsStatus } from './addons-status.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { digestOf } from './digest.ts';
 import { drainNode, drainPaceMs, withBlockedSince } from './drain.ts';
@@ -19,7 +20,6 @@ import { projectSystemPool, type SystemPoolView } from './projection.ts';
 import { type Found, poolStateOf, type Views } from './snapshot.ts';
 import { statusAfter, statusChange, statusIntervalMs, transitionsOf, withTarget } from './status.ts';
 import { isRequested } from './target.ts';
-import { addonsStatus } from './wanted.ts';
 
 /** Nodes whose pods are listed in one pass; the others follow in the next. */
 const drainsPerPass = 50;

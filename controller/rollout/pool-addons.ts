@@ -1,10 +1,11 @@
 /** The addons of a pool's nodes, from what the stores have. */
 import type { ImageSystem } from '../addon/image-system.ts';
+import { recordedComparison, recordedSystems } from './addons-status.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { type SystemdVersions, systemdVersions } from './image-systemd.ts';
 import type { AddonSet, SystemPoolView } from './projection.ts';
 import { membersOf } from './select.ts';
-import { recordedComparison, recordedSystems, wantedBy, type WantedFound } from './wanted.ts';
+import { wantedBy, type WantedFound } from './wanted.ts';
 
 /** What nodes are to run over an image, and which systems are in it. */
 export interface PoolAddons extends WantedFound {

@@ -4,14 +4,9 @@ import { describe, it } from 'node:test';
 import type { AddonOffer } from '../../controller/addon/choice.ts';
 import type { VendorEntry } from '../../controller/api/vendor-profile.ts';
 import { setDigest } from '../../controller/addon/set-digest.ts';
+import { addonsStatus, recordedComparison, recordedSystems } from '../../controller/rollout/addons-status.ts';
 import { type SystemdVersions, systemdVersions } from '../../controller/rollout/image-systemd.ts';
-import {
-  addonsStatus,
-  recordedComparison,
-  recordedSystems,
-  wantedBy,
-  type WantedRequest,
-} from '../../controller/rollout/wanted.ts';
+import { wantedBy, type WantedRequest } from '../../controller/rollout/wanted.ts';
 
 const hex = (c: string): string => `sha256:${c.repeat(64)}`;
 const made = (name: string, c: string) => ({
