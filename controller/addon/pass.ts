@@ -26,7 +26,8 @@ import {
   statusDiffers,
   suspendedStatus,
 } from './status.ts';
-import { variantKey, variantName } from './variant-key.ts';
+import { variantKey } from './variant-key.ts';
+import { variantName } from './variant.ts';
 
 /** What passes share. Nothing of it is needed: without it, the same is looked up and tried again. */
 export interface Shared {

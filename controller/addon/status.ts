@@ -13,7 +13,8 @@ import type {
 } from '../api/system-addon.ts';
 import { eventOfCondition } from '../trust/judgement.ts';
 import type { AddonReason } from './reasons.ts';
-import { variantKey, variantName } from './variant-key.ts';
+import { variantKey } from './variant-key.ts';
+import { variantName } from './variant.ts';
 
 type Said = Pick<Condition, 'status' | 'reason' | 'message'>;
 

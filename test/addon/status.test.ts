@@ -14,7 +14,8 @@ import {
 import type { Present, VariantState } from '../../controller/addon/status.ts';
 import { offerOf } from '../../controller/addon/choice.ts';
 import { type VariantFacts, variantStep } from '../../controller/addon/next-step.ts';
-import { variantKey, variantName } from '../../controller/addon/variant-key.ts';
+import { variantKey } from '../../controller/addon/variant-key.ts';
+import { variantName } from '../../controller/addon/variant.ts';
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { StallingError, TransientError, WaitingError } from '../../controller/api/errors.ts';
 import type { SystemAddon, SystemAddonSpecVariant, SystemAddonStatus } from '../../controller/api/system-addon.ts';
@@ -310,11 +311,11 @@ describe('variants', () => {
   });
 
   it('are named for people', () => {
-    assert.equal(variantName({ platform: 'linux/amd64', os: { id: '_any' } }), 'linux/amd64');
+    assert.equal(variantName({ platform: 'linux/amd64', os: { id: '_any' } }), 'linux/amd64 for any system');
     assert.equal(variantName({ platform: '_any', os: { id: 'fedora', versionId: '42' } }), 'any platform for fedora 42');
     assert.equal(
       variantName({ platform: 'linux/arm64', os: { id: 'fedora', sysextLevel: '2' } }),
-      'linux/arm64 for fedora level 2',
+      'linux/arm64 for fedora (SYSEXT_LEVEL 2)',
     );
   });
 });
