@@ -13,6 +13,20 @@ const container = {
   ports: [{ containerPort: 80, hostPort: 80, hostIP: 'localhost' }],
   healthCheck: { command: ['true'], interval: '1 minute', timeout: 'soon', startPeriod: '5' },
 };
+const packages = {
+  base: { image: 'fedora-bootc:42' },
+  manager: 'apt',
+  install: ['--allow-unauthenticated'],
+  repositories: [
+    { name: 'k8s stable', url: 'packages.example.com', suite: 'book worm', components: ['main contrib'], gpgCheck: false },
+  ],
+  ignore: ['usr/share/doc'],
+  build: {
+    timeout: '30',
+    proxy: { http: 'proxy:3128', https: 'http://me:secret@proxy:3128' },
+    caBundleRef: { name: 'a', key: 'a/b' },
+  },
+};
 const bad: Record<string, object> = {
   SystemDefinition: {
     base: { image: 'fedora-bootc:42' },
@@ -77,7 +91,10 @@ const otherwiseBad: Record<string, object> = {
     output: { repository: 'registry.example.com/systems/edge' },
   },
   SystemAddon: {
-    variants: [{ source: { image: { reference: 'registry.example.com/runtime' } } }],
+    variants: [
+      { source: { image: { reference: 'registry.example.com/runtime', over: 'registry.example.com/base' } } },
+      { os: { id: 'debian' }, source: { packages } },
+    ],
     output: { repository: 'registry.example.com/addons/runtime' },
   },
   SystemPool: { nodeSelector: { matchLabels: { a: 'b' } }, system: { image: 'registry.example.com/team/worker' } },
