@@ -448,9 +448,13 @@ export interface SystemPoolStatusAddons {
    */
   entries?: SystemPoolStatusAddonsEntry[];
   /**
-   * The sets that nodes are to run, most nodes first; more than one where platforms or single nodes differ.
+   * The sets that nodes are to run, most nodes first; more than one where platforms or single nodes differ. Then those that nodes have from before.
    */
   sets?: SystemPoolStatusAddonsSet[];
+  /**
+   * Artifacts of addons that nodes are to run, or run still, each with what trust says of it; the first 128.
+   */
+  artifacts?: SystemPoolStatusAddonsArtifact[];
   /**
    * What keeps nodes from being given their addons, and with them the image.
    */
@@ -512,7 +516,7 @@ export interface SystemPoolStatusAddonsSet {
    */
   set: string;
   /**
-   * Nodes that are to run it.
+   * Nodes that are to run it; 0 where some have it from before.
    */
   nodes: number;
   /**
@@ -538,6 +542,98 @@ export interface SystemPoolStatusAddonsSetAddon {
    */
   from: 'vendor' | 'pool' | 'node';
 }
+export interface SystemPoolStatusAddonsArtifact {
+  /**
+   * The artifact, as repository@digest.
+   */
+  image: string;
+  trust?: SystemPoolStatusAddonsArtifactTrust;
+}
+/**
+ * What the trust policies say of it.
+ */
+export interface SystemPoolStatusAddonsArtifactTrust {
+  /**
+   * Trusted: signed as the policy wants. Warned and Skipped: let through by the mode of the policy. NotConfigured: no policy for such things exists.
+   */
+  decision: 'Trusted' | 'Warned' | 'Skipped' | 'Refused' | 'NotConfigured';
+  /**
+   * One word for programs; docs/conditions.md has them all.
+   */
+  reason: string;
+  /**
+   * Who signed, or what is missing.
+   */
+  message: string;
+  /**
+   * Of the artifact.
+   */
+  digest: string;
+  /**
+   * Commit that it is known to be built from.
+   */
+  commit?: string;
+  /**
+   * TrustPolicy that governs the name.
+   */
+  policy?: string;
+  /**
+   * Its metadata.generation.
+   */
+  generation?: number;
+  /**
+   * Digest of all that this depends on: policies, keys, trusted roots, revocations. While it is the same nothing is looked up again.
+   */
+  basis: string;
+  /**
+   * From then on it is judged again, because something that it rests on expires or begins to count.
+   */
+  until?: string;
+  /**
+   * Who signed, of those who count.
+   */
+  signers?: SystemPoolStatusAddonsArtifactTrustSigner[];
+}
+export interface SystemPoolStatusAddonsArtifactTrustSigner {
+  /**
+   * As policy/authority.
+   */
+  authority: string;
+  /**
+   * Fingerprint of the key.
+   */
+  key?: string;
+  identity?: SystemPoolStatusAddonsArtifactTrustSignerIdentity;
+  /**
+   * Signature, Bundle, Attestation, OpenPGP or SSH.
+   */
+  form: string;
+  /**
+   * Of an attestation.
+   */
+  predicateType?: string;
+  /**
+   * Entry of the transparency log.
+   */
+  logIndex?: string;
+  /**
+   * When it was signed, by a log or a timestamp service.
+   */
+  time?: string;
+}
+/**
+ * Of a certificate, in place of a key.
+ */
+export interface SystemPoolStatusAddonsArtifactTrustSignerIdentity {
+  /**
+   * Who vouches for the subject.
+   */
+  issuer: string;
+  /**
+   * URI or e-mail address.
+   */
+  subject: string;
+}
 export interface SystemPoolStatusAddonsProblem {
   /**
    * One word for programs; docs/conditions.md has them all.
@@ -551,6 +647,10 @@ export interface SystemPoolStatusAddonsProblem {
    * Nodes that wait for it.
    */
   nodes?: number;
+  /**
+   * Names of the SystemAddons that it is about; the first 16.
+   */
+  addons?: string[];
 }
 /**
  * The copy of spec.pullSecretRef that the nodes pull with, in the agents' namespace.
