@@ -4,51 +4,88 @@ import type { SystemPoolStatusAddons } from '../api/system-pool.ts';
 import type { Compared } from '../addon/compare-addons.ts';
 import type { ImageSystem } from '../addon/image-system.ts';
 import { type MergedEntry, profileOf } from '../addon/profile.ts';
+import { recordIn, type StatusJudgement } from '../trust/judgement.ts';
 import type { Hold } from './classify.ts';
 import type { AddonSet } from './projection.ts';
 import type { NamedSet, WantedFound, WantedRequest } from './wanted.ts';
 
-/** What the status of a pool says of addons; undefined where nobody asks for any. */
+/** What is known beside the sets. */
+export interface AddonsTold extends Pick<WantedRequest, 'asked'> {
+  image: string | undefined;
+  systems: ReadonlyMap<string, ImageSystem>;
+  /** What the status says so far. */
+  last?: SystemPoolStatusAddons | undefined;
+  /** Digests of the sets that nodes have, or are about to have. */
+  had?: ReadonlySet<string>;
+  /** What trust says of artifacts, by their names. */
+  trust?: ReadonlyMap<string, StatusJudgement>;
+}
+
+const most = { systems: 8, sets: 16, artifacts: 128, problems: 16, named: 16 };
+
+/** What the status of a pool says of addons; undefined where nobody asks for any, and no node has some from before. */
 export function addonsStatus(
-  request: Pick<WantedRequest, 'asked'> & { image: string | undefined; systems: ReadonlyMap<string, ImageSystem> },
+  { asked, image, systems, last, had = new Set(), trust = new Map() }: AddonsTold,
   { wanted, sets }: WantedFound,
   holds: readonly { hold: Hold; nodes: readonly string[] }[],
 ): SystemPoolStatusAddons | undefined {
   // Platforms of one image ask for the same, unless somebody put together an index of several.
-  const [vendor] = request.systems.values();
+  const [vendor] = systems.values();
   const profile = profileOf([
     { from: 'vendor', entries: vendor?.profile ?? [] },
-    { from: 'pool', entries: request.asked },
+    { from: 'pool', entries: asked },
   ]);
+  const told = [...sets.map(set => wantedSet(set, wanted)).toSorted(byNodes), ...former(last, sets, had)].slice(0, most.sets);
   // What was read of an image is kept also where nobody asks for anything.
-  if (profile.entries.length === 0 && wanted.size === 0 && request.systems.size === 0) return undefined;
-  const nodesOf = (digest: string): number => [...wanted.values()].filter(w => w.addons?.digest === digest).length;
+  if (profile.entries.length + wanted.size + systems.size + told.length === 0) return undefined;
+  const artifacts = [...new Set(told.flatMap(({ addons }) => addons.map(of => of.image)))].slice(0, most.artifacts);
   return {
-    ...(request.image === undefined ? {} : { image: request.image }),
-    ...(request.systems.size > 0 ? { systems: [...request.systems].map(inStatus).slice(0, 8) } : {}),
+    ...(image === undefined ? {} : { image }),
+    ...(systems.size > 0 ? { systems: [...systems].map(inStatus).slice(0, most.systems) } : {}),
     ...(profile.entries.length > 0 ? { entries: profile.entries.map(inProfile) } : {}),
-    ...(sets.length > 0
-      ? {
-          sets: sets
-            .map(set => ({
-              set: set.digest,
-              nodes: nodesOf(set.digest),
-              addons: set.addons.map(of => said(of, set)),
-              ...(set.note === undefined ? {} : { note: set.note.slice(0, 1024) }),
-            }))
-            .toSorted((a, b) => b.nodes - a.nodes || (a.set < b.set ? -1 : 1))
-            .slice(0, 16),
-        }
-      : {}),
-    ...(holds.length > 0
-      ? {
-          problems: holds.slice(0, 16).map(({ hold, nodes }) => ({
-            reason: hold.reason.slice(0, 64),
-            message: hold.message.slice(0, 1024),
-            nodes: nodes.length,
-          })),
-        }
-      : {}),
+    ...(told.length > 0 ? { sets: told, artifacts: artifacts.map(of => judged(of, trust.get(of))) } : {}),
+    ...(holds.length > 0 ? { problems: holds.slice(0, most.problems).map(problem) } : {}),
+  };
+}
+
+type ToldSet = NonNullable<SystemPoolStatusAddons['sets']>[number];
+
+function wantedSet(set: NamedSet, wanted: WantedFound['wanted']): ToldSet {
+  return {
+    set: set.digest,
+    nodes: [...wanted.values()].filter(w => w.addons?.digest === set.digest).length,
+    addons: set.addons.map(of => said(of, set)),
+    ...(set.note === undefined ? {} : { note: set.note.slice(0, 1024) }),
+  };
+}
+
+function byNodes(a: ToldSet, b: ToldSet): number {
+  return b.nodes - a.nodes || (a.set < b.set ? -1 : 1);
+}
+
+/** By its digest alone nobody could say what is in a set that a node still has. */
+function former(last: SystemPoolStatusAddons | undefined, sets: readonly NamedSet[], had: ReadonlySet<string>): ToldSet[] {
+  const wanted = new Set(sets.map(({ digest }) => digest));
+  return (last?.sets ?? []).filter(({ set }) => had.has(set) && !wanted.has(set)).map(set => ({ ...set, nodes: 0 }));
+}
+
+function judged(image: string, trust: StatusJudgement | undefined): NonNullable<SystemPoolStatusAddons['artifacts']>[number] {
+  return { image, ...(trust ? { trust } : {}) };
+}
+
+function problem({
+  hold: { reason, message, addons = [] },
+  nodes,
+}: {
+  hold: Hold;
+  nodes: readonly string[];
+}): NonNullable<SystemPoolStatusAddons['problems']>[number] {
+  const named = [...new Set(addons)].slice(0, most.named);
+  return {
+    reason: reason.slice(0, 64),
+    message: message.slice(0, 1024),
+    nodes: nodes.length,
+    ...(named.length > 0 ? { addons: named } : {}),
   };
 }
 
@@ -101,4 +138,9 @@ export function recordedSystems(addons: SystemPoolStatusAddons | undefined, imag
       },
     ]),
   );
+}
+
+/** What a status has recorded of the trust in an artifact. */
+export function recordedTrust(addons: SystemPoolStatusAddons | undefined, image: string): StatusJudgement | undefined {
+  return recordIn(addons?.artifacts?.find(of => of.image === image)?.trust);
 }

@@ -9,6 +9,8 @@ export interface Hold {
   reason: string;
   message: string;
   stalled?: true;
+  /** Names of the addons that it is about, where it is about some. */
+  addons?: readonly string[];
 }
 
 /** Milliseconds. */

@@ -1,6 +1,7 @@
 /** What a pool's nodes should run, and whether trust allows it. */
 import { messageOf, reasonOf, StallingError } from '../api/errors.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { StatusJudgement } from '../trust/judgement.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { imagesInUse } from './images-in-use.ts';
 import type { Frozen, TrustState } from './pool-state.ts';
@@ -12,6 +13,8 @@ import { trustedTarget, type TrustedTarget } from './target-trust.ts';
 export interface TargetFound extends TrustedTarget {
   /** What nodes are to run over the target. */
   addons: PoolAddons;
+  /** What trust says of artifacts of addons, by their names. */
+  artifacts: ReadonlyMap<string, StatusJudgement>;
   /** Why the target that is asked for is not known. */
   error?: unknown;
 }
@@ -51,14 +54,18 @@ async function judge(
   { o, memory, pool }: Omit<Scene, 'log'>,
   asked: ResolvedTarget | undefined,
   sets: readonly AddonSet[],
-): Promise<TrustedTarget> {
+): Promise<TrustedTarget & Pick<TargetFound, 'artifacts'>> {
   const definition = o.stores.definitions.get(pool.spec.system.definitionRef?.name ?? '');
   const buildsOf = (digest: string) => o.stores.builds.byIndex('digest', digest);
   const images = imagesInUse({ pool, asked, definition, nodeTargets: memory.nodeTargets.list(), sets, buildsOf });
   const credentials = () => memory.pullSecrets.credentials(pool);
   const asking = { pool: pool.name, credentials, requestedAt: pool.requestedAt, again: isRequested(pool) };
   const verdicts = await memory.trust.judge(asking, images);
-  return trustedTarget(pool, asked, { images, verdicts });
+  const artifacts = images.flatMap(({ image, addon }) => {
+    const record = addon && verdicts.get(image)?.record;
+    return record ? [[image, record] as const] : [];
+  });
+  return { ...trustedTarget(pool, asked, { images, verdicts }), artifacts: new Map(artifacts) };
 }
 
 async function seek(scene: Scene): Promise<Sought> {

@@ -2,6 +2,7 @@
 import { StallingError } from '../api/errors.ts';
 import { isDigest } from '../registry/digest.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
+import { recordedTrust } from './addons-status.ts';
 import type { Target } from './on-host.ts';
 import { digestOf } from './digest.ts';
 import type { ImageInUse } from './pool-trust.ts';
@@ -16,8 +17,10 @@ export interface ImageOfPool extends ImageInUse {
   alone?: true;
   /** Its digests are known by NodeTargets and hosts alone, which an agent's own words are in: they count for those nodes that name it, and no other. */
   own?: true;
-  /** An addon, of the nodes whose NodeTargets name it. */
+  /** An addon. */
   addon?: true;
+  /** Of an addon: digests of the sets that it is in. */
+  sets?: readonly string[];
 }
 
 interface Scene {
@@ -53,12 +56,27 @@ export function imagesInUse(scene: Scene): ImageOfPool[] {
   return [...images.values(), ...addonsInUse(scene, own)];
 }
 
-/** Artifacts of addons, each once: they come last, so that none of them keeps an image waiting. */
-function addonsInUse({ sets = [] }: Scene, own: readonly NodeTargetView[]): ImageOfPool[] {
-  const known = new Map<string, AddonSet>();
-  for (const set of [...sets, ...own.flatMap(t => t.addons ?? [])]) known.set(set.digest, set);
-  const images = new Set([...known.values()].flatMap(set => set.addons.map(addon => addon.image)));
-  return [...images].map(image => ({ image, digests: [digestOf(image)], recorded: [], addon: true }));
+/** Artifacts of addons, each once: they come last, so that none of them keeps an image waiting. Sets that nodes have from before are known by the status. */
+function addonsInUse({ pool: { status }, sets = [] }: Scene, own: readonly NodeTargetView[]): ImageOfPool[] {
+  const named = [...sets, ...own.flatMap(t => t.addons ?? [])];
+  const had = setsOf(own);
+  const former = (status.addons?.sets ?? []).flatMap(({ set, addons }) => (had.has(set) ? [{ digest: set, addons }] : []));
+  const setsWith = new Map<string, Set<string>>();
+  for (const { digest, addons } of new Map([...former, ...named].map(set => [set.digest, set])).values())
+    for (const { image } of addons) setsWith.set(image, (setsWith.get(image) ?? new Set()).add(digest));
+  return [...setsWith].map(([image, digests]) => ({
+    image,
+    digests: [digestOf(image)],
+    recorded: [recordedTrust(status.addons, image)],
+    addon: true,
+    sets: [...digests],
+  }));
+}
+
+/** Digests of the sets that nodes have, are about to boot, or are to have. */
+export function setsOf(nodeTargets: readonly Pick<NodeTargetView, 'host' | 'addons'>[]): Set<string> {
+  const all = nodeTargets.flatMap(({ host, addons }) => [host?.set, host?.prepared?.set, addons?.digest]);
+  return new Set(all.flatMap(set => set || []));
 }
 
 /** By name, those that objects name. */
@@ -96,10 +114,11 @@ export function foreignImage({ booted, bootedImage }: Pick<HostView, 'booted' | 
 /** Whether a node runs an image, or an addon: by the image's digests, or where it is known by nodes alone, by what is said of this one. */
 export function runsImage(
   nodeTarget: NodeTargetView,
-  { image, digests, own, addon }: Pick<ImageOfPool, 'image' | 'digests' | 'own' | 'addon'>,
+  { image, digests, own, addon, sets = [] }: Pick<ImageOfPool, 'image' | 'digests' | 'own' | 'addon' | 'sets'>,
 ): boolean {
   const { host, addons } = nodeTarget;
-  if (addon) return addons !== undefined && host?.set === addons.digest && addons.addons.some(of => of.image === image);
+  // Of a set that is merged in part, nobody can say here which part.
+  if (addon) return host?.set === '' ? addons?.addons.some(of => of.image === image) === true : sets.includes(host?.set ?? '');
   if (host?.booted === undefined) return false;
   if (!own) return digests.includes(host.booted);
   if (nodeTarget.image === image && nodeTarget.digests.includes(host.booted)) return true;

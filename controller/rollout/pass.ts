@@ -12,6 +12,7 @@ import { digestOf } from './digest.ts';
 import { drainNode, drainPaceMs, withBlockedSince } from './drain.ts';
 import { findTarget, type TargetFound } from './find-target.ts';
 import { tellHostRules } from './host-rules.ts';
+import { setsOf } from './images-in-use.ts';
 import { actAll, maxRefusals } from './perform.ts';
 import { type Plan, plan } from './plan.ts';
 import type { DrainReport, PoolState } from './pool-state.ts';
@@ -220,7 +221,14 @@ export class Pass {
     const error = found.error ?? this.#trouble(found, summary.outcome.message) ?? this.#refusal(summary.outcome.message);
     const handled = this.#isAnswered(found, state) ? this.#requestedAt : undefined;
     const addons = addonsStatus(
-      { asked: this.#pool.spec.addons ?? [], image: found.target?.image, systems: found.addons.systems },
+      {
+        asked: this.#pool.spec.addons ?? [],
+        image: found.target?.image,
+        systems: found.addons.systems,
+        last: this.#pool.status.addons,
+        had: setsOf(this.#memory.nodeTargets.list().filter(target => target.pool === name)),
+        trust: found.artifacts,
+      },
       found.addons,
       summary.holds,
     );

@@ -29,8 +29,10 @@ export interface JudgedImage {
   digests: readonly string[];
   /** They count for those nodes alone that name the image. */
   own?: true;
-  /** An addon, of the nodes whose NodeTargets name it. */
+  /** An addon. */
   addon?: true;
+  /** Of an addon: digests of the sets that it is in. */
+  sets?: readonly string[];
   reason: string;
   message: string;
 }

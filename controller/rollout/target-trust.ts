@@ -138,10 +138,10 @@ function unjudgedOf(images: readonly ImageOfPool[], verdicts: ReadonlyMap<string
 }
 
 function said(
-  { image, digests, own, addon }: Pick<ImageOfPool, 'image' | 'digests' | 'own' | 'addon'>,
+  { image, digests, own, addon, sets }: Pick<ImageOfPool, 'image' | 'digests' | 'own' | 'addon' | 'sets'>,
   { reason, message }: Pick<JudgedImage, 'reason' | 'message'>,
 ): JudgedImage {
-  return { image, digests, ...(own ? { own } : {}), ...(addon ? { addon } : {}), reason, message };
+  return { image, digests, ...(own ? { own } : {}), ...(addon ? { addon } : {}), ...(sets ? { sets } : {}), reason, message };
 }
 
 /** Whether there is any policy for images. What has no name says nothing of that. */

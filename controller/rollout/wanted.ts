@@ -88,7 +88,7 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   if (profile.entries.length === 0) return {};
   const host = { os: system.os, platform, ...request.systemdOf?.(platform) };
   const resolution = resolveProfile({ profile, addons: request.offers, host });
-  if ('problems' in resolution) return held('AddonsNotReady', problemsText(resolution.problems));
+  if ('problems' in resolution) return missing(resolution.problems);
   const addons = resolution.addons.map(inTarget);
   const digest = setDigest(addons);
   if (digest === undefined) return {};
@@ -97,7 +97,7 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   if (!compared) return { set: { digest, addons, from } };
   if ('hold' in compared) return compared;
   const { problems, note } = compared;
-  if (problems.length > 0) return held('AddonsNotReady', problemsText(problems));
+  if (problems.length > 0) return missing(problems);
   return { set: { digest, addons, from, ...(note === undefined ? {} : { note }) } };
 }
 
@@ -120,6 +120,11 @@ function problemsText(problems: readonly ProfileProblem[]): string {
     .slice(0, toldProblems)
     .map(({ name, message }) => `addon ${name}: ${message}`)
     .join('; ')}${more}`;
+}
+
+function missing(problems: readonly ProfileProblem[]): { hold: Hold } {
+  const { hold } = held('AddonsNotReady', problemsText(problems));
+  return { hold: { ...hold, addons: problems.map(({ name }) => name) } };
 }
 
 function held(reason: PoolReason, message: string, stalled = false): { hold: Hold } {

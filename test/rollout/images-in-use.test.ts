@@ -17,7 +17,7 @@ import {
 import { statusAfter, transitionsOf } from '../../controller/rollout/status.ts';
 import { trustedTarget } from '../../controller/rollout/target-trust.ts';
 import type { Decision } from '../../controller/trust/judgement.ts';
-import { image, indexOf, platformOf } from './machine.ts';
+import { addonSet, image, indexOf, platformOf } from './machine.ts';
 import { Fleet } from './model.ts';
 import { run } from './rounds.ts';
 
@@ -36,6 +36,10 @@ function pool(o: {
   builds?: readonly BuiltImageView[];
   says: Says;
   target?: NodeTargetView;
+  /** Of the status. */
+  addons?: NonNullable<SystemPoolStatus['addons']>;
+  /** What the node has merged. */
+  set?: string;
 }) {
   const fleet = new Fleet({ nodes: 2, maxUnavailable: 2, canary: 0 });
   fleet.target = third;
@@ -43,12 +47,17 @@ function pool(o: {
   const state = fleet.state();
   const [late] = state.members;
   assert(late?.nodeTarget?.host);
-  const { booted = platformOf(first), bootedImage } = o;
+  const { booted = platformOf(first), bootedImage, addons, set } = o;
   late.nodeTarget = {
     ...(o.target ?? late.nodeTarget),
-    host: { ...late.nodeTarget.host, booted, ...(bootedImage === undefined ? {} : { bootedImage }) },
+    host: {
+      ...late.nodeTarget.host,
+      booted,
+      ...(bootedImage === undefined ? {} : { bootedImage }),
+      ...(set === undefined ? {} : { set }),
+    },
   };
-  const status: SystemPoolStatus = { target: inStatus(3), previous: inStatus(2) };
+  const status: SystemPoolStatus = { target: inStatus(3), previous: inStatus(2), ...(addons ? { addons } : {}) };
   const nodeTargets = state.members.flatMap(m => m.nodeTarget ?? []);
   const buildsOf = (digest: string) => (o.builds ?? []).filter(b => b.digests.includes(digest));
   const images = imagesInUse({ pool: { name: 'pool', status }, asked: third, definition: undefined, nodeTargets, buildsOf });
@@ -66,7 +75,7 @@ function pool(o: {
   const after = statusAfter(view, summary, { now: fleet.now, handled: undefined });
   const events = transitionsOf(status, after).filter(e => e.reason === 'RunningUntrusted').length;
   const said: Condition | undefined = conditionOf(after.conditions, 'RunningUntrusted');
-  return { images: images.map(i => i.image), summary, said, events };
+  return { images: images.map(i => i.image), addons: images.filter(i => i.addon), summary, said, events };
 }
 
 function verdictOf(of: string, says: Says): Verdict {
@@ -218,5 +227,38 @@ describe('a node that was set back to just what it runs', () => {
     assert.deepEqual(by({ says: { ...says, [first.image]: ['Refused', 'Revoked'] }, builds: [build] }).untrusted?.nodes, [
       'node-000',
     ]);
+  });
+});
+
+describe('an addon that nodes have from before', () => {
+  const set = addonSet(1);
+  assert(set);
+  const [artifact = ''] = set.addons.map(of => of.image);
+  const trust = { decision: 'Trusted' as const, reason: 'Trusted', message: 'by release', digest: 'd', basis: 'b', signers: [] };
+  const told = {
+    set: set.digest,
+    nodes: 0,
+    addons: set.addons.map(of => ({ name: of.name, image: of.image, from: 'pool' as const })),
+  };
+  const addons = { sets: [told], artifacts: [{ image: artifact, trust }] };
+
+  it('is judged by what the status says is in its set, from what was judged before', () => {
+    const { addons: found } = pool({ addons, set: set.digest, says: {} });
+    assert.deepEqual(found.map(({ image, recorded }) => [image, recorded[0]?.message])[0], [artifact, 'by release']);
+  });
+
+  it('is named with its nodes when it is withdrawn, as an image is', () => {
+    const says: Says = { [artifact]: ['Refused', 'Revoked'] };
+    const { summary, said, events } = pool({ addons, set: set.digest, says });
+    assert.deepEqual(summary.untrusted?.nodes, ['node-000']);
+    assert.deepEqual([said?.status, said?.reason, events], ['True', 'Revoked', 1]);
+    assert.match(said?.message ?? '', new RegExp(`node-000 runs ${artifact}`));
+    // Of a part that is merged nobody knows which it is.
+    const target = { ...setBack, addons: set };
+    assert.deepEqual(pool({ addons, set: '', target, says }).summary.untrusted?.nodes, ['node-000']);
+  });
+
+  it("is nobody's when no node has it any more", () => {
+    assert.deepEqual(pool({ addons, says: { [artifact]: ['Refused', 'Revoked'] } }).addons, []);
   });
 });

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { AddonOffer } from '../../controller/addon/choice.ts';
 import type { VendorEntry } from '../../controller/api/vendor-profile.ts';
 import { setDigest } from '../../controller/addon/set-digest.ts';
-import { addonsStatus, recordedComparison, recordedSystems } from '../../controller/rollout/addons-status.ts';
+import { addonsStatus, recordedComparison, recordedSystems, recordedTrust } from '../../controller/rollout/addons-status.ts';
 import { type SystemdVersions, systemdVersions } from '../../controller/rollout/image-systemd.ts';
 import { wantedBy, type WantedRequest } from '../../controller/rollout/wanted.ts';
 
@@ -169,7 +169,11 @@ describe('what a node is to run over its image', () => {
     const problems = [{ name: 'tools', reason, message: 'hides or is hidden by /usr/bin/ctr (of containerd)' }];
     const colliding = wantedBy(request({ ...both, compared: () => ({ problems }) }));
     assert.deepEqual(colliding.wanted.get('n'), {
-      hold: { reason: 'AddonsNotReady', message: 'addon tools: hides or is hidden by /usr/bin/ctr (of containerd)' },
+      hold: {
+        reason: 'AddonsNotReady',
+        message: 'addon tools: hides or is hidden by /usr/bin/ctr (of containerd)',
+        addons: ['tools'],
+      },
     });
     assert.deepEqual(colliding.sets, []);
     const hold = { reason: 'AddonsNotReady', message: 'is looked up' };
@@ -260,5 +264,40 @@ describe('what a node is to run over its image', () => {
     assert.deepEqual(said?.problems, [{ ...hold, nodes: 1 }]);
     assert.deepEqual(recordedSystems(said, 'i'), systems);
     assert.equal(recordedSystems(said, 'j').size, 0);
+  });
+
+  it('is said with what trust says of each artifact, with what nodes have from before, and with the addons that are waited for', () => {
+    const [image] = [made('containerd', 'a').image];
+    const trust = {
+      decision: 'Trusted' as const,
+      reason: 'Trusted',
+      message: 'by release',
+      digest: hex('a'),
+      basis: 'b',
+      signers: [],
+    };
+    const told = { asked: request({}).asked, image: 'i', systems: new Map() };
+    const first = addonsStatus({ ...told, trust: new Map([[image, trust]]) }, wantedBy(request({})), []);
+    assert.deepEqual(first?.artifacts, [{ image, trust }]);
+    assert.deepEqual(recordedTrust(first, image), trust);
+    const old = first?.sets?.[0];
+    assert.ok(old);
+    const hold = { reason: 'AddonsNotReady', message: 'no variant', addons: ['kubelet', 'kubelet'] };
+    const next = wantedBy(request({ asked: [{ name: 'containerd', addon: 'containerd-2' }] }));
+    const after = addonsStatus({ ...told, last: first, had: new Set([old.set]) }, next, [{ hold, nodes: ['a', 'b'] }]);
+    assert.deepEqual(
+      after?.sets?.map(s => [s.nodes, s.addons.map(a => a.name)]),
+      [
+        [1, ['containerd-2']],
+        [0, ['containerd']],
+      ],
+    );
+    assert.deepEqual(
+      after?.artifacts?.map(a => a.image),
+      [made('containerd-2', 'b').image, image],
+    );
+    assert.deepEqual(after?.problems, [{ reason: 'AddonsNotReady', message: 'no variant', nodes: 2, addons: ['kubelet'] }]);
+    const gone = addonsStatus({ ...told, asked: [], last: after }, { wanted: new Map(), sets: [] }, []);
+    assert.equal(gone, undefined);
   });
 });
