@@ -1,4 +1,5 @@
 /** What there is to choose from (pure): a SystemAddon as those who give addons to nodes see it. */
+import type { AddonApply } from '../api/addon-set.ts';
 import type { AddonMatch, AddonRequirements } from '../api/addon-artifact.ts';
 import type { SystemAddon, SystemAddonStatusVariant } from '../api/system-addon.ts';
 import type { VariantMatch } from './variant.ts';
@@ -26,13 +27,17 @@ export interface OfferedVariant extends VariantMatch {
 export interface AddonOffer {
   name: string;
   variants: readonly OfferedVariant[];
+  /** Absent: with a reboot. */
+  apply?: AddonApply;
 }
 
 /** What the spec's variants have come to. A variant that the spec no longer has is none, though the status may still name it. */
 export function offerOf({ metadata, spec, status }: SystemAddon): AddonOffer {
   const made = new Map(status?.variants?.map(variant => [keyOf(variant), variant]));
+  const { apply } = spec;
   return {
     name: metadata.name,
+    ...(apply?.mode === 'Live' ? { apply: { mode: 'Live', drain: apply.drain ?? true } } : {}),
     variants: spec.variants.map(variant => {
       const { platform, os } = variant;
       const found = made.get(keyOf(variant));

@@ -34,6 +34,7 @@ interface Chosen {
   entry: MergedEntry;
   requires: OfferedImage['requires'];
   made: OfferedImage;
+  apply: AddonOffer['apply'];
 }
 
 export function resolveProfile(request: ResolveRequest): Resolution {
@@ -60,7 +61,7 @@ export function resolveProfile(request: ResolveRequest): Resolution {
   return problems.length > 0 || 'cycles' in order ? { problems } : { addons: order.ordered.map(resolved) };
 }
 
-function resolved({ name, entry, made: { image, digest, size, services, requires } }: Chosen): ResolvedAddon {
+function resolved({ name, entry, apply, made: { image, digest, size, services, requires } }: Chosen): ResolvedAddon {
   const { kernelModules = [], paths = [] } = requires;
   const ofHost = { ...(kernelModules.length > 0 ? { kernelModules } : {}), ...(paths.length > 0 ? { paths } : {}) };
   return {
@@ -70,6 +71,7 @@ function resolved({ name, entry, made: { image, digest, size, services, requires
     size,
     ...(services.length > 0 ? { services } : {}),
     ...(Object.keys(ofHost).length > 0 ? { requires: ofHost } : {}),
+    ...(apply ? { apply } : {}),
     from: entry.from,
   };
 }
@@ -92,7 +94,7 @@ function choose(entry: MergedEntry, { addons, host }: ResolveRequest): Chosen | 
   if ('why' in found) return problem('NoVariant', found.why);
   const { variant } = found;
   const { made, trouble } = variant;
-  if (made) return { name, entry, requires: made.requires, made };
+  if (made) return { name, entry, requires: made.requires, made, apply: offer.apply };
   const why = trouble === undefined ? 'it is being made' : trouble;
   return problem('AddonNotReady', `its variant ${variantName(variant)} has no image yet: ${why}`);
 }

@@ -22,7 +22,15 @@ export interface ResolvedAddon {
   services?: readonly string[];
   /** What its host judges before it counts as prepared. */
   requires?: Pick<AddonRequirements, 'kernelModules' | 'paths'>;
+  /** How it comes, changes and goes on a host that runs; absent: with a reboot. */
+  apply?: AddonApply;
   from: AddonOrigin;
+}
+
+export interface AddonApply {
+  mode: 'Reboot' | 'Live';
+  /** With Live, whether the node is cordoned and drained for it all the same; absent: it is. */
+  drain?: boolean;
 }
 
 /** What a set's digest is made of: which files are merged under which names, and where they come from. Neither order nor services change it. */

@@ -51,7 +51,7 @@ export async function carryOut(acting: Acting, action: Action): Promise<void> {
 
 async function retarget(acting: Acting, action: Action & { type: 'target' }): Promise<void> {
   const { image, digests, revision, addons } = action.target;
-  const { pullSecret } = action;
+  const { pullSecret, apply } = action;
   const { pool } = acting;
   if (!pool) throw new TransientError('PoolGone', `the pool of ${action.node} is gone`);
   const since = new Date(action.since).toISOString();
@@ -95,29 +95,37 @@ async function retarget(acting: Acting, action: Action & { type: 'target' }): Pr
     digests,
     revision: revision ?? null,
     ...(addons || seen.addons ? { addons: addons?.addons ?? null, addonSet: addons?.digest ?? null } : {}),
-    ...(pullSecret || seen.pullSecret ? { pullSecret: pullSecret ?? null } : {}),
+    ...orNull('apply', apply, seen.apply),
+    ...orNull('pullSecret', pullSecret, seen.pullSecret),
     state: 'Staged',
     approval: null,
     since,
   });
 }
 
+/** In a merge patch: takes away what was there; what was not there is not named, which an API server of before may not know. */
+function orNull(key: string, value: object | undefined, before: object | undefined): object {
+  return value || before ? { [key]: value ?? null } : {};
+}
+
 async function approve(acting: Acting, action: Action & { type: 'approve' }): Promise<void> {
   const seen = acting.seen.nodeTargets.get(action.node);
   const expected = acting.seen.nodes.get(action.node);
   if (!seen || !expected) throw new TransientError('NodeChanged', `${action.node} is gone`);
-  // The last moment at which a lagging cache can be caught: after this the node reboots.
+  // The last moment at which a lagging cache can be caught: after this the node reboots, or changes what runs.
   const node = projectNode(await acting.client.get(nodes, action.node));
   const own = node.cordon?.pool === expected.cordon?.pool && node.cordon?.since === expected.cordon?.since;
   const same = node.uid === expected.uid && node.bootID === expected.bootID && !isOfAnother(seen, node);
-  if (!same || !node.unschedulable || !own) {
+  const isOpen = action.apply?.drain === false;
+  if (!same || (!node.unschedulable && !isOpen) || !own) {
     noteNode(acting, node);
     throw new TransientError('NodeChanged', `${action.node} changed just before its go-ahead`);
   }
   const since = new Date(action.since).toISOString();
   const finalizers = [...withoutOurs(seen.finalizers), nodeTargetFinalizer];
   const metadata = { annotations: { [nodeUIDAnnotation]: node.uid }, finalizers };
-  await patchTarget(acting, seen, metadata, { state: 'Booted', approval: action.approval, since });
+  const apply = action.apply ? { apply: action.apply } : {};
+  await patchTarget(acting, seen, metadata, { state: 'Booted', approval: action.approval, since, ...apply });
 }
 
 async function report(acting: Acting, action: Action & { type: 'report' }): Promise<void> {

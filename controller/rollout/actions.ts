@@ -1,6 +1,7 @@
 /** The writes that a plan asks for. Each is one API call, and leaves the objects in a state from which a new plan goes on. */
 import { nodeTargetFinalizer } from '../api/names.ts';
-import type { NodeTargetStatusRollout } from '../api/node-target.ts';
+import { approvalText } from '../api/approval.ts';
+import type { NodeTargetSpecApply, NodeTargetStatusRollout } from '../api/node-target.ts';
 import type { Target } from './on-host.ts';
 import type { Cordon } from './cordon.ts';
 import type { NodeTargetView, NodeView } from './projection.ts';
@@ -16,14 +17,16 @@ export type Action =
       node: string;
       target: Target;
       pullSecret?: PullSecret;
+      /** Absent: by a reboot. */
+      apply?: NodeTargetSpecApply;
       since: number;
       retried?: readonly string[];
       back?: true;
     }
   /** Cordons the node and says so on it, in one patch. */
   | { type: 'cordon'; node: string; cordon: Cordon }
-  /** Lets the agent reboot: state Booted. From then on the NodeTarget does not go before the plan lets it. */
-  | { type: 'approve'; node: string; approval: string; since: number }
+  /** Lets the agent reboot, or with `apply` change the addons of the running host: state Booted. From then on the NodeTarget does not go before the plan lets it. */
+  | { type: 'approve'; node: string; approval: string; since: number; apply?: NodeTargetSpecApply }
   /** Takes our mark off, and the cordon unless it was somebody else's before. `proven`: the node came back as it should. */
   | { type: 'uncordon'; node: string; cordon: Cordon; proven: boolean }
   /** Says on the NodeTarget why the node does not move, or takes that back. */
@@ -49,11 +52,14 @@ export function advance<S extends Subject>(subject: S, action: Action, pool: str
       return { ...subject, node: { ...node, unschedulable: node.unschedulable && action.cordon.wasUnschedulable } };
     }
     case 'approve': {
-      const { approval, since } = action;
+      const { approval, since, apply } = action;
       const { nodeTarget } = subject;
       if (!nodeTarget) return subject;
       const finalizers = [...withoutOurs(nodeTarget.finalizers), nodeTargetFinalizer];
-      return { ...subject, nodeTarget: { ...nodeTarget, state: 'Booted', approval, since, finalizers } };
+      return {
+        ...subject,
+        nodeTarget: { ...nodeTarget, state: 'Booted', approval, since, finalizers, ...(apply ? { apply } : {}) },
+      };
     }
     case 'report': {
       if (!subject.nodeTarget) return subject;
@@ -73,6 +79,7 @@ function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'tar
     revision: __,
     pullSecret: ___,
     addons: ____,
+    apply: _____,
     ...before
   } = nodeTarget ?? {
     name: node.name,
@@ -92,6 +99,7 @@ function retargeted({ node, nodeTarget }: Subject, action: Action & { type: 'tar
     digests,
     ...(revision === undefined ? {} : { revision }),
     ...(addons ? { addons } : {}),
+    ...(action.apply ? { apply: action.apply } : {}),
     ...(action.pullSecret ? { pullSecret: action.pullSecret } : {}),
     state: 'Staged',
     since: action.since,
@@ -105,6 +113,6 @@ export function withoutOurs(finalizers: readonly string[]): string[] {
 }
 
 /** A go-ahead: unlike every other, and naming the digest of the target that it is for. */
-export function approvalOf(now: number, digest: string): string {
-  return `${new Date(now).toISOString()}/${digest}`;
+export function approvalOf(now: number, digest: string, live = false): string {
+  return approvalText(now, { digest, live });
 }

@@ -1,7 +1,10 @@
 /** What one node is in the course of its pool's rollout. Pure: projections and a time in, a state out. */
+import { isLiveApproval } from '../api/approval.ts';
 import { digestOf, targetDigestOf } from './digest.ts';
 import { failureKey, failureOf, quoteOf, type Failure } from './failure.ts';
+import { isOpen } from './live.ts';
 import { barringOf, runs, runsTarget, stagedOf, type Target } from './on-host.ts';
+import type { HostView } from './host-view.ts';
 import type { AddonSet, NodeTargetView, NodeView } from './projection.ts';
 
 /** Why nothing new starts on one node: it keeps what it has, and what is under way ends. `stalled` when a person has to do something. */
@@ -53,8 +56,8 @@ export type NodeState =
   | { kind: 'Staged'; locked: boolean }
   /** Cordoned by us; its pods are being evicted. */
   | { kind: 'Draining'; since: number; deadline: number }
-  /** Approved to reboot, and not proven yet. */
-  | { kind: 'Rebooting'; deadline: number }
+  /** Approved to reboot, or to change its addons as it runs (`live`), and not proven yet. `open`: it is not cordoned for that. */
+  | { kind: 'Rebooting'; deadline: number; live?: true; open?: true }
   /** Runs its approved image and is Ready; our cordon is still there. */
   | { kind: 'Returned' }
   /** Runs the target. */
@@ -105,7 +108,8 @@ function approved(node: NodeView, nodeTarget: NodeTargetView, around: Surroundin
   const deadline = nodeTarget.since + around.timeouts.reboot;
   const verdict = nodeTarget.verdict?.approval === nodeTarget.approval ? nodeTarget.verdict : undefined;
   const isThere = runsTarget(nodeTarget);
-  if (!verdict && around.now < deadline) return { kind: 'Rebooting', deadline };
+  const rebooting: NodeState = { kind: 'Rebooting', deadline, ...kindOf(nodeTarget) };
+  if (!verdict && around.now < deadline) return rebooting;
   // Without a verdict: it went down before the agent saw the go-ahead, and came up on the target, as a host without locks does.
   if (!verdict && !isThere) {
     const since = `since the go-ahead of ${iso(nodeTarget.since)}`;
@@ -114,8 +118,13 @@ function approved(node: NodeView, nodeTarget: NodeTargetView, around: Surroundin
   if (verdict && !isThere) return strayed(nodeTarget, verdict.bootID);
   if (node.cordon?.pool !== around.pool) return { kind: 'Updated' };
   if (node.ready && node.bootID !== undefined && node.bootID === nodeTarget.host?.bootID) return { kind: 'Returned' };
-  if (around.now < deadline) return { kind: 'Rebooting', deadline };
+  if (around.now < deadline) return rebooting;
   return failed('NotReady', 'booted the target, but is not Ready', true);
+}
+
+function kindOf(nodeTarget: NodeTargetView): { live?: true; open?: true } {
+  if (!isLiveApproval(nodeTarget.approval)) return {};
+  return { live: true, ...(isOpen(nodeTarget) ? { open: true } : {}) };
 }
 
 /** The boot succeeded and yet something else runs: in the same boot that is a failure; after another one somebody changed it. */
@@ -130,12 +139,17 @@ function strayed(nodeTarget: NodeTargetView, verdictBootID: string): NodeState {
 /** An agent reports every five minutes; three missed reports mean that nobody is there. */
 export const silentAfterMs = 15 * 60_000;
 
+/** What an agent does not break off, whatever becomes of its go-ahead. */
+function isUnderWay(phase: HostView['phase']): boolean {
+  return phase === 'Rebooting' || phase === 'Applying';
+}
+
 /**
- * Whether the agent has told its host to reboot, in the boot that still runs: then it goes down, whatever became of the go-ahead. An agent
- * that is silent says nothing of that any more.
+ * Whether the agent has told its host to reboot, in the boot that still runs: then it goes down, whatever became of the go-ahead. Or changes its addons,
+ * which it does to the end. An agent that is silent says nothing of that any more.
  */
 export function isGoingDown(node: NodeView, { host }: NodeTargetView, now: number): boolean {
-  if (host?.phase !== 'Rebooting' || now - host.reportedAt > silentAfterMs) return false;
+  if (!host || !isUnderWay(host.phase) || now - host.reportedAt > silentAfterMs) return false;
   return node.bootID === undefined || host.bootID === node.bootID;
 }
 
@@ -158,15 +172,16 @@ export function isBeyondRecall(node: NodeView, nodeTarget: NodeTargetView, aroun
   const { host } = nodeTarget;
   if (!host || ownState(node, nodeTarget, around).kind !== 'Rebooting') return false;
   const booted = host.bootID !== undefined && node.bootID !== undefined && host.bootID !== node.bootID;
-  return booted || host.phase === 'Rebooting';
+  return booted || isUnderWay(host.phase);
 }
 
 /** The go-ahead was taken back too late. */
 function goingDown(nodeTarget: NodeTargetView, { timeouts, now }: Surroundings): NodeState {
-  const { since } = nodeTarget;
+  const { since, host } = nodeTarget;
   const deadline = since + timeouts.reboot;
-  if (now < deadline) return { kind: 'Rebooting', deadline };
-  const message = `is still going down, though its go-ahead was taken back at ${iso(since)}${quoteOf(nodeTarget)}`;
+  const isLive = host?.phase === 'Applying';
+  if (now < deadline) return { kind: 'Rebooting', deadline, ...(isLive ? { live: true, open: true } : {}) };
+  const message = `is still ${isLive ? 'changing its addons' : 'going down'}, though its go-ahead was taken back at ${iso(since)}${quoteOf(nodeTarget)}`;
   return failed('RebootTimeout', message, true);
 }
 

@@ -1,6 +1,7 @@
 /** A plan in the making: each action is applied to the plan's own picture at once, so that what follows builds on it. */
 import { type Action, advance } from './actions.ts';
 import { artifactsOf, heldMember } from './hold.ts';
+import { applyFor } from './live.ts';
 import { classify, isAway, isUnavailable, type Member, type NodeState, silentAfterMs, type Surroundings } from './classify.ts';
 import type { Target } from './on-host.ts';
 import type { AddonSet, NodeTargetView } from './projection.ts';
@@ -62,11 +63,17 @@ export function mayStart({ member }: Entry): boolean {
 }
 
 /** Adds an action, and looks at the node as it will be after it. Nothing is asked for a node for which a write was refused. */
-export function act(draft: Draft, entry: Entry, action: Action): void {
-  if (isRefused(draft, action.node)) return;
+export function act(draft: Draft, entry: Entry, asked: Action): void {
+  if (isRefused(draft, asked.node)) return;
+  const action = asked.type === 'target' ? withApply(asked, entry) : asked;
   draft.actions.push(action);
   entry.member = heldMember(advance(entry.member, action, draft.pool.pool), draft.pool.trust);
   entry.state = classify(entry.member, draft.around);
+}
+
+function withApply(action: Action & { type: 'target' }, { member }: Entry): Action {
+  const apply = applyFor(member.nodeTarget, action.target);
+  return apply ? { ...action, apply } : action;
 }
 
 /** The target, and what it is pulled with, of an action that gives it to a node. */

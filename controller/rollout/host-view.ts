@@ -12,10 +12,14 @@ export interface HostView {
   staged?: { digest: string; locked: boolean };
   /** Digest of the set of addons that is merged as it should be; '' when what is merged is not all of a set. */
   set?: string;
+  /** What is merged, where that is all of a set; absent for nothing. */
+  merged?: readonly { name: string; digest: string }[];
   /** What the next boot of an image merges. */
   prepared?: { image: string; set?: string };
   /** Whether agent and host can merge addons. */
   canMerge?: true;
+  /** Whether they can change addons without a reboot. */
+  canApply?: true;
   /** Whether the host's bootc can keep a staged image from being booted by accident. */
   canLock: boolean;
   agentVersion?: string;
@@ -46,9 +50,17 @@ export function projectHost(host: NodeTargetStatusHost, wanted: readonly string[
     ...optional('bootID', host.bootID),
     ...optional('booted', booted?.digest),
     ...optional('bootedImage', isWanted ? undefined : booted.image),
-    ...optional('set', addons === undefined || addons.state === 'None' ? undefined : addons.state === 'Merged' ? addons.set : ''),
+    ...setOf(addons),
     ...optional('prepared', prepared && { image: prepared.image, ...optional('set', prepared.set) }),
     ...(host.capabilities?.includes('Addons') ? { canMerge: true } : {}),
+    ...(host.capabilities?.includes('LiveAddons') ? { canApply: true } : {}),
     ...optional('staged', staged?.digest === undefined ? undefined : { digest: staged.digest, locked: staged.locked === true }),
   };
+}
+
+function setOf(addons: NodeTargetStatusHost['addons']): Pick<HostView, 'set' | 'merged'> {
+  if (addons === undefined || addons.state === 'None') return {};
+  if (addons.state !== 'Merged') return { set: '' };
+  const { set, entries = [] } = addons;
+  return { ...optional('set', set), merged: entries.map(({ name, digest }) => ({ name, digest })) };
 }

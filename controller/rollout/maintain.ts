@@ -104,7 +104,7 @@ export function maintainCordon(draft: Draft, entry: Entry): void {
   const { node, nodeTarget } = entry.member;
   if (node.cordon?.pool === draft.pool.pool && isOver(entry)) {
     act(draft, entry, { type: 'uncordon', node: node.name, cordon: node.cordon, proven: entry.state.kind === 'Returned' });
-  } else if (entry.state.kind === 'Rebooting' && !node.unschedulable && nodeTarget) {
+  } else if (entry.state.kind === 'Rebooting' && !entry.state.open && !node.unschedulable && nodeTarget) {
     cordonAgain(draft, entry, nodeTarget);
   }
 }

@@ -69,6 +69,8 @@ export interface NodeTargetView extends View {
   addons?: AddonSet;
   state: NodeTargetSpec['state'];
   approval?: string;
+  /** How it comes to its target; absent: by a reboot. */
+  apply?: NodeTargetSpec['apply'];
   pullSecret?: PullSecret;
   /** Epoch ms. */
   since: number;
@@ -171,6 +173,7 @@ export function projectNodeTarget(target: NodeTarget): NodeTargetView {
       spec.addonSet === undefined ? undefined : sharedSet({ digest: spec.addonSet, addons: spec.addons ?? [] }),
     ),
     ...optional('approval', spec.approval),
+    ...optional('apply', spec.apply),
     ...optional('pullSecret', spec.pullSecret),
     ...optional('host', status?.host && projectHost(status.host, spec.digests)),
     ...optional('trouble', trouble && `${trouble.reason}: ${trouble.message}`.slice(0, 300)),
@@ -193,7 +196,7 @@ function troubleOf(status: NodeTargetStatus | undefined): Condition | undefined 
   const phase = status?.host?.phase;
   const ready = conditionOf(status?.conditions, 'Ready');
   if (phase === 'Failed') return ready;
-  return phase === 'Rebooting' && ready?.reason !== 'Rebooting' ? ready : undefined;
+  return (phase === 'Rebooting' || phase === 'Applying') && ready?.reason !== phase ? ready : undefined;
 }
 
 /** Projection of a SystemPool: all but its other metadata. */

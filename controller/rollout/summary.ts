@@ -170,7 +170,13 @@ function detailsOf(draft: Draft, facts: Facts): (string | undefined)[] {
         .map(e => `${e.member.node.name} cannot be drained: ${e.member.nodeTarget?.rollout?.message ?? ''}`),
     ),
     phrase(draining.filter(e => !isBlocked(e)).map(nameOf), 'being drained'),
-    phrase(named('Rebooting').map(nameOf), 'rebooting'),
+    phrase(
+      named('Rebooting')
+        .filter(e => !isLive(e))
+        .map(nameOf),
+      'rebooting',
+    ),
+    phrase(named('Rebooting').filter(isLive).map(nameOf), 'changing addons without a reboot'),
     phrase(
       named('Staging')
         .filter(e => troubleOf(e))
@@ -246,6 +252,10 @@ function isBlocked({ member }: Entry): boolean {
 
 function troubleOf({ member }: Entry): string | undefined {
   return member.nodeTarget?.trouble;
+}
+
+function isLive({ state }: Entry): boolean {
+  return state.kind === 'Rebooting' && state.live === true;
 }
 
 function conflicting(draft: Draft): Entry[] {

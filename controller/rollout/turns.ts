@@ -16,8 +16,10 @@ import {
   silent,
   unavailable,
 } from './draft.ts';
+import { inSpec, type Live, liveNow } from './live.ts';
 import { cordonAgain } from './maintain.ts';
 import { compare } from './order.ts';
+import type { NodeTargetView } from './projection.ts';
 
 /** What the pool's slots come to. */
 export interface Slots {
@@ -86,8 +88,10 @@ export function take(draft: Draft, { max, stopped }: Slots): void {
     const { name, unschedulable } = entry.member.node;
     // Never before the target's own time, whichever clock set that: an older cordon counts as one of the time before.
     const since = Math.max(now, nodeTarget.since);
+    const live = liveNow(nodeTarget, entry.member.addons);
     const cordon = newCordon({ pool, target: targetDigestOf(nodeTarget), now: since, wasUnschedulable: unschedulable });
-    act(draft, entry, { type: 'cordon', node: name, cordon });
+    if (live && !live.drain) giveGoAhead(draft, entry, nodeTarget, live);
+    else act(draft, entry, { type: 'cordon', node: name, cordon });
     turns--;
     canary.use(entry);
     free -= cost;
@@ -101,15 +105,28 @@ function mayBeTaken(entry: Entry, now: number): boolean {
 
 /** Gives drained nodes the go-ahead; returns the names of those whose pods have to go first. */
 export function approve(draft: Draft): string[] {
-  const { drain, drains, now } = draft.pool;
+  const { drain, drains } = draft.pool;
   const waiting: string[] = [];
   for (const entry of draft.entries) {
     const { node, nodeTarget } = entry.member;
     if (entry.state.kind !== 'Draining' || !nodeTarget || !node.unschedulable || !mayStart(entry)) continue;
     if (drain && drains[node.name]?.drained !== true) waiting.push(node.name);
     else if (reachable(entry)) {
-      act(draft, entry, { type: 'approve', node: node.name, approval: approvalOf(now, targetDigestOf(nodeTarget)), since: now });
+      const live = liveNow(nodeTarget, entry.member.addons);
+      giveGoAhead(draft, entry, nodeTarget, live && { drain: true });
     }
   }
   return waiting;
+}
+
+/** For a reboot, or for the running host. */
+function giveGoAhead(draft: Draft, entry: Entry, nodeTarget: NodeTargetView, live: Live | undefined): void {
+  const { now } = draft.pool;
+  act(draft, entry, {
+    type: 'approve',
+    node: entry.member.node.name,
+    approval: approvalOf(now, targetDigestOf(nodeTarget), live !== undefined),
+    since: now,
+    ...(live ? { apply: inSpec(live) } : {}),
+  });
 }
