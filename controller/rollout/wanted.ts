@@ -101,7 +101,7 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   return { set: { digest, addons, from, ...(note === undefined ? {} : { note }) } };
 }
 
-function inTarget({ name, image, digest, size, services = [], requires }: ResolvedAddon): NodeTargetSpecAddon {
+function inTarget({ name, image, digest, size, services = [], requires, apply }: ResolvedAddon): NodeTargetSpecAddon {
   const { kernelModules, paths } = requires ?? {};
   const ofHost = { ...(kernelModules ? { kernelModules: [...kernelModules] } : {}), ...(paths ? { paths: [...paths] } : {}) };
   return {
@@ -110,6 +110,7 @@ function inTarget({ name, image, digest, size, services = [], requires }: Resolv
     digest,
     size,
     ...(services.length > 0 ? { services: [...services] } : {}),
+    ...(apply ? { apply: { ...apply } } : {}),
     ...(requires ? { requires: ofHost } : {}),
   };
 }
