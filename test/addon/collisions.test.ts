@@ -47,7 +47,31 @@ describe('files collide', () => {
     'a directory with a link, which it would hide': {
       addons: [a(directory('/usr/lib64'))],
       base: [link('/usr/lib64', 'lib')],
-      found: [{ path: '/usr/lib64', name: 'a' }],
+      found: [{ path: '/usr/lib64', name: 'a', breaks: { by: 'directory', of: 'symlink' } }],
+    },
+    'worst where a directory of the system is hidden, which is named first': {
+      addons: [a(file('/usr/bin/x'), file('/usr/lib/x'))],
+      base: [file('/usr/bin/x', 'sha256:9'), directory('/usr/lib/x')],
+      found: [
+        { path: '/usr/lib/x', name: 'a', breaks: { by: 'file', of: 'directory' } },
+        { path: '/usr/bin/x', name: 'a' },
+      ],
+    },
+    'not with a system where /opt leads elsewhere, which is what is merged over': {
+      addons: [a(directory('/opt'), file('/opt/x'))],
+      base: [link('/opt', 'var/opt')],
+      found: [],
+    },
+    'not where the addon may replace files, but then with other addons, and where a directory is concerned': {
+      addons: [
+        { ...a(file('/usr/bin/x'), directory('/usr/lib64')), mayReplace: () => true },
+        { ...b(file('/usr/bin/x', 'sha256:2')), mayReplace: () => true },
+      ],
+      base: [file('/usr/bin/x', 'sha256:9'), link('/usr/lib64', 'lib')],
+      found: [
+        { path: '/usr/lib64', name: 'a', breaks: { by: 'directory', of: 'symlink' } },
+        { path: '/usr/bin/x', name: 'b', with: 'a' },
+      ],
     },
     'with the system': {
       addons: [a(file('/usr/bin/x')), b(file('/usr/bin/y'))],
@@ -68,7 +92,10 @@ describe('files collide', () => {
     'not with themselves': { addons: [a(file('/usr/bin/x', 'sha256:1'), file('/usr/bin/x', 'sha256:2'))], found: [] },
   };
   for (const [what, { addons, base = [], found }] of Object.entries(table)) {
-    test(what, () => assert.deepEqual(findCollisions(addons, base, 100), { found, total: found.length }));
+    test(what, () => {
+      const got = findCollisions(addons, base, 100);
+      assert.deepEqual([got.found, got.total], [found, found.length]);
+    });
   }
 });
 
