@@ -35,6 +35,7 @@ import { parseLabelSelector } from './kube/label-selector.ts';
 import type { ClockWatch } from './preconditions/clock.ts';
 import { createRegistry } from './registry/client.ts';
 import { proxyFor, proxyFromEnvironment } from './registry/proxy.ts';
+import { poolAddonFigures, projectSeal, showPoolAddons } from './rollout/addon-figures.ts';
 import { agentVersions, poolFigures, showPools } from './rollout/pool-figures.ts';
 import * as poolViews from './rollout/projection.ts';
 import { createPoolReconciler } from './rollout/reconciler.ts';
@@ -80,7 +81,7 @@ export function composeReconcilers(config: Config, parts: Parts): Reconcilers {
   const retentions = composeRetention(shared);
   const sources = composeSources(shared);
   const pools = composePools(shared);
-  const addons = composeAddons(config, { ...shared, own: own.addons });
+  const addons = composeAddons(config, { ...shared, verifier: shared.judging.verifier, own: own.addons });
   own.sources.onChange(key => sources.enqueue(key));
   own.pools.onChange(key => pools.enqueue(key));
   own.definitions.onChange(key => {
@@ -309,9 +310,11 @@ function composePools(s: Shared): Controller {
   const reads = { registry, readSystem, compareAddons: compare };
   const pool = createPoolReconciler({ client, ...reads, stores, namespaces, trust: s.trust, hostRule, events, now });
   const pools = s.make('pool', 2, s.own.pools.guard(pool.reconcile));
+  const seals = caches.add(nodetargets, projectSeal);
   beforeScrape(() => {
     const targets = stores.nodeTargets.list();
     showPools(poolFigures(stores.pools.list(), targets, stores.nodes.list()), agentVersions(targets));
+    showPoolAddons(poolAddonFigures(stores.pools.list(), seals.list()));
   });
   watchPools(stores, s.trust, (key, when) => pools.enqueue(key, when));
   return pools;

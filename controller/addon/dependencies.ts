@@ -7,6 +7,7 @@ import type { DockerConfig } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Trust } from '../trust/trust.ts';
+import type { SigningServices } from './artifact-signing.ts';
 import type { ResolvedSource } from './resolve-source.ts';
 
 export interface MadeArtifact {
@@ -42,6 +43,7 @@ export interface AddonDependencies {
   /** The registry credentials of a Secret in the operator's namespace; undefined when none is named. */
   readCredentials: (secret: string | undefined) => Promise<DockerConfig | undefined>;
   trust: Pick<Trust, 'judgeImage' | 'basis'>;
+  signing: SigningServices;
   /** Makes and pushes the artifact of one variant. */
   make: MakeVariant;
   events: Pick<EventRecorder, 'record'>;

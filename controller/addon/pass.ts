@@ -1,4 +1,5 @@
 /** One look at one addon: resolve what each variant is made of, make the artifacts that are missing, one at a time, and say how each variant stands. */
+import { isDeepStrictEqual } from 'node:util';
 import { StallingError, messageOf, reasonOf } from '../api/errors.ts';
 import { fieldManagers, requestedAt } from '../api/names.ts';
 import { type SystemAddon, type SystemAddonSpecVariant, type SystemAddonStatus, systemaddons } from '../api/system-addon.ts';
@@ -9,6 +10,7 @@ import { type DockerConfig, mergeCredentials } from '../registry/credentials.ts'
 import { NotFoundError } from '../registry/errors.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { recordLink } from '../telemetry/tracing.ts';
+import { ArtifactSigning } from './artifact-signing.ts';
 import type { AddonDependencies } from './dependencies.ts';
 import { type VariantFacts, variantStep } from './next-step.ts';
 import type { OneAtATime } from './one-at-a-time.ts';
@@ -16,6 +18,7 @@ import type { AddonReason } from './reasons.ts';
 import type { RefusedInputs } from './refused-inputs.ts';
 import { type ResolvedSource, SourceResolver, intervalOf } from './resolve-source.ts';
 import {
+  type Artifact,
   type News,
   type VariantState,
   artifactOf,
@@ -26,6 +29,7 @@ import {
   statusDiffers,
   suspendedStatus,
 } from './status.ts';
+import type { UnsignedArtifacts } from './unsigned-artifacts.ts';
 import { variantKey } from './variant-key.ts';
 import { variantName } from './variant.ts';
 
@@ -34,9 +38,12 @@ export interface Shared {
   followed: FollowedImages;
   judged: JudgedImages;
   refused: RefusedInputs;
+  unsigned: UnsignedArtifacts;
   turn: OneAtATime;
 }
 
+/** A source that may be about to say that it has applied the addon. */
+const sourceRecheckMs = 500;
 /** An artifact that could not be looked up. */
 const failedCheckMs = 30_000;
 
@@ -51,7 +58,9 @@ export class Pass {
   readonly #resolver: SourceResolver;
   readonly #requested: boolean;
   readonly #lookupsFailed: Error[] = [];
+  readonly #signing: ArtifactSigning;
   #unsure = false;
+  #waits = false;
   #credentials: Promise<DockerConfig | undefined> | undefined;
 
   constructor(dependencies: AddonDependencies, shared: Shared, addon: SystemAddon, context: ReconcileContext) {
@@ -66,6 +75,16 @@ export class Pass {
     this.#requested = asked !== undefined && asked !== status?.lastHandledReconcileAt;
     const auth = () => this.#auth();
     this.#trust = new ImageTrust({ trust, judged: shared.judged, credentials: auth, again: this.#requested });
+    this.#signing = new ArtifactSigning(addon, {
+      ...dependencies.signing,
+      client,
+      registry: dependencies.registry,
+      trust: this.#trust,
+      auth,
+      signal: context.signal,
+      requested: this.#requested,
+      patient: () => shared.unsigned.waits(`${metadata.uid ?? ''} ${metadata.generation ?? 0}`, dependencies.clock()),
+    });
     this.#resolver = new SourceResolver(addon, {
       client,
       followed: shared.followed,
@@ -87,9 +106,10 @@ export class Pass {
     const states = await Promise.all(variants.map((variant, i) => this.#stateOf(variant, sources[i])));
     for (const [i, variant] of variants.entries()) {
       const source = sources[i];
-      if (states[i]?.kind !== 'ToMake' || !(source && 'content' in source)) continue;
-      await this.#writePresent(states);
-      states[i] = await this.#make(variant, source);
+      const state = states[i];
+      if (!state || !(source && 'content' in source)) continue;
+      if (state.kind === 'ToMake') await this.#writePresent(states);
+      states[i] = await this.#signed(variant, state.kind === 'ToMake' ? await this.#make(variant, source) : state);
     }
     await this.#writePresent(states);
     return this.#again(states);
@@ -157,9 +177,12 @@ export class Pass {
     const { signal, log } = this.#context;
     const { name } = this.#addon.metadata;
     const { content, inputs } = source;
+    const unsigned = this.#shared.unsigned.get(this.#refusalKey(variant), inputs);
+    if (unsigned) return { kind: 'Good', artifact: { ...unsigned, source: source.source, ...trustOf(source) } };
     const start = this.#o.now();
     const seconds = (): number => Math.max(0, this.#o.now() - start) / 1000;
     try {
+      await this.#signing.keys();
       const made = await this.#shared.turn.run(signal, async () =>
         this.#o.make({ addon: this.#addon, variant, content }, { auth: await this.#auth(), signal, log }),
       );
@@ -184,6 +207,37 @@ export class Pass {
     }
   }
 
+  /** With the signatures that the spec asks for. What cannot be signed, or is refused then, is not given on: the last good artifact stays. */
+  async #signed(variant: SystemAddonSpecVariant, state: VariantState): Promise<VariantState> {
+    if (state.kind !== 'Good' || !this.#addon.spec.signing) return state;
+    const key = this.#refusalKey(variant);
+    const { artifact } = state;
+    const before = artifactOf(this.#addon.status, variant);
+    if (artifact.image !== before.image) this.#shared.unsigned.note(key, artifact);
+    try {
+      const signed = await this.#signing.sign(variant, artifact);
+      if (signed === 'later') {
+        this.#waits = true;
+        return { kind: 'ToMake', artifact: before };
+      }
+      this.#shared.unsigned.forget(key);
+      if (signed.isNew && artifact.image === before.image && !isDeepStrictEqual(signed.marks.signatures, before.signatures))
+        this.#tellSigned(variant, signed.marks);
+      return { kind: 'Good', artifact: { ...artifact, ...signed.marks } };
+    } catch (error) {
+      if (this.#context.signal.aborted) throw this.#context.signal.reason;
+      if (reasonOf(error) === notLoaded) throw error;
+      if (error instanceof Error && error.cause instanceof NotFoundError) this.#shared.unsigned.forget(key);
+      return { kind: 'Failed', artifact: before, error: this.#seen(error) };
+    }
+  }
+
+  #tellSigned(variant: SystemAddonSpecVariant, { signatures = [] }: Artifact): void {
+    const keys = [...new Set(signatures.map(({ key }) => `${key.slice(0, 16)}…`))];
+    const note = `${variantName(variant)}: what was made before is signed by ${keys.join(' and ')}`;
+    this.#record({ type: 'Normal', reason: 'ArtifactSigned' satisfies AddonReason, note });
+  }
+
   /** What nobody foresaw comes into the log with its stack: the status has its words only. */
   #seen(error: unknown): Error {
     if (reasonOf(error) === 'Error') this.#context.log.error({ addon: this.#addon.metadata.name, error }, 'a variant failed');
@@ -196,6 +250,7 @@ export class Pass {
       this.#resolver.againMs ?? Infinity,
       intervalOf(this.#addon) * (1 + 0.1 * this.#o.random()),
       this.#lookupsFailed.length > 0 ? failedCheckMs : Infinity,
+      this.#waits ? sourceRecheckMs : Infinity,
     );
     if (outcome.kind !== 'Failed') return { requeueAfterMs: lookAgainMs };
     const { error } = outcome;

@@ -18,6 +18,15 @@ export const addonReasons = {
   ImageFailed: 'The image could not be made here, such as for want of disk space; tried again.',
   InvalidArtifact: 'What the registry has under the digest is no addon, or not the one that it says it is.',
   ArtifactGone: 'The registry no longer has an artifact; it is made again (event).',
+  ArtifactSigned: 'An artifact that was there already is signed as the addon wants it now, without being made anew (event).',
+  SigningKeyNotFound:
+    "A Secret that spec.signing names is missing in the operator's namespace, or has no key cosign.key: nothing is made that could not be signed; looked for again every half minute.",
+  SigningKeyNotAllowed:
+    'A Secret that spec.signing names does not say, in its annotation scantling.dev/signs, that its key signs in the output repository; the message has the command that says so.',
+  SigningKeyInvalid:
+    'What a Secret of spec.signing holds is no key that can be signed with, or is not opened by its password; the message says why.',
+  SigningFailed:
+    'The artifact is pushed, and its signatures, or what is said of it, could not be pushed or not be read back; tried again.',
   SecretNotFound: "The Secret of pullSecretRef or output.pushSecretRef is missing in the operator's namespace.",
   InvalidSecret: 'The Secret of pullSecretRef or output.pushSecretRef holds no registry credentials.',
 } as const;

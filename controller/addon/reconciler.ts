@@ -10,6 +10,7 @@ import { OneAtATime } from './one-at-a-time.ts';
 import { Pass, type Shared } from './pass.ts';
 import type { AddonView } from './projection.ts';
 import { RefusedInputs } from './refused-inputs.ts';
+import { UnsignedArtifacts } from './unsigned-artifacts.ts';
 
 export interface AddonReconciler {
   reconcile: Reconcile;
@@ -24,6 +25,7 @@ export function createAddonReconciler(dependencies: AddonDependencies): AddonRec
     judged: new JudgedImages(),
     refused: new RefusedInputs(),
     turn: new OneAtATime(),
+    unsigned: new UnsignedArtifacts(),
   };
   const atWork = new Map<string, { uid: string; generation: number; abort: AbortController }>();
   return {

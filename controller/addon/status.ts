@@ -21,7 +21,7 @@ type Said = Pick<Condition, 'status' | 'reason' | 'message'>;
 /** What of a variant's status is about its last good artifact. */
 export type Artifact = Pick<
   SystemAddonStatusVariant,
-  'image' | 'digest' | 'size' | 'services' | 'requires' | 'source' | 'inputs' | 'trust'
+  'image' | 'digest' | 'size' | 'services' | 'requires' | 'source' | 'inputs' | 'trust' | 'signatures' | 'attestations'
 >;
 
 /** How one variant stands in a pass. */
@@ -49,7 +49,7 @@ const longestMessage = 2048;
 export function artifactOf(status: SystemAddonStatus | undefined, variant: SystemAddonSpecVariant): Artifact {
   const key = variantKey(variant);
   const found: Artifact = status?.variants?.find(of => variantKey(of) === key) ?? {};
-  const { image, digest, size, services, requires, source, inputs, trust } = found;
+  const { image, digest, size, services, requires, source, inputs, trust, signatures, attestations } = found;
   return {
     ...(image === undefined ? {} : { image }),
     ...(digest === undefined ? {} : { digest }),
@@ -59,6 +59,8 @@ export function artifactOf(status: SystemAddonStatus | undefined, variant: Syste
     ...(source === undefined ? {} : { source }),
     ...(inputs === undefined ? {} : { inputs }),
     ...(trust === undefined ? {} : { trust }),
+    ...(signatures === undefined ? {} : { signatures }),
+    ...(attestations === undefined ? {} : { attestations }),
   };
 }
 

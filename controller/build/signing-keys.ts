@@ -5,13 +5,18 @@
 import { secrets } from '../api/core.ts';
 import type { Secret } from '../api/core.ts';
 import { StallingError, WaitingError } from '../api/errors.ts';
-import type { ImageBuildSpec } from '../api/image-build.ts';
 import type { Client } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { openSigningKey } from '../trust/signing-key.ts';
 import type { SigningKey } from '../trust/signing-key.ts';
 import type { BuildReason } from './reasons.ts';
 import { signingRefusal } from './signing-scope.ts';
+
+/** Of the spec of a build, or of an addon. */
+export interface ToSign {
+  signing?: { keySecretRef: { name: string }; previousKeySecretRef?: { name: string } };
+  output: { repository: string };
+}
 
 /** A Secret that is missing, or does not allow it, is looked at again this often: its change is none of an object that is watched. */
 const requeueMs = 30_000;
@@ -33,7 +38,7 @@ export class SigningKeys {
    * The present key, and the one before it where it signs as well; none without `signing`.
    * @throws WaitingError `SigningKeyNotFound`, `SigningKeyNotAllowed`; StallingError `SigningKeyInvalid`
    */
-  async of({ signing, output }: Pick<ImageBuildSpec, 'signing' | 'output'>): Promise<SigningKey[]> {
+  async of({ signing, output }: ToSign): Promise<SigningKey[]> {
     if (!signing) return [];
     const { keySecretRef, previousKeySecretRef } = signing;
     const names = [keySecretRef.name, ...(previousKeySecretRef ? [previousKeySecretRef.name] : [])];

@@ -8,6 +8,8 @@ export const provenancePredicateType = 'https://slsa.dev/provenance/v1';
 export const builderId = 'https://scantling.dev/builder';
 /** Described in docs/images.md. */
 const buildType = 'https://scantling.dev/build/v1';
+/** Described in docs/signing.md. */
+const addonBuildType = 'https://scantling.dev/addon/v1';
 
 export interface Origin {
   /** Name of the SystemDefinition. */
@@ -39,6 +41,7 @@ export interface Origin {
   version: string;
 }
 
+/** Of an image of a definition. */
 export function provenanceOf(origin: Origin): Said {
   const { definition, build, context, output, platforms, builderVersion, version, foundations } = origin;
   const repository = origin.repository === undefined ? undefined : withoutUser(origin.repository);
@@ -59,14 +62,7 @@ export function provenanceOf(origin: Origin): Said {
         },
         internalParameters: { builderVersion },
         resolvedDependencies: [
-          ...(commit === undefined
-            ? []
-            : [
-                {
-                  ...(repository === undefined ? { name: 'source' } : { uri: `git+${repository}` }),
-                  digest: { gitCommit: commit },
-                },
-              ]),
+          ...commitIn(repository, commit),
           image(`${output}@${context}`, 'context'),
           image(origin.base, 'base'),
           ...origin.stages.toSorted().map(stage => image(stage, 'stage')),
@@ -82,6 +78,64 @@ export function provenanceOf(origin: Origin): Said {
       },
     },
   };
+}
+
+export interface AddonOrigin {
+  /** Name of the SystemAddon. */
+  addon: string;
+  /** Which hosts the variant is for. */
+  platform: string;
+  os: { id: string; versionId?: string; sysextLevel?: string };
+  /** URL of the Git repository, and the revision in it, where a source has applied the addon from one. */
+  repository?: string;
+  revision?: string;
+  /** What the addon says itself where no source vouches for it: nobody is to rely on that. */
+  declared?: string;
+  /** `host/repository@digest` of the image that it is made of; undefined for files. */
+  image?: string;
+  /** Digest of all that it is made of, with what is said of hosts and services. */
+  inputs: string;
+  /** `host/repository` that the artifact is in. */
+  output: string;
+  /** Of Scantling. */
+  version: string;
+}
+
+/** The same of the artifact of an addon's variant. */
+export function addonProvenanceOf(origin: AddonOrigin): Said {
+  const { addon, platform, os, output, version, inputs } = origin;
+  const repository = origin.repository === undefined ? undefined : withoutUser(origin.repository);
+  const { ref, commit } = revisionOf(origin.revision);
+  return {
+    predicateType: provenancePredicateType,
+    predicate: {
+      buildDefinition: {
+        buildType: addonBuildType,
+        externalParameters: {
+          addon,
+          platform,
+          os: { ...os },
+          ...(repository === undefined ? {} : { repository }),
+          ...(ref === undefined ? {} : { ref }),
+          ...(commit === undefined ? {} : { commit }),
+          ...(origin.declared === undefined ? {} : { declaredRevision: origin.declared }),
+          output,
+        },
+        internalParameters: { inputs },
+        resolvedDependencies: [
+          ...commitIn(repository, commit),
+          ...(origin.image === undefined ? [] : [image(origin.image, 'source')]),
+        ],
+      },
+      runDetails: { builder: { id: builderId, version: { scantling: version } } },
+    },
+  };
+}
+
+function commitIn(repository: string | undefined, commit: string | undefined): object[] {
+  if (commit === undefined) return [];
+  const named = repository === undefined ? { name: 'source' } : { uri: `git+${repository}` };
+  return [{ ...named, digest: { gitCommit: commit } }];
 }
 
 /** A resource by digest. */

@@ -162,7 +162,7 @@ async function startController(
   const shard = new Shard({ client, caches, namespace: defaultNamespace, claimant, selects: () => true, log });
   const repositories = createRepositories({ client, namespace: defaultNamespace, userAgent: 'scantling-test', now: Date.now });
   const addons = composeAddons(
-    { 'build-directory': directory },
+    { 'build-directory': directory, namespace: defaultNamespace },
     {
       ...given,
       caches,
@@ -178,6 +178,7 @@ async function startController(
       }),
       readCredentials: name => readRegistrySecret(client, defaultNamespace, name),
       trust: door.trust,
+      verifier: door.verifier,
       own: shard.roots(systemaddons),
       make: (name, concurrency, reconcile) => new Controller({ name, concurrency, reconcile, log, random: () => 0 }),
     },
