@@ -15,7 +15,7 @@ import type { AddonEntry, AddonImage, AddonImageRequest, ImageLimits } from './m
 import { RefusalList } from './refusal-list.ts';
 import { refuseContent } from './refusals.ts';
 import { Spool } from './spool.ts';
-import { walk } from './tree.ts';
+import { newDirectory, walk } from './tree.ts';
 import type { Directory, TreeNode } from './tree.ts';
 
 export const imageLimits: ImageLimits = {
@@ -59,11 +59,15 @@ async function treeOf(
   o: { spool: Spool; limits: ImageLimits; refusals: RefusalList; told: (what: string) => void },
 ): Promise<Directory> {
   const { spool, limits, refusals, told } = o;
-  if (source.kind === 'layers') return readLayers(source, o, layer => told(`reading layer ${layer} of ${source.layers.length}`));
-  told(`reading ${source.entries.length} files`);
-  const merge = new LayerMerge(refusals, limits.members);
+  const root =
+    source.kind === 'layers'
+      ? await readLayers(source, o, layer => told(`reading layer ${layer} of ${source.layers.length}`))
+      : newDirectory();
+  const { entries = [] } = source;
+  if (entries.length > 0) told(`reading ${entries.length} files`);
+  const merge = new LayerMerge(refusals, { maxNames: limits.members, root });
   merge.nextLayer();
-  for (const entry of source.entries) merge.put({ path: entry.path, node: nodeOf(entry, spool) });
+  for (const entry of entries) merge.put({ path: entry.path, node: nodeOf(entry, spool) });
   return merge.root;
 }
 

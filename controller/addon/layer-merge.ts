@@ -23,17 +23,28 @@ const maxNameBytes = 255;
 /** The host's kernel follows nothing longer. */
 const maxTargetBytes = 4095;
 
+export interface MergeOptions {
+  /** Of members and of the directories that they are in, all layers together; what hides them takes none away. */
+  maxNames: number;
+  /** The layers are above others that are not laid down here: what takes something of those away is refused, as hosts would keep it. */
+  overBase?: boolean | undefined;
+  /** What they are laid over; default: nothing. */
+  root?: Directory;
+}
+
 export class LayerMerge {
-  readonly root: Directory = newDirectory();
+  readonly root: Directory;
   readonly #refusals: Pick<RefusalList, 'add'>;
   readonly #maxNames: number;
+  readonly #overBase: boolean;
   #left: number;
   #layer = -1;
 
-  /** @param maxNames of members and of the directories that they are in, all layers together; what hides them takes none away */
-  constructor(refusals: Pick<RefusalList, 'add'>, maxNames: number) {
+  constructor(refusals: Pick<RefusalList, 'add'>, { maxNames, overBase = false, root = newDirectory() }: MergeOptions) {
+    this.root = root;
     this.#refusals = refusals;
     this.#maxNames = maxNames;
+    this.#overBase = overBase;
     this.#left = maxNames;
   }
 
@@ -116,10 +127,21 @@ export class LayerMerge {
 
   /** A whiteout: hides what lower layers have; what its own layer has, before or after it, stays. */
   #hide(segments: readonly string[], name: string): void {
+    if (name !== opaque && name.startsWith(ownMark)) return;
+    const hidden = name === opaque ? segments : [...segments, name.slice(whiteout.length)];
+    if (this.#overBase && !this.#isOfLowerLayer(hidden)) this.#refusals.add(`/${hidden.join('/')}`, takenAway(name === opaque));
     const parent = nodeAt(this.root, segments.join('/'));
     if (parent?.kind !== 'directory') return;
     if (name === opaque) this.#hideIn(parent);
-    else if (!name.startsWith(ownMark)) this.#hideEntry(parent, name.slice(whiteout.length));
+    else this.#hideEntry(parent, name.slice(whiteout.length));
+  }
+
+  /** Whether one of these layers, below the present one, has it: then it is taken away from that one. */
+  #isOfLowerLayer(segments: readonly string[]): boolean {
+    const name = segments.at(-1);
+    const parent = nodeAt(this.root, segments.slice(0, -1).join('/'));
+    const entry = name !== undefined && parent?.kind === 'directory' ? parent.children.get(name) : undefined;
+    return entry !== undefined && this.#isLower(entry);
   }
 
   #hideIn(directory: Directory): void {
@@ -145,6 +167,11 @@ export class LayerMerge {
   #isLower({ layer }: Entry): boolean {
     return layer < this.#layer;
   }
+}
+
+function takenAway(all: boolean): string {
+  const what = all ? 'is put in the place of the directory of the base, with all that is in that' : 'is taken away from the base';
+  return `${what}, which an addon cannot do, as hosts keep theirs; keep it, or leave out the place (ignore)`;
 }
 
 function wrongName(name: string): string | undefined {

@@ -20,6 +20,8 @@ export interface LayerSource {
   path?: string | undefined;
   /** Absolute paths below that: they and all below them are left out. */
   ignore?: readonly string[] | undefined;
+  /** The layers are those above a base: what takes something of that away is refused. */
+  overBase?: boolean | undefined;
 }
 
 export interface LayerLimits {
@@ -43,7 +45,7 @@ const special: Readonly<Record<string, string>> = { 3: 'a character device', 4: 
  * @throws StallingError `InvalidLayer`, `AddonTooLarge`; what the file system throws
  */
 export async function readLayers(
-  { layers, path = '/', ignore = [] }: LayerSource,
+  { layers, path = '/', ignore = [], overBase }: LayerSource,
   { spool, limits, refusals }: { spool: Spool; limits: LayerLimits; refusals: RefusalList },
   told: (layer: number) => void = () => undefined,
 ): Promise<Directory> {
@@ -51,7 +53,7 @@ export async function readLayers(
   const paths = new Paths(from, ignore);
   // What is wrong elsewhere in the image is no matter of the addon.
   const inside = { add: (at: string, why: string): void => void (paths.isInside(at) && refusals.add(at, why)) };
-  const merge = new LayerMerge(inside, limits.members);
+  const merge = new LayerMerge(inside, { maxNames: limits.members, overBase });
   let [members, nameBytes, left] = [0, 0, limits.unpackedBytes];
   for (const [i, layer] of layers.entries()) {
     told(i + 1);
@@ -103,7 +105,8 @@ class Paths {
 
   /** @param path as archives have it */
   isIgnored(path: string): boolean {
-    const full = absolute(path);
+    // What hides a name is where the name is.
+    const full = absolute(path).replace(/\/\.wh\.(?!\.wh\.)([^/]+)$/, '/$1');
     return this.#ignored.some(ignored => full === ignored || full.startsWith(`${ignored}/`));
   }
 

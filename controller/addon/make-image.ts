@@ -14,7 +14,9 @@ export type AddonEntry =
   | { path: string; target: string }
   | { path: string; mode: number; directory: true };
 
-export type AddonSource = ({ kind: 'layers' } & LayerSource) | { kind: 'entries'; entries: readonly AddonEntry[] };
+/** Entries are laid over layers. */
+export type AddonSource =
+  ({ kind: 'layers'; entries?: readonly AddonEntry[] } & LayerSource) | { kind: 'entries'; entries: readonly AddonEntry[] };
 
 export interface ImageLimits extends LayerLimits {
   /** Names in the image: files, directories and links. */

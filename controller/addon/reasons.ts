@@ -10,6 +10,14 @@ export const addonReasons = {
   ImageNotFound: 'The image that a variant is made of is not in its registry.',
   ImageUnsupported: 'What the source names is no image that can be read; the message says why.',
   PlatformUnsupported: 'The image that a variant is made of is not for its platform; the message lists what it has.',
+  BaseMismatch:
+    'The image is not built from the base that its additions are taken over, or the base is another system than the variant is for; the message says which.',
+  PackagesBuilding:
+    'The packages are being installed, by the SystemDefinition that the message names, or wait for that; the message has its words.',
+  PackagesFailed:
+    'The packages could not be installed, and a person has to do something; the message names the SystemDefinition, and has its words.',
+  PackagesNotOwned:
+    "A SystemDefinition of the name that is needed is there and is not the addon's, or is being deleted; the packages wait until it is gone.",
   InvalidLayer: 'A layer of the source image is damaged, of a type that cannot be read, or made to cost; the message says which.',
   ContentRefused:
     'The source has files that an addon must not have: outside /usr and /opt, an os-release, setuid without allowSetuid, devices. The message lists their paths.',

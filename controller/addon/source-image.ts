@@ -16,6 +16,7 @@ export interface SourceImage {
   digest: string;
   /** Lowest first. */
   layers: Descriptor[];
+  config: Descriptor;
   /** Of the index, and of the platform's manifest, which has the last word. */
   annotations: Readonly<Record<string, string>>;
 }
@@ -51,12 +52,35 @@ export async function readSourceImage(
       const own = await ownPlatform(registry, { repository, config, image }, auth);
       if (!isSamePlatform(own, platform)) throw lacks(image, platform, [own]);
     }
-    return { repository, digest: manifest.digest, layers, annotations: { ...annotationsOf(top), ...annotationsOf(manifest) } };
+    return {
+      repository,
+      digest: manifest.digest,
+      layers,
+      config,
+      annotations: { ...annotationsOf(top), ...annotationsOf(manifest) },
+    };
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
     const reason: AddonReason = 'ImageNotFound';
     throw new TransientError(reason, `${image}: ${error.message}; push it, or name another`, { cause: error });
   }
+}
+
+/**
+ * What identifies the content of each layer, lowest first: builders may compress the layers of a base anew, and then their digests are others.
+ * @throws StallingError `ImageUnsupported` where the config does not name one for each layer; what the registry throws
+ */
+export async function readDiffIds(
+  registry: Pick<Registry, 'blob'>,
+  { repository, digest, config, layers }: SourceImage,
+  auth?: DockerConfig,
+): Promise<readonly string[]> {
+  const image = `${repository}@${digest}`;
+  const json = parse(await registry.blob(repository, config.digest, auth, maxConfigBytes, config.size), image);
+  const ids = memberOf(memberOf(json, 'rootfs'), 'diff_ids');
+  const digests = Array.isArray(ids) ? ids.filter((id): id is string => typeof id === 'string' && isDigest(id)) : [];
+  if (digests.length !== layers.length) throw unsupported(image, 'its config does not name one diff id for each layer');
+  return digests;
 }
 
 function annotationsOf({ json }: Manifest): Record<string, string> {

@@ -17,6 +17,7 @@ interface Case {
   refused?: readonly string[];
   path?: string;
   ignore?: readonly string[];
+  overBase?: boolean;
 }
 
 const cases: Readonly<Record<string, Case>> = {
@@ -52,6 +53,19 @@ const cases: Readonly<Record<string, Case>> = {
       tar(member('usr/d/y', '2'), member('usr/d/sub/w', '2'), member('usr/d/.wh..wh..opq')),
     ],
     lines: ['/usr/', '/usr/d/', '/usr/d/sub/', '/usr/d/sub/w 2', '/usr/d/y 2', '/usr/o 1'],
+  },
+  'above a base, what takes something of it away is refused': {
+    overBase: true,
+    ignore: ['/var', '/tmp'],
+    layers: [
+      tar(member('usr/a', '1'), member('usr/d/x', '1'), member('usr/bin/.wh.base'), member('var/cache/.wh.x'), member('.wh.tmp')),
+      tar(member('usr/.wh.a'), member('usr/d/.wh..wh..opq'), member('usr/e/.wh..wh..opq'), member('usr/.wh..wh.plnk')),
+    ],
+    lines: ['/usr/', '/usr/d/'],
+    refused: [
+      '/usr/bin/base is taken away from the base, which an addon cannot do, as hosts keep theirs; keep it, or leave out the place (ignore)',
+      '/usr/e is put in the place of the directory of the base, with all that is in that, which an addon cannot do, as hosts keep theirs; keep it, or leave out the place (ignore)',
+    ],
   },
   'marks of old builders are nothing': {
     layers: [tar(member('usr/.wh..wh.plnk'), member('usr/a', '1'))],
