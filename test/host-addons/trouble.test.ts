@@ -59,7 +59,10 @@ for (const systemd of systemdVersions) {
     for (const { name, digest, bytes } of [changed(spoiled, flip), changed(cut, bytes => bytes.subarray(0, -1))]) {
       writeRaw(disk.directory, rawPath({ name, digest }), bytes);
     }
+    // One that does not work takes no addon away.
+    place(disk, first, '/usr/bin/openssl', '#!/bin/sh\necho "$*" >>/run/openssl\necho nonsense\n', 0o755);
     const host = await boot(disk);
+    assert.match(host.read('run/openssl') ?? '', /^dgst -sha256 -r$/m);
     host.say('mkdir', '-p', '/etc/extensions/masked');
     host.again();
     const seal = host.seal();

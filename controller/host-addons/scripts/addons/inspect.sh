@@ -45,7 +45,7 @@ find_fault() {
   if [ ! -f "$raw" ] || [ -L "$raw" ]; then found NotInStore "$raw is not there"; fi
   size=$(stat -c %s "$raw")
   if [ "$size" != "$3" ]; then found Spoiled "$raw has $size bytes and should have $3"; fi
-  sum=$(sha256sum <"$raw" 2>&1) || found Spoiled "$raw cannot be read: $sum"
+  read_digest "$2" || found Spoiled "$raw cannot be read: $sum"
   if [ "${sum%% *}" != "$2" ]; then found Spoiled "the content of $raw has the digest sha256:${sum%% *}"; fi
   mkdir "$4/mount"
   words=$(mount -t erofs -o ro,loop,nodev,nosuid,noexec "$raw" "$4/mount" 2>&1) || found NotErofs "$raw cannot be mounted: $words"
@@ -61,6 +61,13 @@ find_fault() {
   for kind in sysusers.d tmpfiles.d udev/rules.d systemd/system; do
     if [ -d "$4/mount/usr/lib/$kind" ]; then ls "$4/mount/usr/lib/$kind" >"$4/${kind##*/}"; fi
   done
+}
+
+# Sets $sum to the digest of $raw. Coreutils without OpenSSL (Debian 12) take five times as long for it; sha256sum has the last word where openssl is not
+# there, does not work or finds another digest than $1. Fails with the words of sha256sum in $sum.
+read_digest() {
+  if sum=$(openssl dgst -sha256 -r <"$raw" 2>/dev/null) && [ "${sum%% *}" = "$1" ]; then return; fi
+  sum=$(sha256sum <"$raw" 2>&1)
 }
 
 found() {
