@@ -1,15 +1,14 @@
 /** What images of addons cost to make: time, memory, and how long the loop stands still meanwhile; and that two runs give the same bytes. */
 import { createCipheriv, createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { LayerFile } from '../../controller/addon/layer-files.ts';
-import { makeAddonImage, type AddonImage } from '../../controller/addon/make-image.ts';
+import { makeAddonImage } from '../../controller/addon/make-image.ts';
 import { member } from '../addon/layer-fixture.ts';
-import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 import { watchIdleLoop, watchLoop } from './loop-stall.ts';
 import type { Measure } from './measure.ts';
 import { memoryOf } from './process-memory.ts';
@@ -23,25 +22,26 @@ const stallBudgetMs = 50;
 /** Beside what the process holds anyway. */
 const memoryBudgetMiB = 200;
 
-export async function measureAddonImages(progress: (line: string) => void): Promise<Measure[]> {
-  const directory = temporaryDirectory('bench-addons');
-  try {
-    return [...(await measureLarge(directory, progress)), ...(await measureMany(directory, progress))];
-  } finally {
-    removeDirectory(directory);
-  }
+/** @param directory where the images are left: addon-0.raw to addon-4.raw, of 100 MB each, in the `files` of what comes back */
+export async function measureAddonImages(
+  directory: string,
+  progress: (line: string) => void,
+): Promise<{ measures: Measure[]; files: string[] }> {
+  const { measures, files } = await measureLarge(directory, progress);
+  return { measures: [...measures, ...(await measureMany(directory, progress))], files };
 }
 
-async function measureLarge(directory: string, progress: (line: string) => void): Promise<Measure[]> {
+async function measureLarge(
+  directory: string,
+  progress: (line: string) => void,
+): Promise<{ measures: Measure[]; files: string[] }> {
   progress(`${images} layers of ${(large.files * large.bytes) / megabyte} MB`);
   const layers: LayerFile[] = [];
   for (let i = 0; i < images; i++) layers.push(await layerFile(join(directory, `large-${i}`), { ...large, seed: i }));
   progress(`${images} images, twice`);
-  const first = await figures(() => all(directory, layers));
-  const second = await figures(() => all(directory, layers));
-  for (const [i, { image }] of first.result.entries())
-    if (image.digest !== second.result[i]?.image.digest) throw new Error(`two runs made two images: ${image.digest}`);
-  return [
+  const first = await figures(() => all(join(directory, 'first'), layers));
+  const second = await figures(() => all(join(directory, 'second'), layers));
+  const measures = [
     { measure: `${images} images of 100 MB of 200 files, one after the other`, value: first.seconds, unit: 's' },
     {
       measure: 'memory for it, at most',
@@ -55,16 +55,20 @@ async function measureLarge(directory: string, progress: (line: string) => void)
       unit: 'ms',
       budget: stallBudgetMs,
     },
+    await sameBytes(first.result, second.result),
   ];
+  for (const file of second.result) await rm(file);
+  return { measures, files: first.result };
 }
 
 async function measureMany(directory: string, progress: (line: string) => void): Promise<Measure[]> {
-  progress(`an image of ${many.files} files`);
+  progress(`an image of ${many.files} files, twice`);
   const layer = await layerFile(join(directory, 'many'), { ...many, seed: 99 });
-  const { seconds, stallMs, memoryMiB, result } = await figures(() => all(directory, [layer]));
+  const { seconds, stallMs, memoryMiB, result } = await figures(() => all(join(directory, 'many-first'), [layer]));
+  const again = await all(join(directory, 'many-second'), [layer]);
   return [
     { measure: `an image of ${many.files} files`, value: seconds, unit: 's' },
-    { measure: 'its size', value: (result[0]?.image.size ?? 0) / megabyte, unit: 'MB' },
+    { measure: 'its size', value: statSync(result[0] ?? '').size / megabyte, unit: 'MB' },
     { measure: 'memory for it, at most', value: memoryMiB, unit: 'MiB' },
     {
       measure: 'loop stall meanwhile, beyond that of a loop that does nothing',
@@ -72,22 +76,38 @@ async function measureMany(directory: string, progress: (line: string) => void):
       unit: 'ms',
       budget: stallBudgetMs,
     },
+    await sameBytes(result, again),
   ];
 }
 
-async function all(directory: string, layers: readonly LayerFile[]): Promise<AddonImage[]> {
-  const made: AddonImage[] = [];
+/** Makes the images and leaves them in the directory; resolves with their files. */
+async function all(directory: string, layers: readonly LayerFile[]): Promise<string[]> {
+  const made: string[] = [];
   for (const [i, layer] of layers.entries()) {
     const own = join(directory, `image-${i}`);
-    mkdirSync(own);
+    mkdirSync(own, { recursive: true });
     const source = { kind: 'layers' as const, layers: [layer] };
-    const match = { id: '_any' };
-    made.push(
-      await makeAddonImage({ name: `addon-${i}`, match, architecture: 'x86-64', allowSetuid: false, source, directory: own }),
-    );
+    const request = { name: `addon-${i}`, match: { id: '_any' }, architecture: 'x86-64' as const, allowSetuid: false, source };
+    const { file } = await makeAddonImage({ ...request, directory: own });
+    const kept = join(directory, `addon-${i}.raw`);
+    await rename(file, kept);
     await rm(own, { recursive: true });
+    made.push(kept);
   }
   return made;
+}
+
+/** Reads both: what the maker says of its digest is not asked. */
+async function sameBytes(first: readonly string[], second: readonly string[]): Promise<Measure> {
+  let others = 0;
+  for (const [i, file] of first.entries()) if ((await digest(file)) !== (await digest(second[i] ?? ''))) others++;
+  return { measure: 'raw images of which a second run made other bytes', value: others, unit: '', budget: 0 };
+}
+
+async function digest(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
 }
 
 interface Figures<T> {
@@ -115,10 +135,8 @@ async function figures<T>(work: () => Promise<T>): Promise<Figures<T>> {
 /** A layer, compressed, of files of which one half can be made smaller. */
 async function layerFile(file: string, o: { files: number; bytes: number; seed: number }): Promise<LayerFile> {
   await pipeline(Readable.from(archive(o)), createGzip({ level: 1 }), createWriteStream(file));
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
   const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip';
-  return { file, mediaType, digest: `sha256:${hash.digest('hex')}`, size: statSync(file).size };
+  return { file, mediaType, digest: `sha256:${await digest(file)}`, size: statSync(file).size };
 }
 
 function* archive({ files, bytes, seed }: { files: number; bytes: number; seed: number }): Generator<Buffer, undefined> {

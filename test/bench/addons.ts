@@ -1,7 +1,15 @@
-/** What addons cost. */
+/** What addons cost: to make, to boot with, and to give to nodes. */
+import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
+import { measureAddonBoots } from './addon-boot.ts';
 import { measureAddonImages } from './addon-images.ts';
 import type { Measure } from './measure.ts';
 
 export async function measureAddons(progress: (line: string) => void): Promise<Measure[]> {
-  return measureAddonImages(progress);
+  const directory = temporaryDirectory('bench-addons');
+  try {
+    const { measures, files } = await measureAddonImages(directory, progress);
+    return [...measures, ...(await measureAddonBoots(files, progress))];
+  } finally {
+    removeDirectory(directory);
+  }
 }

@@ -39,6 +39,8 @@ export interface BootedHost {
   again(): void;
   /** Soft-reboots into another deployment and waits until it is up. */
   softReboot(deployment: string): Promise<void>;
+  /** What all of the host has used so far. */
+  processorSeconds(): number;
   /** Cuts the power. */
   cut(): Promise<void>;
 }
@@ -72,10 +74,11 @@ export async function boot(disk: HostDisk, o: BootOptions = {}): Promise<BootedH
   const pid = await processOne(child.pid ?? 0, () => said);
   const host = describe(pid, disk, () => said);
   await host.settled();
-  return { ...host, cut };
+  const processorSeconds = () => Number(/^usage_usec (\d+)$/m.exec(readFileSync(join(group, 'cpu.stat'), 'utf8'))?.[1]) / 1e6;
+  return { ...host, processorSeconds, cut };
 }
 
-function describe(pid: number, disk: HostDisk, said: () => string): Omit<BootedHost, 'cut'> {
+function describe(pid: number, disk: HostDisk, said: () => string): Omit<BootedHost, 'cut' | 'processorSeconds'> {
   const run = (command: string, ...args: readonly string[]): Result => {
     const into = ['-t', String(pid), '-m', '-p', '-u', '-i', '-n', '-C', '--', command, ...args];
     const { status, stdout, stderr, error } = spawnSync('nsenter', into, {

@@ -2,7 +2,6 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { formatRecord } from '../../controller/agent/addons/record.ts';
 import { setDigest } from '../../controller/addon/set-digest.ts';
 import { hostAddonPlacements } from '../../controller/host-addons/placements.ts';
@@ -34,8 +33,13 @@ RemainAfterExit=yes
 ExecStart=mount --make-rshared /
 `;
 
+/** What undoes things when a test is over: its context, for one. */
+export interface Undo {
+  after(step: () => Promise<void>): void;
+}
+
 /** A disk with two deployments of one system, which carry the scripts and units. After the test its hosts are cut and it is removed. */
-export async function makeDisk(t: TestContext, systemd: Systemd, o: { required?: boolean } = {}): Promise<HostDisk> {
+export async function makeDisk(t: Undo, systemd: Systemd, o: { required?: boolean } = {}): Promise<HostDisk> {
   const base = await systemdRoot(systemd);
   const directory = mkdtempSync(join(tmpdir(), 'host-disk-'));
   const disk: HostDisk = { directory, systemd, base, cuts: [] };
