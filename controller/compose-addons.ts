@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectAddonFigures, showAddons } from './addon/figures.ts';
+import { projectAddonFigures, showAddons } from './addon/figures.ts';
 import { createMakeVariant } from './addon/make-variant.ts';
 import { addonIndexes, projectAddon, projectSource } from './addon/projection.ts';
 import { createAddonReconciler } from './addon/reconciler.ts';
@@ -20,6 +21,7 @@ import type { Registry } from './registry/registry.ts';
 import type { ShardRoots } from './sharding/shard.ts';
 import type { OpenRevision } from './source/open-revision.ts';
 import type { Log } from './telemetry/log.ts';
+import { beforeScrape } from './telemetry/metric-table.ts';
 import { beforeScrape } from './telemetry/metric-table.ts';
 import type { ImageVerifier } from './trust/image-verifier.ts';
 import type { Trust } from './trust/trust.ts';
@@ -64,6 +66,9 @@ export function composeAddons(config: Pick<Config, 'build-directory' | 'namespac
     random: Math.random,
   });
   addon.watch(stores.addons);
+  // Of its own: what a status says must not wake who wrote it.
+  const figures = caches.add(systemaddons, projectAddonFigures);
+  beforeScrape(() => showAddons(figures.list()));
   // Of its own: what a status says must not wake who wrote it.
   const figures = caches.add(systemaddons, projectAddonFigures);
   beforeScrape(() => showAddons(figures.list()));

@@ -36,6 +36,7 @@ import type { ClockWatch } from './preconditions/clock.ts';
 import { createRegistry } from './registry/client.ts';
 import { proxyFor, proxyFromEnvironment } from './registry/proxy.ts';
 import { poolAddonFigures, projectSeal, showPoolAddons } from './rollout/addon-figures.ts';
+import { poolAddonFigures, projectSeal, showPoolAddons } from './rollout/addon-figures.ts';
 import { agentVersions, poolFigures, showPools } from './rollout/pool-figures.ts';
 import * as poolViews from './rollout/projection.ts';
 import { createPoolReconciler } from './rollout/reconciler.ts';
@@ -311,9 +312,11 @@ function composePools(s: Shared): Controller {
   const pool = createPoolReconciler({ client, ...reads, stores, namespaces, trust: s.trust, hostRule, events, now });
   const pools = s.make('pool', 2, s.own.pools.guard(pool.reconcile));
   const seals = caches.add(nodetargets, projectSeal);
+  const seals = caches.add(nodetargets, projectSeal);
   beforeScrape(() => {
     const targets = stores.nodeTargets.list();
     showPools(poolFigures(stores.pools.list(), targets, stores.nodes.list()), agentVersions(targets));
+    showPoolAddons(poolAddonFigures(stores.pools.list(), seals.list()));
     showPoolAddons(poolAddonFigures(stores.pools.list(), seals.list()));
   });
   watchPools(stores, s.trust, (key, when) => pools.enqueue(key, when));

@@ -5,12 +5,13 @@ export const registry = new Registry();
 
 /** What series grow with: numbers of things that exist, or that were asked since the start. */
 export interface Extents {
-  /** The controllers of the runtime: source, definition, build, retention, pool, trust, discovery. */
+  /** The controllers of the runtime: source, definition, addon, build, retention, pool, trust, discovery. */
   controllers: number;
   /** Kinds that are watched. */
   resources: number;
   sources: number;
   definitions: number;
+  addons: number;
   pools: number;
   /** Hosts of Git servers, and of registries with their mirrors, that were asked since the start. */
   gitHosts: number;

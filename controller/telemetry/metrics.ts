@@ -102,6 +102,12 @@ export const metrics = {
     ['how'],
     [2],
   ),
+  addonVariants: gauge(
+    'scantling_addon_variants',
+    'Variants per addon and state: asked (that the spec has), made (with the artifact of their present source), failed (without, and the status of the SystemAddon says why).',
+    ['addon', 'state'],
+    ['addons', 3],
+  ),
   latestBuildFailed: gauge(
     'scantling_definition_latest_build_failed',
     '1 while the build of the present inputs has failed.',
@@ -200,6 +206,18 @@ export const metrics = {
     'The last report of the agent that has been silent the longest (Unix time, by the clock of its node).',
     ['pool'],
     ['pools'],
+  ),
+  poolAddonNodes: gauge(
+    'scantling_pool_addon_nodes',
+    'Nodes per pool and state of their addons: merged, partial (some of the set) and failed (none of it), as they were read back after the boot; held (kept from their addons, and the image with them, for a reason that status.addons.problems has). Absent for pools without addons.',
+    ['pool', 'state'],
+    ['pools', 4],
+  ),
+  poolAddonMissing: gauge(
+    'scantling_pool_addon_missing_nodes',
+    'Nodes per pool that are held because of this addon: it does not exist, has no variant for their system or no artifact yet, misses what it requires or collides with another. The 16 that most nodes of a pool wait for.',
+    ['pool', 'addon'],
+    ['pools', 16],
   ),
   agents: gauge('scantling_agents', 'NodeTargets per version of the agent that reports.', ['version'], ['versions']),
   certificateExpiry: gauge(

@@ -82,6 +82,9 @@ test('what an operator must hear of has an alert', () => {
     'TargetRefused',
     'SignatureLookupFailing',
     'TrustRootOld',
+    'AddonMissing',
+    'AddonFailed',
+    'AddonsPartial',
   ];
   for (const name of wanted)
     assert.ok(

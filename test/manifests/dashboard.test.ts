@@ -32,7 +32,7 @@ test('it has its rows, a variable for the data source, and one for pools', () =>
   assert.ok(dashboard.schemaVersion >= 39);
   assert.deepEqual(
     dashboard.panels.filter(({ type }) => type === 'row').map(({ title }) => title),
-    ['Chain', 'Rollouts', 'Builds', 'Sources', 'Trust', 'Runtime'],
+    ['Chain', 'Rollouts', 'Builds', 'Sources', 'Trust', 'Addons', 'Runtime'],
   );
   const [datasource, pool] = dashboard.templating.list;
   assert.deepEqual([datasource?.name, datasource?.type, datasource?.query], ['datasource', 'datasource', 'prometheus']);

@@ -27,6 +27,7 @@ const extents: Extents = {
   resources: 10,
   sources: 1,
   definitions: 1,
+  addons: 1,
   pools: 1,
   gitHosts: 1,
   registries: 1,
@@ -116,6 +117,9 @@ describe('a fleet', { timeout: 400_000 }, () => {
     assert.equal(value('scantling_source_interval_seconds', { source: 'fleet' }), 1);
     assert.equal(value('scantling_builds_total', { result: 'succeeded' }) !== undefined, true);
     assert.equal(value('scantling_addon_images_total', { result: 'built' }), 1);
+    const variants = ['asked', 'made', 'failed'].map(state => value('scantling_addon_variants', { addon: 'tool', state }));
+    assert.deepEqual(variants, [1, 1, 0]);
+    assert.equal(value('scantling_pool_addon_nodes'), undefined);
     // Those that came before the receiver knew the source count as well.
     assert.ok((value('scantling_webhook_requests_total', { source: '', result: 'refused' }) ?? 0) >= 2);
     const now = Date.now() / 1000;
