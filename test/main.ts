@@ -9,8 +9,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { callsVariable } from './cluster/audit.ts';
 import { comparedRights, compareRights, readCalls } from './tools/compare-rights.ts';
+import { complaints, counts, longest } from './tools/run-summary.ts';
 import { runTests, type TestRun } from './tools/run-tests.ts';
-import { inOrder } from './tools/test-order.ts';
+import { readOptions, thoroughVariable, usage, type TestOptions } from './tools/test-options.ts';
+import { inOrder, oneAtATime } from './tools/test-order.ts';
 
 const root = dirname(import.meta.dirname);
 const bin = join(root, 'node_modules', '.bin');
@@ -24,11 +26,14 @@ const checks: readonly { name: string; command: string; args: readonly string[] 
   { name: 'generated files', command: process.execPath, args: ['test/tools/generate.ts', '--check'] },
 ];
 
-/** Test files start servers of their own; more than two at once only make each other slow on a small machine. */
+/** Test files start servers of their own; more of them at once only make each other slow on a small machine. */
 const concurrency = 2;
 
-/** No test takes this long: a hang must end as a failure that names it, in good time before CI's own limit. */
-const timeoutMs = 15 * 60_000;
+/** No test takes this long: a hang must end as a failure that names it, while there is time for the others. */
+const timeoutMs = 6 * 60_000;
+
+/** What was ended has so long to stop its servers. */
+const graceMs = 20_000;
 
 function run(command: string, args: readonly string[]): Promise<boolean> {
   const child = spawn(command, args, { cwd: root, stdio: 'inherit' });
@@ -54,18 +59,10 @@ async function runChecks(): Promise<string[]> {
   return failed;
 }
 
-/** How many of the longest files are named after a whole run. */
-const namedFiles = 12;
-
-function sayTimes(times: TestRun['times']): void {
-  const longest = [...times].toSorted(([, a], [, b]) => b - a).slice(0, namedFiles);
-  console.log('longest files:');
-  for (const [file, ms] of longest) console.log(`  ${Math.round(ms / 1000)} s  ${file}`);
-}
-
-/** Runs the files; of a whole run, also says where the rights in manifests/ are not what the tests asked for. Returns the files that failed, and whether rights are right. */
+/** Runs the files; of a whole run, also says where the rights in manifests/ are not what the tests asked for. */
 async function runAll(names: readonly string[], whole: boolean, signal: AbortSignal): Promise<TestRun & { rightsFit: boolean }> {
-  const options = { cwd: root, concurrency, timeoutMs, signal };
+  const silenceMs = timeoutMs + 60_000;
+  const options = { cwd: root, concurrency, oneAtATime, timeoutMs, silenceMs, signal, namesPassed: !whole, say: console.log };
   if (!whole) {
     const tests = await runTests(names, options);
     console.log('ℹ rights are not compared with what was asked for: only a whole run shows that');
@@ -75,13 +72,14 @@ async function runAll(names: readonly string[], whole: boolean, signal: AbortSig
   process.env[callsVariable] = directory;
   try {
     const tests = await runTests(names, options);
-    // What a failed file has not come to may be what a right is for.
+    const isComplete = tests.failed.length + tests.cutOff.length + tests.notBegun.length === 0;
+    // What a file that failed has not come to may be what a right is for.
     const wrong = compareRights(await comparedRights(), readCalls(directory)).filter(
-      line => tests.failed.length === 0 || !line.startsWith('never used'),
+      line => isComplete || !line.startsWith('never used'),
     );
     for (const line of wrong) console.error(`  ${line}`);
     console.log(
-      `${wrong.length === 0 ? '✔' : '✖'} rights in manifests/ against what was asked for${tests.failed.length > 0 ? ' (only what is missing, as files failed)' : ''}`,
+      `${wrong.length === 0 ? '✔' : '✖'} rights in manifests/ against what was asked for${isComplete ? '' : ' (only what is missing, as files failed)'}`,
     );
     return { ...tests, rightsFit: wrong.length === 0 };
   } finally {
@@ -89,43 +87,50 @@ async function runAll(names: readonly string[], whole: boolean, signal: AbortSig
   }
 }
 
-function sayFailures(checksFailed: readonly string[], filesFailed: readonly string[]): void {
-  if (checksFailed.length > 0) console.error(`✖ beside the tests: ${checksFailed.join(', ')}`);
-  if (filesFailed.length === 0) return;
-  console.error(`✖ failed files: ${filesFailed.length}. Only these again:`);
-  console.error(`npm test -- ${filesFailed.join(' ')}`);
+/** The arguments; ends the program where they cannot be used, or ask how they are. */
+function readArguments(): TestOptions {
+  try {
+    const options = readOptions(process.argv.slice(2));
+    if (options) return options;
+    process.stdout.write(usage);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exit(2);
+  }
 }
 
-const usage = `Usage: npm test [-- PATTERN…]
-  Without a pattern: types, lint, format, unused code, generated files, and every test.
-  PATTERN…              only the test files whose path contains one of the patterns, as npm test -- test/rollout
-  --kubernetes VERSION  the servers of Kubernetes are of this supported version
-`;
+/** Ends the run in time for it to say what was left, or when it is told to end. Returns what is aborted then. */
+function startClock(minutes: number): AbortSignal {
+  const ending = new AbortController();
+  const end = (why: string): void => {
+    console.log(`✖ ${why}; what runs is ended`);
+    ending.abort();
+    setTimeout(() => process.exit(1), graceMs).unref();
+  };
+  const started = Number(process.env['SCANTLING_STARTED'] ?? Date.now());
+  const late = `the run has taken ${minutes} minutes, its set-up included (--minutes)`;
+  setTimeout(() => end(late), started + minutes * 60_000 - Date.now()).unref();
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => end(`the run was sent ${signal}`));
+  return ending.signal;
+}
 
-const patterns = process.argv.slice(2);
-const flag = patterns.find(pattern => pattern.startsWith('-'));
-if (flag === '--help' || flag === '-h') {
-  process.stdout.write(usage);
-  process.exit(0);
-}
-if (flag !== undefined) {
-  process.stderr.write(`there is no flag ${flag}\n${usage}`);
-  process.exit(2);
-}
+const { patterns, thorough, minutes } = readArguments();
+if (thorough) process.env[thoroughVariable] = 'true';
+const isWhole = patterns.length === 0;
 const files = inOrder(
-  globSync('test/**/*.test.ts', { cwd: root }).filter(
-    file => patterns.length === 0 || patterns.some(pattern => file.includes(pattern)),
-  ),
+  globSync('test/**/*.test.ts', { cwd: root }).filter(file => isWhole || patterns.some(pattern => file.includes(pattern))),
 );
 if (files.length === 0) {
   console.error(`no test file's path contains ${patterns.join(' or ')}`);
   process.exit(1);
 }
-const failed = patterns.length === 0 ? await runChecks() : [];
-const ending = new AbortController();
-for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
-const tests = await runAll(files, patterns.length === 0, ending.signal);
+const signal = startClock(minutes);
+const failed = isWhole ? await runChecks() : [];
+const tests = await runAll(files, isWhole, signal);
 if (!tests.rightsFit) failed.push('rights');
-if (patterns.length === 0) sayTimes(tests.times);
-sayFailures(failed, tests.failed);
-process.exitCode = tests.failed.length === 0 && failed.length === 0 ? 0 : 1;
+if (isWhole) for (const line of longest(tests)) console.log(line);
+console.log(counts(tests));
+const left = complaints(tests, failed);
+for (const line of left) console.log(line);
+process.exitCode = left.length === 0 ? 0 : 1;

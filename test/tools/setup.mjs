@@ -98,7 +98,9 @@ function developmentNode() {
  */
 function become(node, args) {
   const PATH = [join(root, 'node_modules', '.bin'), process.env['PATH'] ?? ''].join(delimiter);
-  const child = spawn(node, args, { stdio: 'inherit', env: { ...process.env, PATH } });
+  // What has a limit of time counts from here on, the set-up included (test/main.ts).
+  const SCANTLING_STARTED = String(Math.round(performance.timeOrigin));
+  const child = spawn(node, args, { stdio: 'inherit', env: { ...process.env, PATH, SCANTLING_STARTED } });
   const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   /** @type {NodeJS.Signals[]} */
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
