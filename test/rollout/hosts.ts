@@ -6,7 +6,8 @@ import { silentAfterMs } from '../../controller/rollout/classify.ts';
 import type { NodeTargetView } from '../../controller/rollout/projection.ts';
 import { barringOf } from '../../controller/rollout/on-host.ts';
 import { targetDigestOf } from '../../controller/rollout/digest.ts';
-import { image, type Machine, platformOf, timeouts } from './machine.ts';
+import { approvedIn } from '../../controller/api/approval.ts';
+import { image, type Machine, mergedIn, platformOf, timeouts } from './machine.ts';
 
 export interface FleetOptions {
   nodes: number;
@@ -22,6 +23,8 @@ export interface FleetOptions {
   slow?: boolean;
   /** Which set of addons the pool asks for. */
   addons?: number;
+  /** Addons may change on running hosts. */
+  live?: boolean;
 }
 export class Hosts {
   now = Date.parse('2026-01-01T00:00:00Z');
@@ -49,6 +52,7 @@ export class Hosts {
       canLock: true,
       slow: false,
       addons: 0,
+      live: false,
       ...options,
     };
     for (let i = 0; i < this.o.nodes; i++) this.addNode();
@@ -75,6 +79,7 @@ export class Hosts {
         bootID,
         canLock: this.o.canLock,
         canMerge: true,
+        canApply: true,
         reportedAt: this.now,
         failures: [],
         phase: 'Idle',
@@ -112,6 +117,7 @@ export class Hosts {
     machine.host = { ...machine.host, reportedAt: this.now + machine.skew };
     const { nodeTarget, host } = machine;
     if (machine.told) return this.goDown(machine);
+    if (machine.applying) return this.finishChange(machine);
     // Its token says which Node it runs on.
     if (nodeTarget && nodeTarget.nodeUID !== machine.node.uid) return;
     if (nodeTarget) this.#follow(machine, nodeTarget, host, fails);
@@ -125,22 +131,68 @@ export class Hosts {
     if (set !== undefined && !host.canMerge) return;
     const { approval } = nodeTarget;
     const used = machine.verdict?.approval === approval || host.failures.some(f => f.approval === approval);
-    const approved =
-      nodeTarget.state === 'Booted' && approval !== undefined && !used && approval.endsWith(targetDigestOf(nodeTarget));
+    const goAhead = nodeTarget.state === 'Booted' && approval !== undefined && !used ? approvedIn(approval) : undefined;
+    // To an agent of before, one for the running host is for another target.
+    const approved = goAhead?.digest === targetDigestOf(nodeTarget) && (host.canApply === true || !goAhead.live);
     if (host.booted === wanted && host.set === set) {
       // There is nothing left to boot.
-      if (approved) machine.verdict = { type: 'Succeeded', approval, bootID: host.bootID };
+      if (approved && approval !== undefined) machine.verdict = { type: 'Succeeded', approval, bootID: host.bootID };
       return;
     }
     if (host.booted !== wanted && host.staged?.digest !== wanted) return this.#stage(machine, wanted, fails);
-    if (!isReady(host, wanted, set)) return this.#prepare(machine, { wanted, set, pair: targetDigestOf(nodeTarget) }, fails);
-    if (!approved) return;
-    assert(approval.length > 0);
+    // What is locked is gone with the boot; for anything else the agent waits until a person has taken it away.
+    if (host.booted === wanted && host.staged && host.staged.digest !== wanted) {
+      if (!host.staged.locked) return;
+      const { staged: _, ...rest } = host;
+      machine.host = rest;
+    }
+    if (!isReady(machine.host, wanted, set)) return this.#prepare(machine, { wanted, set, pair: targetDigestOf(nodeTarget) }, fails);
+    if (!approved || approval === undefined) return;
     const again = barringOf(nodeTarget).find(digest => machine.failedOn.has(digest));
     assert.equal(again, undefined, `${again} is tried again on ${machine.node.name}`);
+    if (goAhead?.live) return this.#apply(machine, nodeTarget, approval);
     machine.told = { digest: wanted, pair: targetDigestOf(nodeTarget), ...(set === undefined ? {} : { set }), approval };
     machine.host = { ...machine.host, phase: 'Rebooting' };
     if (!this.o.slow) this.goDown(machine);
+  }
+
+  /** Invariant 2 for the running host, at the moment at which its addons begin to change. */
+  #apply(machine: Machine, nodeTarget: NodeTargetView, approval: string): void {
+    const { node, host } = machine;
+    const set = nodeTarget.addons?.digest;
+    assert(
+      host.booted !== undefined && nodeTarget.digests.includes(host.booted),
+      `${node.name} changes addons under another image`,
+    );
+    if (nodeTarget.apply?.drain !== false && !machine.opened) {
+      assert(node.unschedulable, `${node.name} changes its addons though it is not cordoned`);
+      assert(!machine.drained || machine.pods === 0, `${node.name} changes its addons undrained`);
+    }
+    machine.applying = { pair: targetDigestOf(nodeTarget), approval, ...(set === undefined ? {} : { set }) };
+    machine.host = { ...host, phase: 'Applying' };
+    if (!this.o.slow) this.finishChange(machine);
+  }
+
+  /** The change on the running host ends: the new set is merged, or the former one is again. */
+  finishChange(machine: Machine): void {
+    const { applying } = machine;
+    if (!applying || machine.agentDead || machine.deleted) return;
+    const { set, pair, approval } = applying;
+    const { prepared: _, ...host } = machine.host;
+    const fails = set !== undefined && this.badSets.has(set);
+    if (fails) {
+      const failure = { digest: pair, reason: 'AddonsFailed', message: 'did not merge', time: this.#stamp(machine), approval };
+      machine.host = { ...host, phase: 'Failed', failures: [...host.failures, failure] };
+      machine.failedOn.add(pair);
+    } else machine.host = { ...withSet(host, set), phase: 'Idle' };
+    machine.verdict = { type: fails ? 'AddonsFailed' : 'Succeeded', approval, bootID: host.bootID };
+    this.#endChange(machine);
+    this.#report(machine);
+  }
+
+  #endChange(machine: Machine): void {
+    delete machine.applying;
+    delete machine.approvedAt;
   }
 
   #stage(machine: Machine, wanted: string, fails: boolean | string): void {
@@ -211,7 +263,8 @@ export class Hosts {
   /** Ends a reboot. */
   boot(machine: Machine): void {
     if (!machine.down || machine.deleted) return;
-    const { staged: _, prepared: __, set: ___, ...host } = machine.host;
+    const { staged: _, prepared: __, ...before } = machine.host;
+    const host = withSet(before, undefined);
     const { approval = '' } = machine.told ?? {};
     const bootID = this.#bootID();
     const { type, booted, merged, barred } = this.#outcome(machine);
@@ -221,7 +274,7 @@ export class Hosts {
       phase: 'Idle',
       bootID,
       booted,
-      ...(merged === undefined ? {} : { set: merged }),
+      ...setFields(merged),
       ...(type === 'Succeeded' ? {} : { failures: [...host.failures, failure] }),
       reportedAt: this.now + machine.skew,
     };
@@ -247,17 +300,18 @@ export class Hosts {
   /** The power goes and comes back, outside any slot. */
   powerCycle(machine: Machine): void {
     if (machine.down || machine.told || machine.deleted) return;
+    if (machine.applying) this.#cut(machine);
     const { staged, prepared, ...host } = machine.host;
     const bootID = this.#bootID();
     // Without a lock the staged image is booted, with what was written down for it. For the image that runs that waits for a go-ahead.
     if (staged && !staged.locked && !this.bad.has(staged.digest)) {
-      const { set: _, ...rest } = host;
+      const rest = withSet(host, undefined);
       const set = prepared?.image === staged.digest ? prepared.set : undefined;
       const merged = set !== undefined && this.badSets.has(set) ? '' : set;
       machine.host = {
         ...rest,
         booted: staged.digest,
-        ...(merged === undefined ? {} : { set: merged }),
+        ...setFields(merged),
         bootID,
         reportedAt: this.now + machine.skew,
       };
@@ -265,6 +319,22 @@ export class Hosts {
     machine.kubeletLate = false;
     machine.node = { ...machine.node, ready: true, readySince: this.now, bootID };
     if (!machine.agentDead) this.#report(machine);
+  }
+
+  /** The power goes while addons change: the record of the new set is written, and the boot to come merges that. */
+  #cut(machine: Machine): void {
+    const { set, pair, approval } = machine.applying ?? assert.fail();
+    const { prepared: _, ...host } = machine.host;
+    const fails = set !== undefined && this.badSets.has(set);
+    const failure = { digest: pair, reason: 'AddonsFailed', message: 'did not merge', time: this.#stamp(machine), approval };
+    machine.host = {
+      ...withSet(host, fails ? '' : set),
+      phase: fails ? 'Failed' : 'Idle',
+      ...(fails ? { failures: [...host.failures, failure] } : {}),
+    };
+    if (fails) machine.failedOn.add(pair);
+    machine.verdict = { type: fails ? 'AddonsFailed' : 'Succeeded', approval, bootID: `boot-${this.#boots + 1}` };
+    this.#endChange(machine);
   }
 
   /** Somebody, or the garbage collector, deletes the NodeTarget. */
@@ -294,8 +364,9 @@ export class Hosts {
 
   /** Somebody boots another image, with the host's own tools. */
   stray(machine: Machine, n: number): void {
-    if (machine.down || machine.told || machine.deleted) return;
-    const { staged: _, prepared: __, set: ___, ...host } = machine.host;
+    if (machine.down || machine.told || machine.applying || machine.deleted) return;
+    const { staged: _, prepared: __, ...before } = machine.host;
+    const host = withSet(before, undefined);
     const bootID = this.#bootID();
     machine.host = { ...host, booted: platformOf(image(n)), bootID, reportedAt: this.now + machine.skew };
     machine.node = { ...machine.node, ready: true, readySince: this.now, bootID };
@@ -310,10 +381,10 @@ export class Hosts {
   }
 
   /** Another agent comes, which can merge addons or cannot. What is merged stays. */
-  exchangeAgent(machine: Machine, canMerge: boolean): void {
-    if (machine.down || machine.told || machine.agentDead || machine.deleted) return;
-    const { canMerge: _, ...host } = machine.host;
-    machine.host = canMerge ? { ...host, canMerge } : host;
+  exchangeAgent(machine: Machine, canMerge: boolean, canApply = canMerge): void {
+    if (machine.down || machine.told || machine.applying || machine.agentDead || machine.deleted) return;
+    const { canMerge: _, canApply: __, ...host } = machine.host;
+    machine.host = canMerge ? { ...host, canMerge, ...(canApply ? { canApply } : {}) } : host;
     this.#report(machine);
   }
 
@@ -355,6 +426,7 @@ export class Hosts {
     delete machine.verdict;
     delete machine.approvedAt;
     delete machine.told;
+    delete machine.applying;
     delete machine.onItsWay;
     machine.failedOn.clear();
     const off = { blocked: false, agentDead: false, down: false, opened: false, personCordon: false, kubeletLate: false };
@@ -362,7 +434,16 @@ export class Hosts {
     machine.node = { ...node, ...fresh };
     const { canLock } = this.o;
     const reportedAt = this.now + machine.skew;
-    machine.host = { booted: platformOf(image(0)), bootID, canLock, canMerge: true, reportedAt, failures: [], phase: 'Idle' };
+    machine.host = {
+      booted: platformOf(image(0)),
+      bootID,
+      canLock,
+      canMerge: true,
+      canApply: true,
+      reportedAt,
+      failures: [],
+      phase: 'Idle',
+    };
   }
 
   #report(machine: Machine): void {
@@ -412,8 +493,18 @@ export class Hosts {
 /** What an agent says of its host: one that cannot merge addons does not know of them. */
 function saidOf(host: Machine['host']): Machine['host'] {
   if (host.canMerge) return structuredClone(host);
-  const { set: _, prepared: __, ...rest } = host;
-  return structuredClone(rest);
+  const { prepared: _, ...rest } = host;
+  return structuredClone(withSet(rest, undefined));
+}
+
+function withSet(host: Machine['host'], set: string | undefined): Machine['host'] {
+  const { set: _, merged: __, ...rest } = host;
+  return { ...rest, ...setFields(set) };
+}
+
+function setFields(set: string | undefined): Pick<Machine['host'], 'set' | 'merged'> {
+  const merged = mergedIn(set);
+  return { ...(set === undefined ? {} : { set }), ...(merged ? { merged } : {}) };
 }
 
 /** Whether the boot to come merges what it is to. */

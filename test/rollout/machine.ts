@@ -41,9 +41,23 @@ const sets = [1, 2, 3].map(n => {
   return { digest: setDigest(addons) ?? '', addons };
 });
 
+/** How addons may change, by their numbers. */
+export type Applies = readonly ('Reboot' | 'Drained' | 'Open')[];
+
 /** Set number n of addons, up to 3; none for 0. Neighbours share one. */
-export function addonSet(n: number): AddonSet | undefined {
-  return sets[n - 1];
+export function addonSet(n: number, applies: Applies = []): AddonSet | undefined {
+  const set = sets[n - 1];
+  if (!set || applies.every(apply => apply === 'Reboot')) return set;
+  const addons = set.addons.map((addon, i) => {
+    const apply = applies[n + i] ?? 'Reboot';
+    return apply === 'Reboot' ? addon : { ...addon, apply: { mode: 'Live' as const, drain: apply === 'Drained' } };
+  });
+  return { ...set, addons };
+}
+
+/** The files of a set. */
+export function mergedIn(digest: string | undefined): { name: string; digest: string }[] | undefined {
+  return sets.find(set => set.digest === digest)?.addons.map(({ name, digest }) => ({ name, digest }));
 }
 
 export function addonImage(i: number): string {
@@ -68,6 +82,8 @@ export interface Machine {
   agentDead: boolean;
   /** The host was told to reboot into this, and nothing can stop it. */
   told?: { digest: string; set?: string; pair: string; approval: string };
+  /** The host changes its addons, and nothing can stop it. */
+  applying?: { set?: string; pair: string; approval: string };
   /** Between the end of the shutdown and the boot. */
   down: boolean;
   /** It has booted, and its kubelet has not said so yet. */

@@ -12,13 +12,14 @@ import { imagesInUse } from '../../controller/rollout/images-in-use.ts';
 import { trustedTarget, type TrustedTarget } from '../../controller/rollout/target-trust.ts';
 import { withTarget } from '../../controller/rollout/status.ts';
 import type { SystemPoolStatus } from '../../controller/api/system-pool.ts';
+import { approvedIn } from '../../controller/api/approval.ts';
 import { targetDigestOf } from '../../controller/rollout/digest.ts';
 import { withBlockedSince } from '../../controller/rollout/drain.ts';
-import { addonSet, image, type Machine, platformOf, type PoolName, type Seen, timeouts } from './machine.ts';
-import { Hosts } from './hosts.ts';
+import { addonSet, type Applies, image, type Machine, platformOf, type PoolName, type Seen, timeouts } from './machine.ts';
+import { type FleetOptions, Hosts } from './hosts.ts';
 import { Policies } from './policies.ts';
 import { checkRecalled, checkWithdrawn } from './trust-checks.ts';
-import { checkPrecondition, Conflict, write } from './write.ts';
+import { checkPrecondition, Conflict, isOpen, write } from './write.ts';
 import type { DrainReport, PoolState } from '../../controller/rollout/pool-state.ts';
 import { recordedTarget } from '../../controller/rollout/target.ts';
 export class Fleet extends Hosts {
@@ -26,6 +27,8 @@ export class Fleet extends Hosts {
   /** What a second pool wants, which selects machines too. */
   otherTarget = image(1);
   suspended = false;
+  /** By the number of an addon. */
+  applies: Applies;
   retry = false;
   deleting = false;
   /** What trust says of the images of the pool; the other pool's are not covered. */
@@ -36,6 +39,11 @@ export class Fleet extends Hosts {
   #status: SystemPoolStatus = {};
   /** Every write there was. */
   readonly writes: Action[] = [];
+
+  constructor(o: FleetOptions) {
+    super(o);
+    this.applies = o.live ? ['Reboot', 'Drained', 'Open', 'Open', 'Drained'] : ['Reboot', 'Reboot', 'Reboot', 'Reboot', 'Reboot'];
+  }
 
   /** What a process remembers of drains. */
   readonly #blockedSince = new Map<string, number>();
@@ -108,7 +116,7 @@ export class Fleet extends Hosts {
   #wantedOf(name: string): Pick<Member, 'addons' | 'hold'> {
     const { asks = 0 } = this.#machine(name);
     if (asks === 'unknown') return { hold: { reason: 'AddonsNotReady', message: 'nobody has it' } };
-    const addons = addonSet((this.o.addons + asks) % 4);
+    const addons = addonSet((this.o.addons + asks) % 4, this.applies);
     return addons ? { addons } : {};
   }
 
@@ -209,9 +217,10 @@ export class Fleet extends Hosts {
     const keeps = nodeTarget?.state === 'Booted' && targetDigestOf(nodeTarget) === targetDigestOf(action.target);
     const runs = action.target.digests.includes(host?.booted ?? '') && host?.set === action.target.addons?.digest;
     assert(keeps || runs, `${action.node} is set back to what it does not run`);
-    const told = host?.phase === 'Rebooting' && this.controllerNow - host.reportedAt <= silentAfterMs;
+    const told =
+      (host?.phase === 'Rebooting' || host?.phase === 'Applying') && this.controllerNow - host.reportedAt <= silentAfterMs;
     const same = host?.bootID === this.seen(this.#machine(action.node)).node.bootID;
-    assert(!(told && same), `${action.node} is called back though it goes down already`);
+    assert(!(told && same), `${action.node} is called back though it goes down, or changes its addons, already`);
   }
 
   /** Invariant 5, for the state after a whole pass. */
@@ -252,10 +261,10 @@ export class Fleet extends Hosts {
     this.writes.push(action);
     write(machine, action, { pool, resourceVersion: this.nextVersion() });
     this.#seeOwnWrite(machine, action);
-    if (action.type === 'cordon' && machine.nodeTarget?.state === 'Staged')
+    if ((action.type === 'cordon' && machine.nodeTarget?.state === 'Staged' && !machine.told) || isOpen(action))
       this.#checkTaken(machine, pool, before, wasUnavailable);
     const underWay =
-      (machine.down || machine.told) &&
+      (machine.down || machine.told || machine.applying) &&
       machine.approvedAt !== undefined &&
       this.controllerNow < machine.approvedAt + this.timeouts.reboot;
     // A hung shutdown does not keep a node, or a pool, for ever.
@@ -263,8 +272,9 @@ export class Fleet extends Hosts {
       machine.opened ||= this.controllerNow >= machine.approvedAt + this.timeouts.reboot + silentAfterMs;
     }
     if (action.type === 'uncordon') assert(!underWay, `lifted the cordon of ${action.node} in the middle of its reboot`);
-    if (action.type === 'target' && !machine.told) delete machine.approvedAt;
+    if (action.type === 'target' && !machine.told && !machine.applying) delete machine.approvedAt;
     if (action.type === 'approve') {
+      this.#checkLive(machine, action);
       Object.assign(machine, { approvedAt: this.controllerNow, drained: this.o.drain });
       assert(!this.#isStopped(pool), 'approves nothing while suspended');
     }
@@ -278,13 +288,32 @@ export class Fleet extends Hosts {
     assert(canMerge, `gives addons to ${action.node}, whose agent cannot merge any`);
   }
 
+  /** Nothing changes on a running host but what may, and undrained only what may be so too; by what the addons that come, or become others, say now. */
+  #checkLive(machine: Machine, { approval, apply }: Action & { type: 'approve' }): void {
+    assert.equal(approvedIn(approval).live, apply !== undefined);
+    if (!apply) return;
+    const { name } = machine.node;
+    const { nodeTarget } = this.seen(machine);
+    const { host, digests = [] } = nodeTarget ?? {};
+    assert(host?.canApply && digests.includes(host.booted ?? ''), `${name} cannot change its addons as it runs`);
+    assert(!host.staged || host.staged.locked, `${name} changes its addons while another boot is to come`);
+    for (const addon of this.#wantedOf(name).addons?.addons ?? []) {
+      if (host.merged?.some(merged => merged.digest === addon.digest)) continue;
+      assert(addon.apply, `${name} gets ${addon.name} without a reboot`);
+      assert(
+        !isOpen({ type: 'approve', node: name, approval, since: 0, apply }) || addon.apply.drain === false,
+        `${name} undrained`,
+      );
+    }
+  }
+
   /** The budget, in what the controller knew of the world, and for what is its own doing also in truth. */
   #checkTaken(machine: Machine, pool: PoolName, before: number, wasUnavailable: boolean): void {
     const { name } = machine.node;
     const max = maxUnavailableOf(this.o.maxUnavailable, this.#membersOf(pool).length);
     const current = this.machines.every(m => m.lag === 0);
     if (current) assert(wasUnavailable || before < max, `took ${name} though ${before} of ${max} were unavailable`);
-    const taken = this.#membersOf(pool).filter(m => m.node.cordon?.pool === pool && !m.node.cordon.wasUnschedulable);
+    const taken = this.#membersOf(pool).filter(m => isTaken(m, pool));
     assert(wasUnavailable || taken.length <= max, `took ${name} as number ${taken.length} of ${max}`);
     assert(!this.#isStopped(pool), 'takes nothing while suspended');
   }
@@ -343,6 +372,8 @@ export class Fleet extends Hosts {
     for (let i = 0; i < rounds; i++) {
       this.now += 10_000;
       for (const m of this.machines) {
+        // Of a host without locks a person takes away what is staged and not wanted any more.
+        if (m.host.booted === platformOf(this.target) && !m.told) delete m.host.staged;
         this.boot(m);
         this.notice(m);
         this.agent(m);
@@ -364,7 +395,7 @@ export class Fleet extends Hosts {
       delete m.refuses;
       delete m.onItsWay;
       if (m.asks === 'unknown') delete m.asks;
-      m.host = { ...m.host, canMerge: true };
+      m.host = { ...m.host, canMerge: true, canApply: true };
       if (m.personCordon) this.uncordonByPerson(m);
       if (!m.down && !m.node.ready) m.node = { ...m.node, ready: true, readySince: this.now };
     }
@@ -375,4 +406,9 @@ export class Fleet extends Hosts {
     assert(machine, name);
     return machine;
   }
+}
+
+function isTaken({ node, nodeTarget, approvedAt }: Machine, pool: PoolName): boolean {
+  const isLive = nodeTarget?.pool === pool && nodeTarget.state === 'Booted' && nodeTarget.apply?.drain === false;
+  return (node.cordon?.pool === pool && !node.cordon.wasUnschedulable) || (isLive && approvedAt !== undefined);
 }

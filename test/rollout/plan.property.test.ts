@@ -7,6 +7,8 @@ import { addonImage, addonSet, image, type Machine, minute } from './machine.ts'
 import type { FleetOptions } from './hosts.ts';
 import { Fleet } from './model.ts';
 
+const applies = ['Reboot', 'Drained', 'Open'] as const;
+
 type Happening = (fleet: Fleet, machine: Machine, n: number) => void;
 
 const turnReady: (ready: boolean) => Happening = ready => (fleet, machine) => {
@@ -39,6 +41,8 @@ const happenings = {
   badSet: (fleet, _, n) => fleet.badSets.add(addonSet(1 + (n % 3))?.digest ?? ''),
   oldAgent: (fleet, machine) => fleet.exchangeAgent(machine, false),
   newAgent: (fleet, machine) => fleet.exchangeAgent(machine, true),
+  agentWithoutLive: (fleet, machine) => fleet.exchangeAgent(machine, true, false),
+  apply: (fleet, _, n) => (fleet.applies = fleet.applies.with(1 + (n % (fleet.applies.length - 1)), applies[n % 3] ?? 'Reboot')),
   suspend: fleet => (fleet.suspended = true),
   resume: fleet => (fleet.suspended = false),
   retry: fleet => (fleet.retry = true),
@@ -110,6 +114,26 @@ const eventOf = (of: readonly Kind[]) =>
 const event = eventOf(kinds);
 type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
 
+/** Where little else happens, addons change on running hosts. */
+const ofLive = eventOf([
+  ...([
+    'agent',
+    'agent',
+    'agent',
+    'agent',
+    'boot',
+    'time',
+    'time',
+    'poolAddons',
+    'nodeAddons',
+    'apply',
+    'badSet',
+    'retry',
+  ] as const),
+  ...(['power', 'die', 'revive', 'lag', 'restart', 'oldAgent', 'newAgent', 'agentWithoutLive', 'drain', 'revokeAddon'] as const),
+  ...(['signAddon', 'target', 'budget', 'canary', 'cordon', 'uncordon', 'notReady', 'ready'] as const),
+]);
+
 /** Where little else happens, what trust takes back meets the middle of a rollout in every run. */
 const ofTrust = eventOf([
   ...(['agent', 'agent', 'agent', 'agent', 'boot', 'boot', 'time', 'goDown', 'notice', 'target', 'suspend', 'resume'] as const),
@@ -144,6 +168,7 @@ const options: fc.Arbitrary<FleetOptions> = fc.record({
   canLock: fc.boolean(),
   // Most pools have none.
   addons: fc.constantFrom<number[]>(0, 0, 1, 2),
+  live: fc.boolean(),
   slow: fc.boolean(),
 });
 
@@ -232,6 +257,25 @@ describe('plan, whatever happens', () => {
       }),
       { numRuns: runs, examples: onceWrong },
     );
+  });
+
+  it('changes addons of running hosts within the budget, and only those that may be', () => {
+    let live = 0;
+    fc.assert(
+      fc.property(options, fc.array(ofLive, { minLength: 20, maxLength: 60 }), (o, events) => {
+        const fleet = new Fleet({ ...o, live: true, addons: 2 });
+        fleet.settle();
+        for (const e of events) {
+          happen(fleet, e);
+          fleet.pass(e.kill ?? undefined);
+        }
+        fleet.settle();
+        assert.equal(fleet.updated(), fleet.machines.length, JSON.stringify(plan(fleet.state()).summary));
+        live += fleet.writes.filter(write => write.type === 'approve' && write.apply).length;
+      }),
+      { numRuns: runs },
+    );
+    assert.ok(live > runs / 4, `${live} changes of running hosts`);
   });
 
   it('leaves no mark when the pool is deleted in the middle', () => {

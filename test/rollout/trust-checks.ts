@@ -10,10 +10,15 @@ export function checkWithdrawn({ members, trust }: PoolState, refusing: readonly
       if (nodeTarget?.pool !== 'pool' || !names(nodeTarget, image) || refusing.includes(node.name)) continue;
       const { host } = nodeTarget;
       const runs = runsTarget(nodeTarget);
-      const onItsWay = host?.phase === 'Rebooting' || host?.bootID !== node.bootID;
+      const onItsWay = isUnderWay(host) || host?.bootID !== node.bootID;
       assert(runs || onItsWay, `${node.name} still has ${image} before it, which is not allowed`);
     }
   }
+}
+
+/** What its agent does not break off. */
+function isUnderWay(host: NodeTargetView['host']): boolean {
+  return host?.phase === 'Rebooting' || host?.phase === 'Applying';
 }
 
 function names({ image, addons }: NodeTargetView, artifact: string): boolean {
@@ -32,7 +37,7 @@ export function checkRecalled({ target, trust, members, now, timeouts }: PoolSta
     if (nodeTarget?.pool !== 'pool' || nodeTarget.deleting || nodeTarget.state !== 'Booted') continue;
     if (!unknown.some(image => names(nodeTarget, image)) || refusing.includes(node.name)) continue;
     const { host } = nodeTarget;
-    const used = nodeTarget.verdict?.approval === nodeTarget.approval || host?.phase === 'Rebooting';
+    const used = nodeTarget.verdict?.approval === nodeTarget.approval || isUnderWay(host);
     const isBack = host?.bootID !== node.bootID || runsTarget(nodeTarget);
     const isOver = now >= nodeTarget.since + timeouts.reboot;
     assert(used || isBack || isOver, `${node.name} still has a go-ahead for ${nodeTarget.image}, which nobody can judge`);

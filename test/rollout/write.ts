@@ -27,13 +27,17 @@ export function write(
     }
     case 'approve':
       assert(machine.nodeTarget);
-      assert(node.cordon?.pool === pool && node.unschedulable, 'approves only a node it cordoned');
+      assert(
+        isOpen(action) || (node.cordon?.pool === pool && node.unschedulable),
+        'approves only a node it cordoned, or one that needs no cordon',
+      );
       machine.nodeTarget = {
         ...machine.nodeTarget,
         resourceVersion,
         state: 'Booted',
         approval: action.approval,
         since: action.since,
+        ...(action.apply ? { apply: action.apply } : {}),
         finalizers: [nodeTargetFinalizer],
       };
       return;
@@ -69,6 +73,7 @@ function retarget(
     digests,
     ...(revision ? { revision } : {}),
     ...(addons ? { addons } : {}),
+    ...(action.apply ? { apply: action.apply } : {}),
     ...(action.pullSecret ? { pullSecret: action.pullSecret } : {}),
     state: 'Staged',
     since: action.since,
@@ -87,6 +92,11 @@ function statusOf({ host, verdict, rollout, unstagedAt }: NodeTargetView): Parti
   };
 }
 
+/** A go-ahead for a change on the running host of which the node's pods notice nothing. */
+export function isOpen(action: Action): boolean {
+  return action.type === 'approve' && action.apply?.mode === 'Live' && action.apply.drain === false;
+}
+
 /** A write that the API server does not take, because its object is another by now. */
 export class Conflict extends Error {}
 
@@ -98,7 +108,7 @@ export function checkPrecondition(machine: Machine, action: Action, seen: Seen, 
     target: () => sameTarget,
     cordon: () => !machine.deleted && seen.node === node,
     uncordon: () => !machine.deleted && seen.node === node,
-    approve: () => sameTarget && !machine.deleted && isAsTaken(machine, seen),
+    approve: () => sameTarget && !machine.deleted && isAsTaken(machine, seen, isOpen(action)),
     report: () => seen.nodeTarget?.uid === nodeTarget?.uid,
     remove: () => sameTarget && ((action.type === 'remove' && action.back) || !isWanted(machine, seen, deleting)),
   }[action.type];
@@ -106,10 +116,10 @@ export function checkPrecondition(machine: Machine, action: Action, seen: Seen, 
 }
 
 /** The look at the node itself before a go-ahead. */
-function isAsTaken({ node, nodeTarget }: Machine, seen: Seen): boolean {
+function isAsTaken({ node, nodeTarget }: Machine, seen: Seen, open: boolean): boolean {
   const ownCordon = node.cordon?.pool === seen.node.cordon?.pool && node.cordon?.since === seen.node.cordon?.since;
   const same = node.uid === seen.node.uid && node.bootID === seen.node.bootID && nodeTarget?.nodeUID === node.uid;
-  return ownCordon && same && node.unschedulable;
+  return ownCordon && same && (open || node.unschedulable);
 }
 
 /** The look at the node itself before a target is taken away. */
