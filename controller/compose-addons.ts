@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { projectAddonFigures, showAddons } from './addon/figures.ts';
 import { projectAddonFigures, showAddons } from './addon/figures.ts';
 import { createMakeVariant } from './addon/make-variant.ts';
-import { addonIndexes, projectAddon, projectSource } from './addon/projection.ts';
+import { Packages } from './addon/packages.ts';
+import { addonIndexes, packagesIndexes, projectAddon, projectPackages, projectSource } from './addon/projection.ts';
 import { createAddonReconciler } from './addon/reconciler.ts';
 import { watchAddons } from './addon/watch.ts';
 import { systemaddons } from './api/system-addon.ts';
+import { systemdefinitions } from './api/system-definition.ts';
 import { systemsources } from './api/system-source.ts';
 import { SigningKeys } from './build/signing-keys.ts';
 import { Workspaces } from './build/workspace.ts';
@@ -52,6 +54,7 @@ export function composeAddons(config: Pick<Config, 'build-directory' | 'namespac
   const stores = {
     addons: caches.add(systemaddons, projectAddon, addonIndexes),
     sources: caches.add(systemsources, projectSource),
+    definitions: caches.add(systemdefinitions, projectPackages, packagesIndexes),
   };
   const builds = config['build-directory'];
   const directory = builds === '' ? join(tmpdir(), 'scantling-addons') : join(builds, 'addons');
@@ -61,6 +64,7 @@ export function composeAddons(config: Pick<Config, 'build-directory' | 'namespac
   const addon = createAddonReconciler({
     ...parts,
     signing: { keys: of => keys.of(of), verifier: parts.verifier },
+    packages: new Packages({ client: parts.client, definitions: stores.definitions }),
     make: createMakeVariant({ registry, workspaces }),
     clock: () => performance.now(),
     random: Math.random,

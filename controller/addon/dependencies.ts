@@ -8,6 +8,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Trust } from '../trust/trust.ts';
 import type { SigningServices } from './artifact-signing.ts';
+import type { Packages } from './packages.ts';
 import type { ResolvedSource } from './resolve-source.ts';
 
 export interface MadeArtifact {
@@ -44,6 +45,7 @@ export interface AddonDependencies {
   readCredentials: (secret: string | undefined) => Promise<DockerConfig | undefined>;
   trust: Pick<Trust, 'judgeImage' | 'basis'>;
   signing: SigningServices;
+  packages: Pick<Packages, 'installed' | 'rest' | 'tidy'>;
   /** Makes and pushes the artifact of one variant. */
   make: MakeVariant;
   events: Pick<EventRecorder, 'record'>;

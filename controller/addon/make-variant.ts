@@ -6,13 +6,16 @@ import { TransientError, messageOf } from '../api/errors.ts';
 import type { SystemAddonSpecVariant } from '../api/system-addon.ts';
 import type { Workspace, Workspaces } from '../build/workspace.ts';
 import type { Placement } from '../definition/image-tree.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { MakeVariant } from './dependencies.ts';
 import { downloadLayers } from './layer-files.ts';
 import { type AddonEntry, type AddonSource, makeAddonImage } from './make-image.ts';
+import { readImageOver } from './over-base.ts';
 import { pushAddonImage, readAddonArtifact } from './push-image.ts';
 import type { AddonReason } from './reasons.ts';
-import { readSourceImage } from './source-image.ts';
+import type { SourceContent } from './resolve-source.ts';
+import { type SourceImage, readSourceImage } from './source-image.ts';
 
 export interface MakerOptions {
   registry: Registry;
@@ -27,8 +30,8 @@ export function createMakeVariant({ registry, workspaces }: MakerOptions): MakeV
     const progress = (step: string): void => log.debug({ addon: name, step }, 'making an addon');
     // Who may not push is told so before anything is downloaded.
     await registry.checkPush(output.repository, auth);
-    const placements = content.kind === 'Placed' ? await content.read() : [];
-    const image = content.kind === 'Image' ? await readSourceImage(registry, content.image, variant.platform, auth) : undefined;
+    const entries = ((await content.read?.()) ?? []).map(entryOf);
+    const image = content.kind === 'Image' ? await imageOf(registry, content, variant, auth) : undefined;
     signal.throwIfAborted();
     const workspace = await openWorkspace(workspaces);
     const directory = async (of: string): Promise<string> => {
@@ -37,11 +40,12 @@ export function createMakeVariant({ registry, workspaces }: MakerOptions): MakeV
       return path;
     };
     try {
-      let source: AddonSource = { kind: 'entries', entries: placements.map(entryOf) };
-      if (image) {
+      let source: AddonSource = { kind: 'entries', entries };
+      if (content.kind === 'Image' && image) {
         progress('download');
         const layers = await downloadLayers(registry, image, await directory('layers'), auth, signal);
-        source = { kind: 'layers', layers, ...pathsOf(variant) };
+        const { path, ignore, over } = content;
+        source = { kind: 'layers', layers, path, ignore, overBase: over !== undefined, entries };
       }
       const { id, versionId, sysextLevel } = variant.os;
       const identity = { name, match: { id, versionId, sysextLevel }, architecture: architectures[variant.platform] };
@@ -78,9 +82,14 @@ const architectures: Readonly<Record<SystemAddonSpecVariant['platform'], AddonAr
   _any: '_any',
 };
 
-function pathsOf({ source }: SystemAddonSpecVariant): { path?: string; ignore?: readonly string[] } {
-  const { path, ignore } = source.image ?? {};
-  return { ...(path === undefined ? {} : { path }), ...(ignore === undefined ? {} : { ignore }) };
+function imageOf(
+  registry: Registry,
+  { image, over }: Extract<SourceContent, { kind: 'Image' }>,
+  variant: SystemAddonSpecVariant,
+  auth: DockerConfig | undefined,
+): Promise<SourceImage> {
+  if (over === undefined) return readSourceImage(registry, image, variant.platform, auth);
+  return readImageOver(registry, { image, base: over, variant }, auth);
 }
 
 function entryOf({ path, content }: Placement): AddonEntry {

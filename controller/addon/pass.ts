@@ -64,7 +64,7 @@ export class Pass {
   #credentials: Promise<DockerConfig | undefined> | undefined;
 
   constructor(dependencies: AddonDependencies, shared: Shared, addon: SystemAddon, context: ReconcileContext) {
-    const { client, trust, openRevision } = dependencies;
+    const { client, trust, openRevision, packages } = dependencies;
     const { metadata, status, kind } = addon;
     const asked = metadata.annotations?.[requestedAt];
     this.#o = dependencies;
@@ -89,6 +89,7 @@ export class Pass {
       client,
       followed: shared.followed,
       trust: this.#trust,
+      installed: (variant, of) => packages.installed(addon, variant, of),
       open: (source, revision) => openRevision(source, revision, { ...metadata, kind }),
       auth,
       force: this.#requested,
@@ -99,9 +100,11 @@ export class Pass {
   async run(): Promise<Result | void> {
     const { variants, suspend } = this.#addon.spec;
     if (suspend) {
+      await this.#o.packages.rest(this.#addon);
       await this.#write(suspendedStatus(this.#addon, this.#date()));
       return;
     }
+    await this.#o.packages.tidy(this.#addon);
     const sources = await Promise.all(variants.map((variant, i) => this.#resolve(variant, i)));
     const states = await Promise.all(variants.map((variant, i) => this.#stateOf(variant, sources[i])));
     for (const [i, variant] of variants.entries()) {

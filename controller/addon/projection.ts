@@ -1,6 +1,8 @@
 /** What the addon controller remembers of the objects that wake it. */
-import { requestedAt } from '../api/names.ts';
+import { conditionOf } from '../api/conditions.ts';
+import { addonLabel, requestedAt } from '../api/names.ts';
 import type { SystemAddon, SystemAddonSpec } from '../api/system-addon.ts';
+import type { SystemDefinition } from '../api/system-definition.ts';
 import type { SystemSource } from '../api/system-source.ts';
 import type { StoredObject } from '../kube/store.ts';
 
@@ -15,6 +17,19 @@ export interface AddonView extends StoredObject {
   followedSource?: string;
 }
 
+/** A SystemDefinition that installs packages of an addon. */
+export interface PackagesView extends StoredObject {
+  /** The addon's name, by the label. */
+  addon: string;
+  /** Uid of the object that owns it. */
+  owner: string;
+  deleting: boolean;
+  generation: number;
+  handledRequest?: string;
+  /** All that an addon goes by: its condition Ready, its image and its base. */
+  says: string;
+}
+
 export interface SourceView extends StoredObject {
   generation: number;
   lastAppliedRevision?: string;
@@ -25,6 +40,25 @@ export const addonIndexes = {
   source: (view: AddonView): readonly string[] => (view.source === undefined ? [] : [view.source]),
   followedSource: (view: AddonView): readonly string[] => (view.followedSource === undefined ? [] : [view.followedSource]),
 };
+
+/** Index of the store of PackagesViews: by the addon's name. */
+export const packagesIndexes = {
+  addon: (view: PackagesView): readonly string[] => (view.addon === '' ? [] : [view.addon]),
+};
+
+export function projectPackages({ metadata, status }: SystemDefinition): PackagesView {
+  const { image, base, conditions, lastHandledReconcileAt } = status ?? {};
+  const ready = conditionOf(conditions, 'Ready');
+  return {
+    ...stored(metadata),
+    addon: metadata.labels?.[addonLabel] ?? '',
+    owner: metadata.ownerReferences?.find(({ controller }) => controller)?.uid ?? '',
+    deleting: metadata.deletionTimestamp !== undefined,
+    generation: metadata.generation ?? 0,
+    ...(lastHandledReconcileAt === undefined ? {} : { handledRequest: lastHandledReconcileAt }),
+    says: JSON.stringify([ready?.status, ready?.observedGeneration, ready?.reason, ready?.message, image, base?.digest]),
+  };
+}
 
 export function projectAddon({ metadata, spec }: SystemAddon): AddonView {
   const requested = metadata.annotations?.[requestedAt];

@@ -6,6 +6,7 @@ import type {
   SystemAddon,
   SystemAddonSpecVariant,
   SystemAddonSpecVariantSourceImage,
+  SystemAddonSpecVariantSourcePackages,
   SystemAddonStatusVariant,
 } from '../api/system-addon.ts';
 import type { FollowedImages } from '../definition/followed-images.ts';
@@ -18,12 +19,25 @@ import { sha256 } from '../registry/digest.ts';
 import { NotFoundError } from '../registry/errors.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
 import { type StatusJudgement, recordIn } from '../trust/judgement.ts';
+import { leftOutOfPackages } from './left-out.ts';
+import type { Installed } from './packages-definition.ts';
 import { addonRevision, placeSource, placementsDigest, readsTree, requireSize } from './placed-source.ts';
 import type { AddonReason } from './reasons.ts';
 import { variantKey } from './variant-key.ts';
 
 /** Files are read once more when something is made of them: what all variants of all addons place is too much to be held until then. */
-export type SourceContent = { kind: 'Image'; image: string } | { kind: 'Placed'; read: () => Promise<readonly Placement[]> };
+export type SourceContent =
+  | {
+      kind: 'Image';
+      /** `repository@digest`, as `over`: only the layers above that are the content then. */
+      image: string;
+      over?: string;
+      path?: string;
+      ignore: readonly string[];
+      /** What is placed over it. */
+      read?: () => Promise<readonly Placement[]>;
+    }
+  | { kind: 'Placed'; read: () => Promise<readonly Placement[]> };
 
 export interface ResolvedSource {
   /** For the status: `repository@sha256:…` of an image, the revision of files that come from a repository, or the digest of what the spec itself holds. */
@@ -44,6 +58,8 @@ export interface SourceResolverOptions {
   followed: FollowedImages;
   /** One pass. */
   trust: ImageTrust;
+  /** The packages of a variant as an image, and what they are installed over. */
+  installed: (variant: SystemAddonSpecVariant, packages: SystemAddonSpecVariantSourcePackages) => Promise<Installed>;
   /** The repository of a source at a revision, for this addon. */
   open: (source: string, revision: string) => Promise<InputTree>;
   auth: () => Promise<DockerConfig | undefined>;
@@ -59,6 +75,14 @@ const shortestIntervalMs = 10_000;
 /** How often tags are looked up, and whether artifacts are still there. */
 export function intervalOf({ spec }: SystemAddon): number {
   return Math.max(shortestIntervalMs, parseDuration(spec.interval));
+}
+
+/** Files, trees and units of a variant. */
+interface PlacedFiles {
+  /** Undefined where none comes from a repository. */
+  revision: string | undefined;
+  digest: string;
+  read: () => Promise<readonly Placement[]>;
 }
 
 /** One pass over one addon: its variants share the revision. */
@@ -82,29 +106,68 @@ export class SourceResolver {
   /** @throws what the registry, trust or the repository says against it; StallingError, WaitingError or TransientError */
   async resolve(variant: SystemAddonSpecVariant, index: number): Promise<ResolvedSource> {
     const field = `spec.variants[${index}].source`;
-    const { image } = variant.source;
-    return image ? this.#image(variant, image, `${field}.image`) : this.#placed(variant, field);
+    const { image, packages } = variant.source;
+    if (image) return this.#image(variant, image, `${field}.image`);
+    if (packages) return this.#packages(variant, packages, field);
+    const { revision, digest, read } = await this.#placed(variant, field);
+    const inputs = this.#inputs(variant, { digest });
+    return { source: revision ?? digest, inputs, content: { kind: 'Placed', read }, looked: true };
   }
 
   async #image(
     variant: SystemAddonSpecVariant,
-    { reference, path, ignore }: SystemAddonSpecVariantSourceImage,
+    { reference, path, over, ignore = [] }: SystemAddonSpecVariantSourceImage,
     field: string,
   ): Promise<ResolvedSource> {
-    const { digest, looked, lookupFailed } = await this.#digest(variant, reference, `${field}.reference`);
-    const image = `${repositoryOf(parseReference(reference))}@${digest}`;
+    const known = this.#o.settled ? this.#before(variant)?.source : undefined;
+    const named = await this.#named(reference, `${field}.reference`, known);
+    const base = over === undefined ? undefined : await this.#named(over, `${field}.over`, undefined);
+    const { image, digest } = named;
     const trust = await this.#o.trust.require({
       what: `${field}.reference ${reference}`,
       image,
       recorded: recordIn(this.#before(variant)?.trust),
     });
+    // What is left out because of it decides what is in the addon.
+    if (base) await this.#o.trust.require({ what: `${field}.over ${over}`, image: base.image });
+    const lookupFailed = named.lookupFailed ?? base?.lookupFailed;
     return {
       source: image,
-      inputs: this.#inputs(variant, { digest, path, ignore: ignore ?? [] }),
-      content: { kind: 'Image', image },
+      inputs: this.#inputs(variant, { digest, path, ignore, ...(base ? { over: base.digest } : {}) }),
+      content: { kind: 'Image', image, ...(base ? { over: base.image } : {}), path, ignore },
       trust,
-      looked,
+      looked: named.looked && (base?.looked ?? true),
       ...(lookupFailed ? { lookupFailed } : {}),
+    };
+  }
+
+  async #packages(
+    variant: SystemAddonSpecVariant,
+    packages: SystemAddonSpecVariantSourcePackages,
+    field: string,
+  ): Promise<ResolvedSource> {
+    const { image, base } = await this.#o.installed(variant, packages);
+    const trust = await this.#o.trust.require({
+      what: `${field}.packages`,
+      image,
+      recorded: recordIn(this.#before(variant)?.trust),
+    });
+    const { files, trees, units } = variant.source;
+    const placed = (files ?? trees ?? units) ? await this.#placed(variant, field) : undefined;
+    const { ignore = [] } = packages;
+    const digests = { packages: parseReference(image).digest, over: parseReference(base).digest, placed: placed?.digest };
+    return {
+      source: image,
+      inputs: this.#inputs(variant, { ...digests, ignore }),
+      content: {
+        kind: 'Image',
+        image,
+        over: base,
+        ignore: [...leftOutOfPackages, ...ignore],
+        ...(placed ? { read: placed.read } : {}),
+      },
+      trust,
+      looked: true,
     };
   }
 
@@ -113,15 +176,16 @@ export class SourceResolver {
     return this.#addon.status?.variants?.find(of => variantKey(of) === key);
   }
 
-  async #digest(
-    variant: SystemAddonSpecVariant,
+  /** @param before what it named last, as the status says */
+  async #named(
     reference: string,
     field: string,
-  ): Promise<{ digest: string; looked: boolean; lookupFailed?: Error }> {
+    before: string | undefined,
+  ): Promise<{ image: string; digest: string; looked: boolean; lookupFailed?: Error }> {
+    const repository = repositoryOf(parseReference(reference));
     const named = parseReference(reference).digest;
-    if (named !== undefined) return { digest: named, looked: true };
-    const { followed, auth, force, settled } = this.#o;
-    const before = settled ? this.#before(variant)?.source : undefined;
+    if (named !== undefined) return { image: `${repository}@${named}`, digest: named, looked: true };
+    const { followed, auth, force } = this.#o;
     const known = before === undefined || !before.includes('@') ? undefined : parseReference(before).digest;
     const sight = await followed.look(reference, {
       auth: await auth(),
@@ -133,11 +197,11 @@ export class SourceResolver {
     const { digest, looked, againMs } = sight;
     const error = sight.error && lookupError({ field, image: reference, error: sight.error, againMs });
     if (digest === undefined) throw error ?? new Error(`${reference} has no digest`);
-    return { digest, looked, ...(error ? { lookupFailed: error } : {}) };
+    return { image: `${repository}@${digest}`, digest, looked, ...(error ? { lookupFailed: error } : {}) };
   }
 
   /** One variant after the other, each only to be told from others. */
-  #placed(variant: SystemAddonSpecVariant, field: string): Promise<ResolvedSource> {
+  #placed(variant: SystemAddonSpecVariant, field: string): Promise<PlacedFiles> {
     const placed = this.#lastPlaced.then(() => this.#place(variant, field));
     this.#lastPlaced = placed.then(
       () => undefined,
@@ -146,7 +210,7 @@ export class SourceResolver {
     return placed;
   }
 
-  async #place(variant: SystemAddonSpecVariant, field: string): Promise<ResolvedSource> {
+  async #place(variant: SystemAddonSpecVariant, field: string): Promise<PlacedFiles> {
     const { open } = this.#o;
     const reads = readsTree(variant);
     const revision = reads ? await (this.#revision ??= addonRevision(this.#o.client, this.#addon)) : undefined;
@@ -155,19 +219,13 @@ export class SourceResolver {
       requireSize(placements, field);
       return placements;
     };
-    const digest = placementsDigest(await read());
-    return {
-      source: revision ?? digest,
-      inputs: this.#inputs(variant, { digest }),
-      content: { kind: 'Placed', read },
-      looked: true,
-    };
+    return { revision, digest: placementsDigest(await read()), read };
   }
 
   /**
    * What makes the image is left out: a new version of this program makes nothing again by itself, as each node would have to take it. Where it is pushed to is in it.
    */
-  #inputs({ platform, os }: SystemAddonSpecVariant, source: Readonly<Record<string, Json>>): string {
+  #inputs({ platform, os }: SystemAddonSpecVariant, source: Readonly<Record<string, Json | undefined>>): string {
     const { metadata, spec } = this.#addon;
     const { id, versionId, sysextLevel } = os;
     const { addons = [], systemd, kernelModules = [], paths = [] } = spec.requires ?? {};

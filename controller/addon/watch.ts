@@ -1,19 +1,21 @@
 import type { Store } from '../kube/store.ts';
 import type { Trust } from '../trust/trust.ts';
-import type { AddonView, SourceView } from './projection.ts';
+import type { AddonView, PackagesView, SourceView } from './projection.ts';
 
 export interface WatchedStores {
   /** With addonIndexes. */
   addons: Store<AddonView>;
   sources: Store<SourceView>;
+  /** With packagesIndexes. */
+  definitions: Store<PackagesView>;
 }
 
 /**
- * Which changes wake which addon: its own, a new revision of the source that it follows, and what a person changes of the source that it reads. What is
+ * Which changes wake which addon: its own, a new revision of the source that it follows, what a person changes of the source that it reads, and what becomes of its packages. What is
  * trusted wakes all. Its own status writes change no projection. Returns the end of it.
  */
 export function watchAddons(
-  { addons, sources }: WatchedStores,
+  { addons, sources, definitions }: WatchedStores,
   trust: Pick<Trust, 'onChange'>,
   enqueue: (name: string) => void,
 ): () => void {
@@ -22,6 +24,10 @@ export function watchAddons(
       for (const name of addons.keys()) enqueue(name);
     }),
     addons.onChange(name => enqueue(name)),
+    definitions.onChange((_, now, before) => {
+      const addon = (now ?? before)?.addon;
+      if (addon) enqueue(addon);
+    }),
     sources.onChange((name, now, before) => {
       const changed = now?.generation !== before?.generation;
       if (!changed && now?.lastAppliedRevision === before?.lastAppliedRevision) return;

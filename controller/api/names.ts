@@ -15,6 +15,8 @@ export const inputsAnnotation = 'scantling.dev/inputs';
 
 /** On an ImageBuild: its definition's name (label). */
 export const definitionLabel = 'scantling.dev/definition';
+/** On a SystemDefinition that installs the packages of a SystemAddon: the addon's name (label). */
+export const addonLabel = 'scantling.dev/addon';
 /** On a Job and its pod: the ImageBuild it is for, by uid, and the key of the foundation it makes (labels). */
 export const buildLabel = 'scantling.dev/build';
 export const foundationLabel = 'scantling.dev/foundation';

@@ -4,7 +4,7 @@ import type { SystemDefinition } from '../api/system-definition.ts';
 import type { Store } from '../kube/store.ts';
 import { baseCycle } from './base-cycle.ts';
 import { outputHolder, outputKey } from './output-conflict.ts';
-import type { DefinitionView } from './projection.ts';
+import { type DefinitionView, ownerOf } from './projection.ts';
 import type { DefinitionReason } from './reasons.ts';
 
 type Definitions = Pick<Store<DefinitionView>, 'get' | 'byIndex'>;
@@ -24,7 +24,7 @@ function refuseCircle({ metadata, spec }: SystemDefinition, definitions: Definit
 }
 
 function refuseForeignOutput({ metadata, spec }: SystemDefinition, definitions: Definitions): void {
-  const own = { name: metadata.name, createdAt: metadata.creationTimestamp ?? '' };
+  const own = { name: metadata.name, createdAt: metadata.creationTimestamp ?? '', owner: ownerOf(metadata) };
   const holder = outputHolder(own, definitions.byIndex('output', outputKey(spec.output.repository)));
   if (holder === undefined) return;
   const message = `spec.output.repository: ${spec.output.repository} is the output of SystemDefinition ${holder}, which is older; choose another repository`;

@@ -1,6 +1,7 @@
 /** What the definition controller remembers of the objects that wake it. */
 import { conditionOf } from '../api/conditions.ts';
 import type { ImageBuild } from '../api/image-build.ts';
+import type { ObjectMeta } from '../api/meta.ts';
 import { approveBase, requestedAt } from '../api/names.ts';
 import type { SystemDefinition, SystemDefinitionSpec } from '../api/system-definition.ts';
 import type { SystemSource } from '../api/system-source.ts';
@@ -10,6 +11,8 @@ import { outputKey } from './output-conflict.ts';
 export interface DefinitionView extends StoredObject {
   generation: number;
   createdAt: string;
+  /** Uid of the object that it is made for. */
+  owner?: string;
   requestedAt?: string;
   approvedBase?: string;
   /** The SystemSource whose repository it reads. */
@@ -55,10 +58,12 @@ export function projectDefinition({ metadata, spec, status }: SystemDefinition):
   const followed = followedSource(spec);
   const source = readsRepository(spec) ? spec.sourceRef?.name : undefined;
   const base = spec.base.definitionRef?.name;
+  const owner = ownerOf(metadata);
   return {
     ...stored(metadata),
     generation: metadata.generation ?? 0,
     createdAt: metadata.creationTimestamp ?? '',
+    ...(owner === undefined ? {} : { owner }),
     ...(requested === undefined ? {} : { requestedAt: requested }),
     ...(approved === undefined ? {} : { approvedBase: approved }),
     ...(source === undefined ? {} : { source }),
@@ -67,6 +72,11 @@ export function projectDefinition({ metadata, spec, status }: SystemDefinition):
     output: outputKey(spec.output.repository),
     ...(status?.image === undefined ? {} : { image: status.image }),
   };
+}
+
+/** Uid of the object that a definition is made for, as one that installs packages is for its addon. */
+export function ownerOf({ ownerReferences }: ObjectMeta): string | undefined {
+  return ownerReferences?.find(({ controller }) => controller)?.uid;
 }
 
 export function projectBuild({ metadata, spec, status }: ImageBuild): BuildView {

@@ -62,6 +62,7 @@ const resolverOver = (tree: InputTree): SourceResolver => {
     client,
     followed,
     trust,
+    installed: missing,
     open: () => Promise.resolve(tree),
     auth: missing,
     force: false,

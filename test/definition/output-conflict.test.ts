@@ -19,6 +19,15 @@ test('of definitions with one output, exactly one may push, and the others name 
   );
 });
 
+test('those that are made for one object push to one repository, and nobody else does', () => {
+  const createdAt = '2026-01-01T00:00:00Z';
+  const [a, b] = ['a', 'b'].map(name => ({ name, createdAt, owner: 'addon' }));
+  assert.ok(a && b);
+  assert.equal(outputHolder(b, [a, b]), undefined);
+  assert.equal(outputHolder({ name: 'c', createdAt, owner: 'other' }, [a, b]), 'a');
+  assert.equal(outputHolder({ name: 'c', createdAt }, [a, b]), 'a');
+});
+
 test('one repository has one key, however its registry is written', () => {
   assert.equal(outputKey('docker.io/debian'), outputKey('docker.io/library/debian'));
   assert.notEqual(outputKey('r.example/a'), outputKey('r.example:5000/a'));
