@@ -2,7 +2,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectAddonFigures, showAddons } from './addon/figures.ts';
-import { projectAddonFigures, showAddons } from './addon/figures.ts';
 import { createMakeVariant } from './addon/make-variant.ts';
 import { Packages } from './addon/packages.ts';
 import { addonIndexes, packagesIndexes, projectAddon, projectPackages, projectSource } from './addon/projection.ts';
@@ -23,7 +22,6 @@ import type { Registry } from './registry/registry.ts';
 import type { ShardRoots } from './sharding/shard.ts';
 import type { OpenRevision } from './source/open-revision.ts';
 import type { Log } from './telemetry/log.ts';
-import { beforeScrape } from './telemetry/metric-table.ts';
 import { beforeScrape } from './telemetry/metric-table.ts';
 import type { ImageVerifier } from './trust/image-verifier.ts';
 import type { Trust } from './trust/trust.ts';
@@ -70,9 +68,6 @@ export function composeAddons(config: Pick<Config, 'build-directory' | 'namespac
     random: Math.random,
   });
   addon.watch(stores.addons);
-  // Of its own: what a status says must not wake who wrote it.
-  const figures = caches.add(systemaddons, projectAddonFigures);
-  beforeScrape(() => showAddons(figures.list()));
   // Of its own: what a status says must not wake who wrote it.
   const figures = caches.add(systemaddons, projectAddonFigures);
   beforeScrape(() => showAddons(figures.list()));
