@@ -22,12 +22,18 @@ export function acceptanceOf(policy: string, name: string): HostAcceptance | und
 
 /** What it requires of images of a name, each to be met; undefined for a policy that it cannot read. */
 export function requirementsOf(policy: string, name: string): readonly unknown[] | undefined {
+  return governing(policy, name)?.requirements;
+}
+
+/** The same with the scope that says so; without one it is the default of all that no scope covers. */
+export function governing(policy: string, name: string): { scope?: string; requirements: readonly unknown[] } | undefined {
   const parsed = parse(policy);
   if (!parsed) return undefined;
   const scopes = parsed.transports?.['docker'] ?? {};
   const scope = namespacesOf(name).find(candidate => Object.hasOwn(scopes, candidate));
   const requirements = scope === undefined ? parsed.default : scopes[scope];
-  return Array.isArray(requirements) && requirements.length > 0 ? (requirements as unknown[]) : undefined;
+  if (!Array.isArray(requirements) || requirements.length === 0) return undefined;
+  return { ...(scope === undefined ? {} : { scope }), requirements: requirements as unknown[] };
 }
 
 /** The fingerprints, as trust policies have them, of the keys that requirements take. */
@@ -50,13 +56,14 @@ function fingerprintOf(data: string): string[] {
   }
 }
 
-/** Scopes that cover a name, the most specific first. The last one is all registries. */
+/** Scopes that cover a name, with or without a digest, the most specific first. The last one is all registries. */
 function namespacesOf(name: string): string[] {
-  const parts = name.split('/');
+  const [bare = ''] = name.split('@');
+  const parts = bare.split('/');
   const prefixes = parts.map((_, i) => parts.slice(0, parts.length - i).join('/'));
   const labels = (parts[0] ?? '').replace(/:\d+$/, '').split('.');
   const wildcards = labels.slice(1).map((_, i) => `*.${labels.slice(i + 1).join('.')}`);
-  return [...prefixes, ...wildcards, ''];
+  return [...(bare === name ? [] : [name]), ...prefixes, ...wildcards, ''];
 }
 
 function parse(text: string): Policy | undefined {

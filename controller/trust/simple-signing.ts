@@ -4,11 +4,11 @@ import { RefusedCandidate, quoted } from './refused.ts';
 import { objectOf, onlyMembers, parseObject, stringOf } from './strict-json.ts';
 
 /**
- * Checks that a payload claims an image of this digest. The name in it (docker-reference) is not compared: an image keeps its signatures when
- * it is mirrored, and the digest says which it is.
+ * Checks that a payload claims an image of this digest. The name in it (docker-reference) is not compared, and returned: an image keeps its signatures when
+ * it is mirrored, and the digest says which it is. Hosts compare it, as their policy.json says.
  * @throws RefusedCandidate `Malformed`, `WrongType`, `WrongDigest`
  */
-export function checkPayload(bytes: Uint8Array, digest: string): void {
+export function checkPayload(bytes: Uint8Array, digest: string): { reference: string } {
   const payload = parseObject(bytes, 'the payload');
   onlyMembers(payload, ['critical', 'optional'], 'the payload');
   const critical = objectOf(payload['critical'], 'critical');
@@ -19,7 +19,7 @@ export function checkPayload(bytes: Uint8Array, digest: string): void {
   }
   const identity = objectOf(critical['identity'], 'critical.identity');
   onlyMembers(identity, ['docker-reference'], 'critical.identity');
-  stringOf(identity['docker-reference'], 'docker-reference');
+  const reference = stringOf(identity['docker-reference'], 'docker-reference');
   const image = objectOf(critical['image'], 'critical.image');
   onlyMembers(image, ['docker-manifest-digest'], 'critical.image');
   const signed = stringOf(image['docker-manifest-digest'], 'docker-manifest-digest');
@@ -31,4 +31,5 @@ export function checkPayload(bytes: Uint8Array, digest: string): void {
   }
   const { optional } = payload;
   if (optional !== undefined && optional !== null) objectOf(optional, 'optional');
+  return { reference };
 }

@@ -2,7 +2,7 @@
 import { StallingError } from '../../api/errors.ts';
 
 export type FaultReason =
-  'NotErofs' | 'NameMismatch' | 'WrongRelease' | 'HasOSRelease' | 'InvalidArtifact' | 'RequirementMissing';
+  'NotErofs' | 'NameMismatch' | 'WrongRelease' | 'HasOSRelease' | 'InvalidArtifact' | 'RequirementMissing' | 'AddonUntrusted';
 
 export class AddonFault extends StallingError {
   declare readonly reason: FaultReason;

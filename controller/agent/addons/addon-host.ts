@@ -68,6 +68,7 @@ export interface AddonHostOptions {
 
 export function createAddonHost({ root, open }: AddonHostOptions): AddonHost {
   const store = new AddonStore(root);
+  const accepted = new Set<string>();
   const records = new Records(durableDirectory(join(root, recordsPath)));
   return {
     async look(status, boot) {
@@ -88,7 +89,7 @@ export function createAddonHost({ root, open }: AddonHostOptions): AddonHost {
         throw new HostError('Failed', `what the host says of its addons cannot be read: ${messageOf(error)}`, { cause: error });
       }
     },
-    prepare: request => startPreparation(request, { store, root, open }),
+    prepare: request => startPreparation(request, { store, root, open, accepted }),
     write: record => records.write(record),
     stage: record => records.stage(record),
     arm: deployment => records.arm(deployment),
@@ -109,7 +110,7 @@ export function createAddonHost({ root, open }: AddonHostOptions): AddonHost {
 
 function startPreparation(
   { target, addons, pullSecret, over, runs, doubtful }: PrepareRequest,
-  { store, root, open }: AddonHostOptions & { store: AddonStore },
+  { store, root, open, accepted }: AddonHostOptions & { store: AddonStore; accepted: Set<string> },
 ): Preparation {
   const ended = new AbortController();
   const work = async (): Promise<readonly PreparedAddon[]> => {
@@ -125,10 +126,19 @@ function startPreparation(
       if (!runs && addons.length > 0) await requireUnits(root, over);
       const os = await releaseOf(root, over, runs);
       const ground = { os, architecture: systemdArchitecture(over.architecture) };
-      const prepared = await prepareSet(addons, { store, access, ground, signal: ended.signal });
+      const staged = runs ? undefined : await deployedTree(root, over.deployment);
+      const prepared = await prepareSet(addons, {
+        store,
+        access,
+        // Loaded with the first addon.
+        allow: async (addon, access) =>
+          (await import('./artifact-judge.ts')).judgeArtifact(addon, { root, staged, access, accepted }),
+        ground,
+        signal: ended.signal,
+      });
       // One that failed might bring what another needs.
       if (prepared.some(({ error }) => error !== undefined)) return prepared;
-      const tree = runs ? root : await deployedTree(root, over.deployment);
+      const tree = runs ? root : staged;
       if (tree === undefined) return prepared;
       const lacking = await findLacking(addons, { tree, runs, raws: addons.map(addon => store.pathOf(addon)) });
       return prepared.map(each => ({ ...each, ...(lacking.has(each.name) ? { error: lacking.get(each.name) } : {}) }));

@@ -26,17 +26,26 @@ export interface PreparedAddon {
   error?: unknown;
 }
 
+export interface PrepareOptions {
+  store: AddonStore;
+  access: () => Promise<RegistryAccess>;
+  allow: (addon: WantedAddon, access: () => Promise<RegistryAccess>) => Promise<void>;
+  ground: Ground;
+  signal: AbortSignal;
+}
+
 /** Few at a time: the pull of a system goes through the same line. */
 const atOnce = 2;
 
 /**
  * Prepares them; one that fails does not keep the others from coming. Resolves with all of them, in their order, also where `signal` ended it.
- * @param access asked for only where something has to be fetched
+ * @param access asked for only where something has to be fetched, or to be looked up
+ * @param allow throws for an artifact that this host does not take; asked of those that are in the store too, because who may sign may have changed since
  */
-export async function prepareSet(
-  addons: readonly WantedAddon[],
-  o: { store: AddonStore; access: () => Promise<RegistryAccess>; ground: Ground; signal: AbortSignal },
-): Promise<PreparedAddon[]> {
+export async function prepareSet(addons: readonly WantedAddon[], request: PrepareOptions): Promise<PreparedAddon[]> {
+  let opened: Promise<RegistryAccess> | undefined;
+  const access = (): Promise<RegistryAccess> => (opened ??= request.access());
+  const o = { ...request, access };
   const { store, signal } = o;
   const missing: WantedAddon[] = [];
   for (const addon of addons) if (!(await store.has(addon))) missing.push(addon);
@@ -47,6 +56,7 @@ export async function prepareSet(
     for (let addon = left.shift(); addon !== undefined; addon = left.shift()) {
       try {
         if (signal.aborted) throw new FetchEndedError(`${addon.name} is not wanted any more`);
+        await o.allow(addon, access);
         if (missing.includes(addon)) await obtain?.(addon);
         await inspectRaw(store.pathOf(addon), addon.name, o.ground);
       } catch (error) {
@@ -61,7 +71,7 @@ export async function prepareSet(
 /** What fetches one addon; where there is no room or no way to a registry, all that are missing have failed. */
 async function begin(
   missing: readonly WantedAddon[],
-  o: { store: AddonStore; access: () => Promise<RegistryAccess>; ground: Ground; signal: AbortSignal },
+  o: PrepareOptions,
   errors: Map<string, unknown>,
 ): Promise<(addon: WantedAddon) => Promise<void>> {
   const { store, ground, signal } = o;

@@ -34,7 +34,14 @@ async function prepare(
   more: Partial<Parameters<typeof prepareSet>[1]> = {},
 ): Promise<Record<string, string>> {
   const { signal } = new AbortController();
-  const found = await prepareSet(addons, { store, access: async () => shop.access, ground, signal, ...more });
+  const found = await prepareSet(addons, {
+    store,
+    access: async () => shop.access,
+    allow: async () => {},
+    ground,
+    signal,
+    ...more,
+  });
   assert.deepEqual(
     found.map(({ name, digest }) => ({ name, digest })),
     addons.map(({ name, digest }) => ({ name, digest })),

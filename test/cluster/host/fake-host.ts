@@ -66,6 +66,10 @@ export function createFakeHost(o: FakeHostOptions): FakeHost {
   }
   const addons = o.addons ?? false;
   if (addons) {
+    // As every distribution has one: without it addons are refused, as every pull is.
+    const policy = join(paths.root, 'usr/share/containers/policy.json');
+    mkdirSync(dirname(policy), { recursive: true });
+    writeFileSync(policy, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }));
     writeFileSync(paths.addonScripts, '');
     runAddonScripts(o.directory);
   }
