@@ -199,7 +199,7 @@ class Loop implements Agent {
         this.#unreadable = 0;
         const step = decide(facts);
         if (step.do === 'Rest') {
-          await this.#report(target, step.situation, facts);
+          if (!step.quiet || this.#isDue()) await this.#report(target, step.situation, facts);
           await this.#tidy(facts, step.situation);
           const now = this.#now();
           return Math.max(100, Math.min(step.until ?? Infinity, this.#reporter.dueAt(now)) - now);
@@ -210,6 +210,12 @@ class Loop implements Agent {
       }
     }
     return 0;
+  }
+
+  /** The next heartbeat is, which is not left out. */
+  #isDue(): boolean {
+    const now = this.#now();
+    return now >= this.#reporter.dueAt(now);
   }
 
   /** Once for each target that came to rest: what it and the other deployments do not need goes. */

@@ -17,6 +17,14 @@ export const mergingSituation: Situation = {
 /** The scripts start services after the merge, which takes its time; the seal comes before that. */
 const longestMerge = 120_000;
 
+/** An agent may be up before the seal is: the verdict, which comes with it, is what the next write is for. */
+const soonMerged = 10_000;
+
+/** Whether the seal of this boot is missing for so short a time that it is not worth saying. */
+export function isMergeNew({ sealMissingSince, now }: Facts): boolean {
+  return now < (sealMissingSince ?? now) + soonMerged;
+}
+
 /** Until when the seal of this boot is waited for; undefined where it is there, will not come, or has been waited for long enough. */
 export function sealDue({ addons, sealMissingSince, now }: Facts): number | undefined {
   if (!awaitsSeal(addons)) return undefined;

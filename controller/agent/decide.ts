@@ -16,7 +16,7 @@ import { barredBy } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
 import { hindrance } from './problems.ts';
 import type { SignaturePolicy } from './signature-policy.ts';
-import { changeAddons, mergingSituation, prepareAddons, sealDue } from './decide-addons.ts';
+import { changeAddons, isMergeNew, mergingSituation, prepareAddons, sealDue } from './decide-addons.ts';
 import { bootTroubleAhead, isAhead, lockFirst, newIntent, rebootingSituation, spent, stalled } from './rests.ts';
 import { approvalOf, barredUnder, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
 
@@ -69,8 +69,8 @@ export interface Situation {
 }
 
 export type Step =
-  /** Nothing until something changes, or until `until` (epoch ms). */
-  | { do: 'Rest'; situation: Situation; until?: number }
+  /** Nothing until something changes, or until `until` (epoch ms). `quiet`: likely over in a moment, and not worth a write of its own. */
+  | { do: 'Rest'; situation: Situation; until?: number; quiet?: true }
   /** The host rebooted since the approval: conclude what came of it. */
   | { do: 'Judge'; intent: Intent }
   /** An approval came for what runs already. */
@@ -117,7 +117,12 @@ export function decide(facts: Facts): Step {
 function toJudge(facts: Facts, intent: Intent): Step {
   const due = sealDue(facts);
   if (!isOneOf(facts.status.booted, intent.digests) || due === undefined) return { do: 'Judge', intent };
-  return { do: 'Rest', situation: { ...mergingSituation, phase: 'Rebooting' }, until: due };
+  return {
+    do: 'Rest',
+    situation: { ...mergingSituation, phase: 'Rebooting' },
+    until: due,
+    ...(isMergeNew(facts) ? { quiet: true } : {}),
+  };
 }
 
 /** The approval that an intent is for is still the spec's. */

@@ -138,7 +138,7 @@ export class World {
       const step = decide(facts);
       if (step.do === 'Rest') {
         this.resting = step.situation;
-        this.#keepReport(step.situation, facts);
+        if (!step.quiet) this.#keepReport(step.situation, facts);
         return step.situation;
       }
       this.#check(step);

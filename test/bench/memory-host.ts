@@ -1,5 +1,5 @@
 /** A host in memory, for agents by the hundred in one process: stages, locks, arms and reboots as bootc does, and takes some time for each. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BootcStatus, BootEntry } from '../../controller/agent/bootc-status.ts';
 import type { MemoryStore } from '../../controller/agent/memory-file.ts';
@@ -121,7 +121,7 @@ function entryOf(image: string, locked: boolean): BootEntry {
   return {
     reference: { image, transport: 'registry' },
     digest: image.slice(image.indexOf('@') + 1),
-    deployment: randomUUID(),
+    deployment: randomBytes(32).toString('hex'),
     locked,
     incompatible: false,
     pinned: false,

@@ -10,6 +10,7 @@ import { Reflector } from '../../controller/kube/reflector.ts';
 import { Store } from '../../controller/kube/store.ts';
 import { Transport } from '../../controller/kube/transport.ts';
 import type { Log } from '../../controller/telemetry/log.ts';
+import { MemoryAddons } from '../agent/addons/memory-addons.ts';
 import type { Environment } from '../cluster/environment.ts';
 import type { FaultProxy } from '../cluster/fault-proxy.ts';
 import { serviceAccountToken } from '../cluster/service-account-tokens.ts';
@@ -23,6 +24,7 @@ interface SimulatedNode {
   name: string;
   host: MemoryHost;
   memory: MemoryStore;
+  addons?: MemoryAddons;
   transport: Transport;
   agent: Agent;
 }
@@ -38,6 +40,8 @@ export interface FleetOptions {
   image: string;
   labels: Readonly<Record<string, string>>;
   log: Log;
+  /** Nodes can merge addons; `sealMs`: how long an agent is up before the boot scripts have said what they merged. */
+  addons?: { sealMs: number };
 }
 
 export class SimulatedFleet {
@@ -83,7 +87,8 @@ export class SimulatedFleet {
         connections: 1,
       });
       const memory = memoryStore();
-      this.#nodes.set(name, { name, host, memory, transport, agent: this.#agent({ name, host, memory, transport }) });
+      const parts = { name, host, memory, transport, ...(this.#o.addons ? { addons: new MemoryAddons(() => {}) } : {}) };
+      this.#nodes.set(name, { ...parts, agent: this.#agent(parts) });
     });
     for (const { agent } of this.#nodes.values()) agent.start();
   }
@@ -101,6 +106,7 @@ export class SimulatedFleet {
       targets: this.#watch(node.name),
       client: createClient(node.transport),
       host: node.host,
+      ...(node.addons ? { addons: node.addons } : {}),
       credentials: { provide: async () => {}, withdraw: async () => {} },
       memory: node.memory,
       version: 'bench',
@@ -141,8 +147,13 @@ export class SimulatedFleet {
     await sleep(rebootMs);
     node.host.bootAgain();
     await kubelets.boot(name, node.host.bootID);
+    const { addons } = node;
+    if (addons) addons.unsealed = true;
     node.agent = this.#agent(node);
     node.agent.start();
+    if (!addons) return;
+    await sleep(this.#o.addons?.sealMs);
+    addons.unsealed = false;
   }
 }
 

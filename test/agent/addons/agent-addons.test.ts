@@ -276,7 +276,12 @@ test('what the boot scripts have not said yet is waited for, and after a time co
   world.host.bootAgain();
   world.restart();
   world.addons.unsealed = true;
+  const told = world.target.status;
   assert.equal((await world.run()).phase, 'Rebooting');
+  // It is over in a moment, as a rule, and the verdict follows: no write is made for it.
+  assert.equal(world.target.status, told);
+  world.now += 11_000;
+  await world.run();
   assert.equal(reasonOf(world), 'MergingAddons');
   world.addons.unsealed = false;
   assert.equal((await world.run()).condition.kind, 'Ready');
