@@ -42,6 +42,13 @@ export const advice: Readonly<Record<string, string>> = {
   InvalidImageName: "Correct the name of the builder's image (--builder-image).",
   CreateContainerConfigError: "Give the build's pod what the message names.",
   JobRefused: "Change what the API server's words name.",
+  // Addons
+  ContentRefused: 'Name the paths of the message in ignore, or take them out of the source.',
+  AddonTooLarge: 'Make it smaller: name in ignore what hosts do not need, or make two addons of it.',
+  InvalidLayer: 'Push the source image anew; the message says what is wrong with it.',
+  InvalidMatch: 'Correct the os of the variant that the message names.',
+  PlatformUnsupported: 'Push the source image for that platform, or take the variant away.',
+  ImageFailed: 'Give the controller the room that the message asks for (controller.tmp in the values of the chart).',
   // Trust
   Untrusted:
     'Have it signed by whom the policy names, or let its signer count (scantling trust add); scantling verify explains each signature.',
@@ -69,6 +76,11 @@ export const advice: Readonly<Record<string, string>> = {
   StageTimeout: "Look at the agent's pod on the node, and at the node's way to the registry.",
   RebootTimeout: 'Look at the console of the machine; when it runs again, the SystemPool goes on.',
   NotReady: 'Look at the kubelet on the node: kubectl describe node {name}.',
+  WrongAddons: `Look at who changed what is merged (scantling profile show {name}); ${again} on the SystemPool.`,
+  AddonsFailed: `See which addons are not merged (scantling profile show {name}), and go back to the former ones, or correct what the message names; ${again} on the SystemPool.`,
+  AddonsNotReady: 'Give the addon that the message names a variant for the system, or take it out of the profile.',
+  InvalidAddons: 'Correct the annotation scantling.dev/addons of the Node that the message names.',
+  AgentTooOld: 'Upgrade the agents; hosts that can merge no addons need an image with spec.addons.support.',
   WrongImage: 'Find out who changed what the node boots (bootc status on it).',
   Unmanaged: 'Install the host from a bootable image (bootc install), or take it out of the pool.',
   HostReadOnly: 'Install the host to its disk; a live system cannot be updated.',

@@ -5,6 +5,7 @@ import type { KubeObject } from '../api/meta.ts';
 import { nodetargets, type NodeTarget } from '../api/node-target.ts';
 import type { Resource } from '../api/resource.ts';
 import { systemdefinitions, type SystemDefinition } from '../api/system-definition.ts';
+import { systemaddons, type SystemAddon } from '../api/system-addon.ts';
 import { systempools, type SystemPool } from '../api/system-pool.ts';
 import { systemsources, type SystemSource } from '../api/system-source.ts';
 import { trustpolicies, type TrustPolicy } from '../api/trust-policy.ts';
@@ -27,6 +28,8 @@ export interface Chain {
   pools: SystemPool[];
   targets: NodeTarget[];
   /** Absent for who may not read them, and where the API server does not know them. */
+  addons?: SystemAddon[];
+  /** Absent for who may not read them, and where the API server does not know them. */
   policies?: TrustPolicy[];
   /** Absent for who may not read Nodes. */
   nodes?: ChainNode[];
@@ -36,12 +39,13 @@ export interface Chain {
 
 /** Who may read the kinds of Scantling, and no Nodes or Leases, sees the rest. Throws ApiError, TransientError. */
 export async function readChain(client: Client, lease: { namespace: string; name: string }): Promise<Chain> {
-  const [sources, definitions, builds, pools, targets, policies, seenNodes, seenLease] = await Promise.all([
+  const [sources, definitions, builds, pools, targets, addons, policies, seenNodes, seenLease] = await Promise.all([
     sorted(client, systemsources),
     sorted(client, systemdefinitions),
     sorted(client, imagebuilds),
     sorted(client, systempools),
     sorted(client, nodetargets),
+    unlessForbidden(sorted(client, systemaddons).catch(absentAsUndefined)),
     unlessForbidden(sorted(client, trustpolicies).catch(absentAsUndefined)),
     unlessForbidden(listAll(client, nodes, chainNode)),
     unlessForbidden(client.get(leases, lease.name, lease.namespace).catch(absentAsNull)),
@@ -52,6 +56,7 @@ export async function readChain(client: Client, lease: { namespace: string; name
     builds,
     pools,
     targets,
+    ...(addons ? { addons } : {}),
     ...(policies ? { policies } : {}),
     ...(seenNodes ? { nodes: seenNodes } : {}),
     ...(seenLease === undefined ? {} : { lease: seenLease }),

@@ -27,7 +27,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   'host-exec': ['nsenter', 'direct'],
   lint: ['Error', 'Warn', 'Off'],
 };
-const kindWords = ['source/', 'definition/', 'build/', 'pool/', 'node/', 'policy/'];
+const kindWords = ['source/', 'definition/', 'build/', 'pool/', 'addon/', 'node/', 'policy/'];
 
 /** Commands that a file stands behind. */
 function takesFile(name: Command): boolean {

@@ -1,9 +1,10 @@
 /** What a node is, beside what its pool wants: pure. */
 import { conditionOf } from '../api/conditions.ts';
-import type { NodeTarget } from '../api/node-target.ts';
+import { isTarget } from '../api/target-digest.ts';
+import type { NodeTarget, NodeTargetStatusHostAddons } from '../api/node-target.ts';
 import type { Chain, ChainNode } from './chain.ts';
 import type { Standing } from './state.ts';
-import { duration, shortName, systemName } from './words.ts';
+import { duration, list, shortName, systemName } from './words.ts';
 
 export interface NodeStanding extends Standing {
   name: string;
@@ -30,11 +31,12 @@ export function nodeStandings({ targets, nodes }: Chain, now: number): NodeStand
 function nodeStanding(target: NodeTarget, node: ChainNode | undefined, now: number, seesNodes: boolean): NodeStanding {
   const { spec, status, metadata } = target;
   const { booted } = status?.host ?? {};
-  const runs = booted?.digest !== undefined && digestsOf(target).includes(booted.digest);
+  const running = { digest: booted?.digest, set: mergedSet(target) };
+  const runs = isTarget({ digests: digestsOf(target), set: spec.addonSet }, running);
   const standing =
     seesNodes && !node
       ? say('Retrying', 'NodeGone', 'there is no Node of that name any more')
-      : (byRollout(target) ?? byAgent(target, now) ?? byImage(target, { runs, ready: node?.ready ?? true }));
+      : (byRollout(target) ?? byAgent(target, now) ?? byAddons(target) ?? byImage(target, { runs, ready: node?.ready ?? true }));
   return {
     name: metadata.name,
     pool: spec.poolRef.name,
@@ -73,6 +75,28 @@ function byAgent({ spec, status }: NodeTarget, now: number): Standing | undefine
   if (host.phase !== 'Failed' && host.phase !== 'Unmanaged') return undefined;
   const { reason = host.phase, message = '', lastTransitionTime } = conditionOf(status?.conditions, 'Ready') ?? {};
   return say(conditionOf(status?.conditions, 'Stalled') ? 'Stalled' : 'Retrying', reason, message, lastTransitionTime);
+}
+
+/** Digest of the set that is merged whole; '' for a part of one. */
+function mergedSet({ status }: NodeTarget): string | undefined {
+  const { addons } = status?.host ?? {};
+  if (!addons || addons.state === 'None') return undefined;
+  return addons.state === 'Merged' ? addons.set : '';
+}
+
+/** Whether what was to be merged is, whatever it was. */
+function byAddons({ status }: NodeTarget): Standing | undefined {
+  const { addons } = status?.host ?? {};
+  if (addons?.state !== 'Partial' && addons?.state !== 'Failed') return undefined;
+  return say('Stalled', 'AddonsFailed', notMerged(addons), addons.since);
+}
+
+/** Which addons are not merged, and why. */
+export function notMerged({ state, entries = [] }: NodeTargetStatusHostAddons): string {
+  const missing = entries.filter(entry => entry.state !== 'Merged');
+  const all = missing.map(({ name, reason, message }) => [name, reason, message].filter(Boolean).join(': '));
+  const what = state === 'Failed' ? 'none of its addons is merged' : 'not all of its addons are merged';
+  return all.length === 0 ? what : `${what}: ${list(all)}`;
 }
 
 function byImage({ spec, status }: NodeTarget, { runs, ready }: { runs: boolean; ready: boolean }): Standing {

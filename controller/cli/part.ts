@@ -14,6 +14,7 @@ export function partOf(chain: Chain, subject: Subject): Chain {
   // After that: other pools of the same definition are not meant.
   addBackward(chain, names);
   const { kind, name } = subject;
+  const addons = new Set(kind === 'SystemAddon' ? [name] : named(chain.pools, names.pools).flatMap(namedAddons));
   return {
     ...chain,
     sources: named(chain.sources, names.sources),
@@ -22,6 +23,7 @@ export function partOf(chain: Chain, subject: Subject): Chain {
       kind === 'ImageBuild' ? b.metadata.name === name : names.definitions.has(b.spec.definitionRef.name),
     ),
     pools: named(chain.pools, names.pools),
+    ...(chain.addons ? { addons: chain.addons.filter(a => addons.has(a.metadata.name)) } : {}),
     ...(kind === 'TrustPolicy' && chain.policies ? { policies: chain.policies.filter(p => p.metadata.name === name) } : {}),
     targets: chain.targets.filter(t => (kind === 'Node' ? t.metadata.name === name : names.pools.has(t.spec.poolRef.name))),
   };
@@ -50,6 +52,16 @@ function addBackward(chain: Chain, { sources, definitions, pools }: Names): void
   // A set tells of what is added while it is walked through: what a base is based on as well.
   for (const name of definitions) add(definitions, bases.get(name));
   for (const { spec } of named(chain.definitions, definitions)) add(sources, spec.sourceRef?.name);
+}
+
+/** Everything that nodes of the pool are to run, or wait for. */
+function namedAddons({ status }: Chain['pools'][number]): string[] {
+  const { entries = [], sets = [], problems = [] } = status?.addons ?? {};
+  return [
+    ...entries.map(of => of.addon),
+    ...sets.flatMap(set => set.addons.map(of => of.name)),
+    ...problems.flatMap(of => of.addons ?? []),
+  ];
 }
 
 function add(names: Set<string>, name: string | undefined): void {

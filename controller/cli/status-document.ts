@@ -7,6 +7,7 @@ import type { SystemPool } from '../api/system-pool.ts';
 import { matches } from '../rollout/select.ts';
 import type { Chain } from './chain.ts';
 import { nodeStandings, type NodeStanding } from './node-standing.ts';
+import { poolStanding } from './pool-standing.ts';
 import { isTrouble, referring, standingOf, type Standing } from './state.ts';
 import { policyStandings, trustSummary, trustWords, type PolicyStanding, type TrustSummary } from './trust-summary.ts';
 import { count, duration, list, shortName } from './words.ts';
@@ -46,6 +47,12 @@ export interface PoolRow extends Standing {
   until?: string;
 }
 
+export interface AddonStanding extends Standing {
+  name: string;
+  /** Variants with the artifact of their present source, of how many. */
+  ready: string;
+}
+
 export interface Trouble {
   kind: string;
   name: string;
@@ -67,6 +74,7 @@ export interface StatusDocument {
   builds: BuildRow[];
   pools: PoolRow[];
   nodes: NodeStanding[];
+  addons: AddonStanding[];
   policies: PolicyStanding[];
   /** Absent for who may not read TrustPolicies. */
   trust?: TrustSummary;
@@ -104,6 +112,10 @@ export function statusOf(chain: Chain, now: number): StatusDocument {
     .filter(b => latest.has(b.metadata.name) || b.status?.phase === 'Building')
     .map(b => buildRow(b, now));
   const pools = chain.pools.map(pool => poolRow(chain, pool, nodes, now));
+  const addons = (chain.addons ?? []).map((addon): AddonStanding => {
+    const ready = addon.status?.ready ?? `0/${addon.spec.variants.length}`;
+    return { name: addon.metadata.name, ready, ...standingOf(addon, now) };
+  });
   const policies = policyStandings(chain, now);
   const trust = trustSummary(chain);
   const trouble = [
@@ -113,6 +125,7 @@ export function statusOf(chain: Chain, now: number): StatusDocument {
     ...troubled('ImageBuild', untold(builds, definitions)),
     ...troubled('SystemPool', pools),
     ...troubled('Node', nodes),
+    ...troubled('SystemAddon', addons),
     ...troubled('TrustPolicy', policies),
   ];
   return {
@@ -125,6 +138,7 @@ export function statusOf(chain: Chain, now: number): StatusDocument {
     builds,
     pools,
     nodes,
+    addons,
     policies,
     ...optional('trust', trust),
   };
@@ -146,7 +160,7 @@ export function buildRow(build: ImageBuild, now: number): BuildRow {
   };
 }
 
-function poolRow({ definitions }: Chain, pool: SystemPool, nodes: readonly NodeStanding[], now: number): PoolRow {
+function poolRow(chain: Chain, pool: SystemPool, nodes: readonly NodeStanding[], now: number): PoolRow {
   const { target, nodes: counts } = pool.status ?? {};
   const { total = 0, updated = 0, staged = 0, updating = 0, unavailable = 0, failed = 0 } = counts ?? {};
   const deadlines = nodes.flatMap(n =>
@@ -160,7 +174,7 @@ function poolRow({ definitions }: Chain, pool: SystemPool, nodes: readonly NodeS
     ...optional('image', target?.image),
     nodes: { total, updated, staged, updating, unavailable, failed },
     ...optional('until', deadlines.toSorted()[0]),
-    ...referring(standingOf(pool, now), 'SystemDefinition', definition, definitions),
+    ...referring(poolStanding(chain, pool, now), 'SystemDefinition', definition, chain.definitions),
   };
 }
 

@@ -96,6 +96,7 @@ export function statusText(status: StatusDocument, view: View): string {
       width,
     ),
   );
+  section('Addons', table(status.addons, [name, { title: 'READY', of: a => a.ready }, ...standing], width));
   section(
     'Trust policies',
     table(

@@ -2,7 +2,8 @@
 import { UsageError } from '../command-line.ts';
 import type { Chain } from './chain.ts';
 
-export type SubjectKind = 'SystemSource' | 'SystemDefinition' | 'ImageBuild' | 'SystemPool' | 'Node' | 'TrustPolicy';
+export type SubjectKind =
+  'SystemSource' | 'SystemDefinition' | 'ImageBuild' | 'SystemPool' | 'SystemAddon' | 'Node' | 'TrustPolicy';
 
 /** There is no such object; the message says what there is. */
 export class NoSuchObjectError extends Error {}
@@ -18,6 +19,7 @@ const words: Readonly<Record<SubjectKind, readonly string[]>> = {
   SystemDefinition: ['definition', 'sysdef', 'systemdefinition', 'systemdefinitions'],
   ImageBuild: ['build', 'ib', 'imagebuild', 'imagebuilds'],
   SystemPool: ['pool', 'spool', 'systempool', 'systempools'],
+  SystemAddon: ['addon', 'systemaddon', 'systemaddons', 'addons'],
   TrustPolicy: ['policy', 'tp', 'trustpolicy', 'trustpolicies'],
   Node: ['node', 'nt', 'no', 'nodes', 'nodetarget', 'nodetargets'],
 };
@@ -33,6 +35,8 @@ export function namesOf(chain: Chain, kind: SubjectKind): string[] {
       return named(chain.builds);
     case 'SystemPool':
       return named(chain.pools);
+    case 'SystemAddon':
+      return named(chain.addons ?? []);
     case 'TrustPolicy':
       return named(chain.policies ?? []);
     case 'Node':

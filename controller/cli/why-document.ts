@@ -9,19 +9,13 @@ import { adviceFor } from './advice.ts';
 import type { Chain } from './chain.ts';
 import { digestsOf, nodeStandings, type NodeStanding } from './node-standing.ts';
 import { isTrouble, standingOf, type Standing, type State } from './state.ts';
+import { poolStanding } from './pool-standing.ts';
 import { definitionStanding, optional } from './status-document.ts';
 import type { Subject, SubjectKind } from './subject.ts';
 import { policySays } from './trust-summary.ts';
+import { addonLink, addonsOfNode, addonsOfPool, nodeAddonsSay, poolAddonsSay } from './why-addons.ts';
+import { type Found, gone, type Link, link } from './why-link.ts';
 import { count, list, systemName } from './words.ts';
-
-/** One link of the chain, and how it stands. */
-export interface Link {
-  kind: SubjectKind;
-  name: string;
-  state: State;
-  /** What it is, in a sentence without its subject. */
-  says: string;
-}
 
 /** Something that is not as it should be, on the way from the commit to the object. */
 export interface Wait {
@@ -50,12 +44,6 @@ export interface WhyDocument {
 }
 
 const mostOfStep = 60;
-
-interface Found extends Link {
-  standing: Standing & { until?: string };
-  /** The name of what it is made from. */
-  follows?: string;
-}
 
 export function whyOf(chain: Chain, subject: Subject, now: number): WhyDocument {
   const links = linksOf(chain, subject, now);
@@ -130,6 +118,8 @@ function linksOf(chain: Chain, { kind, name }: Subject, now: number): Found[] {
       return definitionLinks(chain, name, now);
     case 'SystemSource':
       return sourceLinks(chain, name, now);
+    case 'SystemAddon':
+      return [addonLink(chain, name, now)];
     case 'TrustPolicy':
       return policyLinks(chain, name, now);
   }
@@ -140,7 +130,9 @@ function nodeLinks(chain: Chain, name: string, now: number): Found[] {
   if (!target) return [unmanaged(chain, name)];
   const standing = nodeStandings({ ...chain, targets: [target] }, now)[0];
   if (!standing) return [];
-  return [link('Node', name, nodeSays(chain, target, standing), standing), ...poolLinks(chain, target.spec.poolRef.name, now)];
+  const says = `${nodeSays(chain, target, standing)}${nodeAddonsSay(target)}`;
+  const pool = target.spec.poolRef.name;
+  return [link('Node', name, says, standing), ...poolLinks(chain, pool, now, addonsOfNode(chain, target, now))];
 }
 
 /** Commit and image, and whether its pool has gone on since. */
@@ -174,13 +166,16 @@ function unmanaged({ pools, nodes }: Chain, name: string): Found {
   return link('Node', name, 'is not managed', standing);
 }
 
-function poolLinks(chain: Chain, name: string, now: number): Found[] {
+/** `addons`: those of one node, where it is asked for that. */
+function poolLinks(chain: Chain, name: string, now: number, addons?: Found[]): Found[] {
   const pool = chain.pools.find(p => p.metadata.name === name);
   if (!pool) return [gone('SystemPool', name)];
-  const standing = { ...standingOf(pool, now), ...optional('until', earliest(chain, pool, now)) };
+  const standing = { ...poolStanding(chain, pool, now), ...optional('until', earliest(chain, pool, now)) };
   const { definitionRef } = pool.spec.system;
   const before = definitionRef ? definitionLinks(chain, definitionRef.name, now, pool.status?.target?.image) : [];
-  return [{ ...link('SystemPool', name, poolSays(pool), standing), ...optional('follows', definitionRef?.name) }, ...before];
+  const says = `${poolSays(pool)}${poolAddonsSay(pool)}`;
+  const own = { ...link('SystemPool', name, says, standing), ...optional('follows', definitionRef?.name) };
+  return [own, ...(addons ?? addonsOfPool(chain, pool, now)), ...before];
 }
 
 function poolSays({ spec, status }: SystemPool): string {
@@ -289,12 +284,4 @@ function sourceLinks({ sources }: Chain, name: string, now: number): Found[] {
 function policyLinks({ policies = [] }: Chain, name: string, now: number): Found[] {
   const policy = policies.find(p => p.metadata.name === name);
   return policy ? [link('TrustPolicy', name, policySays(policy), standingOf(policy, now))] : [gone('TrustPolicy', name)];
-}
-
-function gone(kind: SubjectKind, name: string): Found {
-  return link(kind, name, 'does not exist', { state: 'Stalled', reason: 'Gone', message: `there is no ${kind} ${name}` });
-}
-
-function link(kind: SubjectKind, name: string, says: string, standing: Found['standing']): Found {
-  return { kind, name, state: standing.state, says, standing };
 }

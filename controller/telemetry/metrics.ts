@@ -179,9 +179,9 @@ export const metrics = {
   ),
   poolVerdicts: gauge(
     'scantling_pool_verdicts',
-    'NodeTargets per pool and verdict of the last boot (Succeeded, FellBack, FinalizeFailed, Unapplied, Unknown).',
+    'NodeTargets per pool and verdict of the last boot (Succeeded, FellBack, FinalizeFailed, Unapplied, AddonsFailed, Unknown).',
     ['pool', 'verdict'],
-    ['pools', 5],
+    ['pools', 6],
   ),
   poolStalled: gauge(
     'scantling_pool_stalled',

@@ -2,6 +2,7 @@
 import type { ImageBuild } from '../../controller/api/image-build.ts';
 import type { Condition } from '../../controller/api/meta.ts';
 import type { NodeTarget } from '../../controller/api/node-target.ts';
+import type { SystemAddon } from '../../controller/api/system-addon.ts';
 import type { SystemDefinition } from '../../controller/api/system-definition.ts';
 import type { SystemPool } from '../../controller/api/system-pool.ts';
 import type { SystemSource } from '../../controller/api/system-source.ts';
@@ -155,6 +156,16 @@ export const target = (name: string, runs: string, wants: string, status: NodeTa
     ...status,
   },
 });
+
+/** An addon with one variant. */
+export const addon = (name: string, status: SystemAddon['status'] = {}): SystemAddon =>
+  ({
+    apiVersion,
+    kind: 'SystemAddon',
+    metadata: metadata(name),
+    spec: { variants: [{}], output: { repository: `registry.example/${name}` } },
+    status: { ready: '1/1', conditions: conditions('Ready', 'Succeeded', 'all 1 artifacts are made'), ...status },
+  }) as SystemAddon;
 
 export function chain(parts: Partial<Chain> = {}): Chain {
   return {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
+import { addonReasons } from '../../controller/addon/reasons.ts';
 import { agentReasons } from '../../controller/agent/reasons.ts';
 import { buildReasons } from '../../controller/build/reasons.ts';
 import { advice, waitsForPerson } from '../../controller/cli/advice.ts';
@@ -18,6 +19,7 @@ import { poolReasons } from '../../controller/rollout/reasons.ts';
 import { sourceReasons } from '../../controller/source/reasons.ts';
 import { judgementReasons, policyReasons } from '../../controller/trust/reasons.ts';
 import {
+  addon,
   build,
   chain,
   conditions,
@@ -65,6 +67,28 @@ describe('the first line answers', () => {
       'a Git server that is away',
       { sources: [source({ conditions: conditions('Retrying', 'GitServerUnavailable', 'refused') })] },
       /^In trouble: SystemSource systems/,
+      false,
+    ],
+    [
+      'an addon that is refused',
+      { addons: [addon('runtime', { conditions: conditions('Stalled', 'ContentRefused', 'has /etc') })] },
+      /^In trouble: SystemAddon runtime; 2 of 2 nodes/,
+      false,
+    ],
+    [
+      'nodes that wait for an addon that nobody makes',
+      {
+        addons: [],
+        pools: [
+          pool({
+            addons: {
+              problems: [{ reason: 'AddonsNotReady', message: 'there is no SystemAddon', nodes: 2, addons: ['runtime'] }],
+            },
+            conditions: conditions('Moving', 'AddonsNotReady', '0 of 2'),
+          }),
+        ],
+      },
+      /^In trouble: SystemPool edge;/,
       false,
     ],
     ['nobody leads', { lease: lease('', minutesAgo(0)) }, /^In trouble: the controller;/, false],
@@ -236,6 +260,7 @@ test('a document has always the same fields', () => {
     'builds',
     'pools',
     'nodes',
+    'addons',
     'policies',
   ]);
   assert.deepEqual(document.pools[0], {
@@ -361,6 +386,7 @@ test('a part of the chain goes both ways', () => {
 
 test('there is advice only for reasons that are given', () => {
   const given = {
+    ...addonReasons,
     ...policyReasons,
     ...judgementReasons,
     ...sourceReasons,

@@ -5,6 +5,7 @@ import type { Subject } from '../../controller/cli/subject.ts';
 import { whyOf, type WhyDocument } from '../../controller/cli/why-document.ts';
 import { whyText } from '../../controller/cli/why-view.ts';
 import {
+  addon,
   build,
   chain,
   conditions,
@@ -38,7 +39,81 @@ const rollout = (phase: 'Draining' | 'Failed', reason: string, message: string, 
   rollout: { phase, reason, message, since: minutesAgo(12), ...(deadline === undefined ? {} : { deadline }) },
 });
 
+/** A pool with one addon, and a node that has merged it, or failed to. */
+function withAddons(state: 'Merged' | 'Partial' = 'Merged'): Partial<Chain> {
+  const image = `registry.example/runtime@${digest('a')}`;
+  const [set, from] = [digest('5'), 'pool' as const];
+  const trust = {
+    decision: 'Trusted' as const,
+    reason: 'Trusted',
+    message: 'signed by release',
+    digest: digest('a'),
+    basis: 'b',
+  };
+  const told = { image, trust: { ...trust, policy: 'release', generation: 3 } };
+  const one = target('node-1', 'b', 'b');
+  const spoiled = { state: 'Quarantined' as const, reason: 'Spoiled', message: 'is damaged' };
+  const entry = { name: 'runtime', digest: digest('f'), ...(state === 'Merged' ? { state } : spoiled) };
+  const host = { ...one.status?.host, addons: { set, state, since: minutesAgo(5), entries: [entry] } };
+  const spec = { ...one.spec, addonSet: set, addons: [{ name: 'runtime', image, digest: digest('f'), size: 1 }] };
+  return {
+    addons: [addon('runtime')],
+    pools: [
+      pool({
+        addons: {
+          entries: [{ name: 'runtime', addon: 'runtime', from }],
+          sets: [{ set, nodes: 1, addons: [{ name: 'runtime', image, from }] }],
+          artifacts: [told],
+        },
+      }),
+    ],
+    targets: [{ ...one, spec, status: { ...one.status, host } }],
+  };
+}
+
 const cases: Case[] = [
+  {
+    name: 'a node with addons, and who let them be there',
+    parts: withAddons(),
+    subject: node,
+    answer: /^node-1 runs main@sha1:b{12} \(sha256:b{12}\), which is what SystemPool edge wants, with runtime over it\.$/,
+    ok: true,
+    text: /SystemAddon +runtime +is to run as sha256:a{12} \(Trusted by TrustPolicy release, generation 3: signed by release\); has 1 of 1 variant made/,
+  },
+  {
+    name: 'a node that runs its addons in part',
+    parts: withAddons('Partial'),
+    subject: node,
+    answer: /; not all of its addons are merged: runtime: Spoiled: is damaged\. It waits for a person: AddonsFailed\.$/,
+    ok: false,
+    wait: { kind: 'Node', reason: 'AddonsFailed', since: minutesAgo(5) },
+  },
+  {
+    name: 'a pool whose nodes wait for an addon that nobody makes',
+    parts: {
+      addons: [addon('runtime')],
+      pools: [
+        pool({
+          addons: {
+            problems: [{ reason: 'AddonsNotReady', message: 'addon runtime: no variant', nodes: 2, addons: ['runtime'] }],
+          },
+          conditions: conditions('Moving', 'AddonsNotReady', '0 of 2'),
+        }),
+      ],
+    },
+    subject: { kind: 'SystemPool', name: 'edge' },
+    answer: /; 2 nodes held for addons\. It waits for a person: AddonsNotReady\.$/,
+    ok: false,
+    wait: { kind: 'SystemPool', reason: 'AddonsNotReady', message: 'addon runtime: no variant' },
+    text: /SystemAddon +runtime +has 1 of 1 variant made/,
+  },
+  {
+    name: 'an addon that is refused',
+    parts: { addons: [addon('runtime', { ready: '0/1', conditions: conditions('Stalled', 'ContentRefused', 'has /etc') })] },
+    subject: { kind: 'SystemAddon', name: 'runtime' },
+    answer: /^SystemAddon runtime has 0 of 1 variant made\. It waits for a person: ContentRefused\.$/,
+    ok: false,
+  },
   {
     name: 'a node that runs what it should',
     subject: node,
