@@ -166,11 +166,13 @@ function composeDefinitions(s: Shared, isBuilding: (definition: string) => boole
     definitions: caches.add(systemdefinitions, definitionViews.projectDefinition, definitionViews.definitionIndexes),
     builds: caches.add(imagebuilds, definitionViews.projectBuild),
     sources: caches.add(systemsources, definitionViews.projectSource),
+    addons: caches.add(systemaddons, definitionViews.projectAddon),
   };
   const definition = createDefinitionReconciler({
     client,
     registry,
     definitions: stores.definitions,
+    addons: stores.addons,
     openRevision: s.openRevision,
     readCredentials,
     trust: s.trust,

@@ -12,7 +12,7 @@ import type { HostTrustFiles } from './host-trust.ts';
 import type { ImagePlatforms } from './image-platforms.ts';
 import type { JudgedImages } from './image-trust.ts';
 import type { InputTree } from './inputs.ts';
-import type { DefinitionView } from './projection.ts';
+import type { AddonView, DefinitionView } from './projection.ts';
 import type { RenderedContexts } from './rendered-contexts.ts';
 
 export interface DefinitionDependencies {
@@ -20,6 +20,8 @@ export interface DefinitionDependencies {
   registry: Registry;
   /** All definitions, with definitionIndexes. */
   definitions: Store<DefinitionView>;
+  /** All addons: hosts are told who may sign them. */
+  addons: Store<AddonView>;
   /** A source's repository at `main@sha1:<40 hex>`, for this definition. Throws StallingError for a commit that is not allowed. */
   openRevision: (source: string, revision: string, by: SystemDefinition['metadata']) => Promise<InputTree>;
   /** The registry credentials of a Secret in the operator's namespace; undefined when none is named. */

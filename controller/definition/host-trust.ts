@@ -20,9 +20,17 @@ export interface HostTrustFiles {
   changesAt?: number;
 }
 
-/** What the hosts of a definition's image may pull, as it is named: the image itself, its base, and those of its workloads. */
-export function pulledImages(spec: SystemDefinitionSpec, { base }: { base: { image: string } }): string[] {
-  return [spec.output.repository, base.image, ...workloadImages(spec)];
+/**
+ * What the hosts of a definition's image may pull, as it is named: the image itself, its base, those of its workloads, and where it merges addons, the artifacts of all there are (`addons`,
+ * their repositories): pools and Nodes choose among them, and hosts judge them by the same files.
+ */
+export function pulledImages(
+  spec: SystemDefinitionSpec,
+  { base }: { base: { image: string } },
+  addons: Iterable<string>,
+): string[] {
+  const merged = spec.addons?.support === true ? [...new Set(addons)].toSorted() : [];
+  return [spec.output.repository, base.image, ...workloadImages(spec), ...merged];
 }
 
 const recheckMs = 60_000;

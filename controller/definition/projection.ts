@@ -3,6 +3,7 @@ import { conditionOf } from '../api/conditions.ts';
 import type { ImageBuild } from '../api/image-build.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { approveBase, requestedAt } from '../api/names.ts';
+import type { SystemAddon } from '../api/system-addon.ts';
 import type { SystemDefinition, SystemDefinitionSpec } from '../api/system-definition.ts';
 import type { SystemSource } from '../api/system-source.ts';
 import type { StoredObject } from '../kube/store.ts';
@@ -23,6 +24,8 @@ export interface DefinitionView extends StoredObject {
   base?: string;
   /** Its output repository, equal for equal ones. */
   output: string;
+  /** Its hosts merge addons. */
+  mergesAddons: boolean;
   /** status.image: the only thing here that its controller writes itself, for those that are based on it. */
   image?: string;
 }
@@ -42,6 +45,11 @@ export interface BuildView extends StoredObject {
 export interface SourceView extends StoredObject {
   generation: number;
   lastAppliedRevision?: string;
+}
+
+export interface AddonView extends StoredObject {
+  /** Where its artifacts are pushed to. */
+  repository: string;
 }
 
 /** Indexes of the store of DefinitionViews. */
@@ -70,6 +78,7 @@ export function projectDefinition({ metadata, spec, status }: SystemDefinition):
     ...(followed === undefined ? {} : { followedSource: followed }),
     ...(base === undefined ? {} : { base }),
     output: outputKey(spec.output.repository),
+    mergesAddons: spec.addons?.support === true,
     ...(status?.image === undefined ? {} : { image: status.image }),
   };
 }
@@ -93,6 +102,10 @@ export function projectBuild({ metadata, spec, status }: ImageBuild): BuildView 
     ...(lastHandledReconcileAt === undefined ? {} : { handledRequest: lastHandledReconcileAt }),
     ...(says === undefined ? {} : { says }),
   };
+}
+
+export function projectAddon({ metadata, spec }: SystemAddon): AddonView {
+  return { ...stored(metadata), repository: spec.output.repository };
 }
 
 export function projectSource({ metadata, status }: SystemSource): SourceView {

@@ -122,7 +122,13 @@ class Pass {
     const images = await this.#resolveImages();
     this.#found.images = images;
     const revision = await sourceRevision(this.#o.client, this.#definition.spec);
-    this.#found.hostTrust = this.#o.hostTrust(pulledImages(this.#definition.spec, images));
+    this.#found.hostTrust = this.#o.hostTrust(
+      pulledImages(
+        this.#definition.spec,
+        images,
+        this.#o.addons.list().map(({ repository }) => repository),
+      ),
+    );
     const hostTrust = hostTrustDigest(this.#found.hostTrust, this.#isSettled ? this.#definition.status?.hostTrust : undefined);
     const from = { ...images, revision, hostTrust };
     const known = this.#knownContext(from);

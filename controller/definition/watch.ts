@@ -2,22 +2,23 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Store } from '../kube/store.ts';
 import type { Trust } from '../trust/trust.ts';
 import { basesOf } from './base-cycle.ts';
-import type { BuildView, DefinitionView, SourceView } from './projection.ts';
+import type { AddonView, BuildView, DefinitionView, SourceView } from './projection.ts';
 
 export interface WatchedStores {
   /** With definitionIndexes. */
   definitions: Store<DefinitionView>;
   builds: Store<BuildView>;
   sources: Store<SourceView>;
+  addons: Store<AddonView>;
 }
 
 /**
  * Which changes wake which definition: its own, its builds', a new revision of the source that it follows, and what a person changes of
  * the source that it reads, as the URL, the Secret or the limits may be what it stalled for; a new image of the definition that it is based on,
- * another way of what that is based on in turn, and who else pushes to its repository. What is trusted wakes all. Returns the end of it.
+ * another way of what that is based on in turn, and who else pushes to its repository; of those that merge addons, where addons are pushed to. What is trusted wakes all. Returns the end of it.
  */
 export function watchDefinitions(
-  { definitions, builds, sources }: WatchedStores,
+  { definitions, builds, sources, addons }: WatchedStores,
   trust: Pick<Trust, 'onChange'>,
   enqueue: (name: string) => void,
 ): () => void {
@@ -34,6 +35,10 @@ export function watchDefinitions(
     builds.onChange((_, now, before) => {
       const definition = (now ?? before)?.definition;
       if (definition !== undefined) enqueue(definition);
+    }),
+    addons.onChange((_, now, before) => {
+      if (now?.repository === before?.repository) return;
+      for (const { name, mergesAddons } of definitions.list()) if (mergesAddons) enqueue(name);
     }),
     sources.onChange((name, now, before) => {
       const changed = now?.generation !== before?.generation;

@@ -6,6 +6,7 @@ import { conditionOf } from '../../controller/api/conditions.ts';
 import { secrets } from '../../controller/api/core.ts';
 import { type ImageBuild, type ImageBuildStatus, imagebuilds } from '../../controller/api/image-build.ts';
 import { defaultNamespace, fieldManagers, requestedAt } from '../../controller/api/names.ts';
+import { systemaddons } from '../../controller/api/system-addon.ts';
 import {
   type SystemDefinition,
   type SystemDefinitionStatus,
@@ -15,10 +16,12 @@ import {
 import { type SystemSourceSpec, systemsources } from '../../controller/api/system-source.ts';
 import { readRegistrySecret } from '../../controller/build/secret.ts';
 import {
+  type AddonView,
   type BuildView,
   type DefinitionView,
   type SourceView,
   definitionIndexes,
+  projectAddon,
   projectBuild,
   projectDefinition,
   projectSource,
@@ -253,6 +256,7 @@ async function startController(
     definitions: new Store<DefinitionView>(definitionIndexes),
     builds: new Store<BuildView>(),
     sources: new Store<SourceView>(),
+    addons: new Store<AddonView>(),
   };
   const recorder = { record: (event: RecordedEvent) => void events.push(event) };
   const judging = policies ? await startTrust({ transport, registry, log }) : undefined;
@@ -263,6 +267,7 @@ async function startController(
     openRevision: createOpenRevision({ ...readsNoSecrets, client, repositories, trust: judging?.trust ?? withoutGitPolicies }),
     readCredentials: name => readRegistrySecret(client, defaultNamespace, name),
     definitions: stores.definitions,
+    addons: stores.addons,
     trust,
     hostTrust: images => (typeof hosts.told === 'function' ? hosts.told(images) : hosts.told),
     events: recorder,
@@ -283,6 +288,7 @@ async function startController(
     new Reflector({ ...common, resource: systemdefinitions, project: projectDefinition, store: stores.definitions }),
     new Reflector({ ...common, resource: imagebuilds, project: projectBuild, store: stores.builds }),
     new Reflector({ ...common, resource: systemsources, project: projectSource, store: stores.sources }),
+    new Reflector({ ...common, resource: systemaddons, project: projectAddon, store: stores.addons }),
   ];
   for (const reflector of reflectors) reflector.start();
   await Promise.all(reflectors.map(reflector => reflector.synced()));

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { conditionOf } from '../../controller/api/conditions.ts';
 import { requestedAt } from '../../controller/api/names.ts';
+import { systemaddons } from '../../controller/api/system-addon.ts';
+import type { SystemDefinition, SystemDefinitionSpec } from '../../controller/api/system-definition.ts';
 import { keyAuthorityOf, keyOf, scopedPolicy } from '../trust/host-scene.ts';
 import { hostFiles, hostFilesOf } from '../../controller/trust/host-policy.ts';
 import { type Fleet, says, startFleet } from './fleet-fixture.ts';
@@ -10,6 +12,7 @@ import { type Fleet, says, startFleet } from './fleet-fixture.ts';
 const told = (scope: string) => hostFiles([scopedPolicy('lab', scope, { mode: 'Skip' })], [], 0);
 const nothing = hostFiles([], [], 0);
 const keys = (...names: string[]) => ({ authorities: names.map(name => keyAuthorityOf(name, [keyOf(name)])) });
+const seen = ({ status }: SystemDefinition) => status?.lastHandledReconcileAt === 'now';
 const unread = { ...told('unread.example.com'), unread: [{ name: 'release/key', message: 'Secret release-key does not exist' }] };
 
 describe('a definition', () => {
@@ -20,8 +23,9 @@ describe('a definition', () => {
   });
   after(() => fleet.stop());
 
-  const apply = (name: string, annotations?: Record<string, string>) => {
+  const apply = (name: string, annotations?: Record<string, string>, more: Partial<SystemDefinitionSpec> = {}) => {
     const spec = {
+      ...more,
       base: { image: fleet.base.image },
       output: { repository: `${fleet.server.host}/out/${name}` },
       files: [{ path: '/etc/motd', content: 'hello\n' }],
@@ -97,5 +101,32 @@ describe('a definition', () => {
     const second = (await fleet.until('keyed', ({ status }) => status?.latestBuild !== first?.latestBuild)).status;
     assert.notEqual(second?.hostTrust, first?.hostTrust);
     assert.equal((await fleet.builds('keyed')).length, 2);
+  });
+
+  it('tells hosts that merge addons who may sign these, whichever there are', async () => {
+    const policies = [
+      scopedPolicy('root', '', { mode: 'Skip' }),
+      scopedPolicy('tools', 'registry.example.com/tools', keys('a')),
+      scopedPolicy('others', 'registry.example.com/others', keys('b')),
+    ];
+    fleet.tellHosts(images => hostFilesOf({ imagePolicies: () => ({ policies, revoked: [] }) }, images, 0));
+    const addon = (name: string, repository: string) => {
+      const variants = [{ source: { files: [{ path: '/usr/bin/tool', content: '' }] } }];
+      const object = { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemAddon', metadata: { name } };
+      return fleet.admin.apply(systemaddons, { ...object, spec: { variants, output: { repository } } }, { fieldManager: 'test' });
+    };
+    await apply('plain');
+    await apply('merging', undefined, { addons: { support: true } });
+    const before = (await fleet.until('merging', says('BuildPending'))).status;
+    const plain = (await fleet.until('plain', says('BuildPending'))).status;
+    await addon('tool', 'registry.example.com/tools/tool');
+    const after = (await fleet.until('merging', ({ status }) => status?.hostTrust !== before?.hostTrust)).status;
+    assert.notEqual(after?.latestBuild, before?.latestBuild);
+    // Another one below the same policy changes nothing.
+    await addon('second', 'registry.example.com/tools/second');
+    for (const name of ['plain', 'merging'])
+      await apply(name, { [requestedAt]: 'now' }, name === 'merging' ? { addons: { support: true } } : {});
+    assert.equal((await fleet.until('merging', seen)).status?.hostTrust, after?.hostTrust);
+    assert.equal((await fleet.until('plain', seen)).status?.hostTrust, plain?.hostTrust);
   });
 });
