@@ -109,7 +109,7 @@ LABEL org.opencontainers.image.title=Scantling \
       org.opencontainers.image.description="Takes the operating systems of a cluster from a Git commit to booted nodes: controller, agent and command line" \
       org.opencontainers.image.licenses="Apache-2.0 AND LGPL-3.0-or-later"
 # openpgp.mjs is under the LGPL, and loaded only where an OpenPGP key is named; see docs/adr/0033.
-COPY --chmod=0644 dist/scantling.mjs dist/scantling.mjs.LEGAL.txt dist/judge-worker.mjs dist/judge-worker.mjs.LEGAL.txt dist/image-worker.mjs dist/openpgp.mjs dist/openpgp.LICENSE.txt /app/
+COPY --chmod=0644 dist/scantling.mjs dist/scantling.mjs.LEGAL.txt dist/judge-worker.mjs dist/judge-worker.mjs.LEGAL.txt dist/image-worker.mjs dist/list-worker.mjs dist/openpgp.mjs dist/openpgp.LICENSE.txt /app/
 ENV PATH=/usr/local/bin:/usr/bin
 # The agents' DaemonSet sets root instead, and enters the host with nsenter.
 USER 65532:65532

@@ -76,3 +76,9 @@ export function composeAddons(config: Pick<Config, 'build-directory' | 'namespac
   own.onChange(key => addons.enqueue(key));
   return addons;
 }
+
+/** Where lists of systems' layers are kept: made again where it is lost. */
+export function layerListsDirectory(config: Pick<Config, 'build-directory'>): string {
+  const builds = config['build-directory'];
+  return builds === '' ? join(tmpdir(), 'scantling-layer-lists') : join(builds, 'layer-lists');
+}

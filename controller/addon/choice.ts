@@ -1,7 +1,9 @@
 /** What there is to choose from (pure): a SystemAddon as those who give addons to nodes see it. */
 import type { AddonApply } from '../api/addon-set.ts';
 import type { AddonMatch, AddonRequirements } from '../api/addon-artifact.ts';
+import { conditionOf } from '../api/conditions.ts';
 import type { SystemAddon, SystemAddonStatusVariant } from '../api/system-addon.ts';
+import type { AddonReason } from './reasons.ts';
 import type { VariantMatch } from './variant.ts';
 
 /** The last good image of a variant. */
@@ -27,17 +29,24 @@ export interface OfferedVariant extends VariantMatch {
 export interface AddonOffer {
   name: string;
   variants: readonly OfferedVariant[];
+  /** Since when one of its variants is being made anew, or is about to be, epoch ms; absent where none is, or it has failed. */
+  changingSince?: number;
   /** Absent: with a reboot. */
   apply?: AddonApply;
+  /** Globs of absolute paths: where its files may take the place of the system's. Absent: nowhere. */
+  allowReplace?: readonly string[];
 }
 
 /** What the spec's variants have come to. A variant that the spec no longer has is none, though the status may still name it. */
 export function offerOf({ metadata, spec, status }: SystemAddon): AddonOffer {
   const made = new Map(status?.variants?.map(variant => [keyOf(variant), variant]));
-  const { apply } = spec;
+  const { apply, allowReplace = [] } = spec;
+  const changingSince = changeOf({ metadata, status });
   return {
     name: metadata.name,
+    ...(changingSince === undefined ? {} : { changingSince }),
     ...(apply?.mode === 'Live' ? { apply: { mode: 'Live', drain: apply.drain ?? true } } : {}),
+    ...(allowReplace.length > 0 ? { allowReplace } : {}),
     variants: spec.variants.map(variant => {
       const { platform, os } = variant;
       const found = made.get(keyOf(variant));
@@ -46,6 +55,18 @@ export function offerOf({ metadata, spec, status }: SystemAddon): AddonOffer {
       return { platform, os: plain(os), ...(image ? { made: image } : {}), ...(trouble === undefined ? {} : { trouble }) };
     }),
   };
+}
+
+function changeOf({ metadata, status }: Pick<SystemAddon, 'metadata' | 'status'>): number | undefined {
+  const { generation = 0, managedFields = [] } = metadata;
+  // Not looked at since the spec was written, by whomever.
+  if (status?.observedGeneration !== undefined && status.observedGeneration < generation) {
+    const written = managedFields.filter(({ subresource }) => !subresource).map(({ time = '' }) => Date.parse(time));
+    return Math.max(...written.filter(Number.isFinite), 0);
+  }
+  const reconciling = conditionOf(status?.conditions, 'Reconciling');
+  const isMade = reconciling?.status === 'True' && reconciling.reason === ('Building' satisfies AddonReason);
+  return isMade ? Date.parse(reconciling.lastTransitionTime) : undefined;
 }
 
 function keyOf({ platform, os }: { platform: string; os: AddonMatch }): string {

@@ -62,7 +62,7 @@ export function findCollisions(addons: readonly AddonContent[], base: Iterable<L
     found.push(...named.all());
     if (named.total > 0) totals.set(name, named.total);
   }
-  return { found, total: totals.values().reduce((sum, count) => sum + count, 0), totals };
+  return { found, total: [...totals.values()].reduce((sum, count) => sum + count, 0), totals };
 }
 
 /** The first ones, of which those that break most. */

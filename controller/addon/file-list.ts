@@ -41,7 +41,11 @@ export async function* parseFileList(source: AsyncIterable<Uint8Array>): AsyncGe
   return undefined;
 }
 
-async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string, undefined> {
+/**
+ * Lines as they come, without their ends.
+ * @throws FileListError for one that is too long
+ */
+export async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string, undefined> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of source) {
     const bytes = Buffer.concat([rest, chunk]);

@@ -553,6 +553,7 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
         },
       },
       allowSetuid: { type: 'boolean', default: false },
+      allowReplace: { type: 'array', maxItems: 64, 'x-kubernetes-list-type': 'set', items: { type: 'string', maxLength: 512 } },
       output: {
         type: 'object',
         required: ['repository'],

@@ -50,6 +50,12 @@ export interface SystemAddonSpec {
    * Lets files with the setuid or setgid bit into the addon, which run as root whoever starts them. Default: false.
    */
   allowSetuid: boolean;
+  /**
+   * Globs of paths at which files of the addon may take the place of files of the system, as /usr/bin/runc or /usr/libexec/cni/**: "*" and "?" within a name, "**" across directories. An addon that hides other files of the system is not given to nodes. Where a directory takes the place of a link or a file, or the other way round, nothing allows it. Takes effect at once; nothing is made again. Default: none.
+   *
+   * Items: Rule: must be a path below /usr or /opt without a slash at its end, as /usr/bin/runc or /usr/libexec/cni/**.
+   */
+  allowReplace?: string[];
   output: SystemAddonSpecOutput;
   pullSecretRef?: SystemAddonSpecPullSecretRef;
   signing?: SystemAddonSpecSigning;

@@ -520,9 +520,13 @@ export interface SystemPoolStatusAddonsSet {
    */
   nodes: number;
   /**
-   * What is to be known of it, as that its files were too many to be compared.
+   * What is to be known of it, as that its files are being compared, or were too many to be compared.
    */
   note?: string;
+  /**
+   * Digest of what was compared before nodes were given it: the set, the image, the platform and what its addons may replace. Absent: not compared yet.
+   */
+  compared?: string;
   /**
    * Its artifacts.
    */

@@ -6,6 +6,7 @@ import type { ImageSystem } from '../addon/image-system.ts';
 import { type MergedEntry, profileOf } from '../addon/profile.ts';
 import { recordIn, type StatusJudgement } from '../trust/judgement.ts';
 import type { Hold } from './classify.ts';
+import type { Comparison } from './comparison.ts';
 import type { AddonSet } from './projection.ts';
 import type { NamedSet, WantedFound, WantedRequest } from './wanted.ts';
 
@@ -26,7 +27,7 @@ const most = { systems: 8, sets: 16, artifacts: 128, problems: 16, named: 16 };
 /** What the status of a pool says of addons; undefined where nobody asks for any, and no node has some from before. */
 export function addonsStatus(
   { asked, image, systems, last, had = new Set(), trust = new Map() }: AddonsTold,
-  { wanted, sets }: WantedFound,
+  { wanted, sets, compared = [] }: WantedFound,
   holds: readonly { hold: Hold; nodes: readonly string[] }[],
 ): SystemPoolStatusAddons | undefined {
   // Platforms of one image ask for the same, unless somebody put together an index of several.
@@ -35,7 +36,13 @@ export function addonsStatus(
     { from: 'vendor', entries: vendor?.profile ?? [] },
     { from: 'pool', entries: asked },
   ]);
-  const told = [...sets.map(set => wantedSet(set, wanted)).toSorted(byNodes), ...former(last, sets, had)].slice(0, most.sets);
+  const counts = new Map<string, number>();
+  for (const { addons } of wanted.values()) if (addons) counts.set(addons.digest, (counts.get(addons.digest) ?? 0) + 1);
+  const present = [
+    ...sets.map(set => wantedSet(set, counts.get(set.digest) ?? 0)),
+    ...compared.map(set => wantedSet(set, set.nodes)),
+  ].toSorted(byNodes);
+  const told = [...present, ...former(last, present, had)].slice(0, most.sets);
   // What was read of an image is kept also where nobody asks for anything.
   if (profile.entries.length + wanted.size + systems.size + told.length === 0) return undefined;
   const artifacts = [...new Set(told.flatMap(({ addons }) => addons.map(of => of.image)))].slice(0, most.artifacts);
@@ -50,12 +57,13 @@ export function addonsStatus(
 
 type ToldSet = NonNullable<SystemPoolStatusAddons['sets']>[number];
 
-function wantedSet(set: NamedSet, wanted: WantedFound['wanted']): ToldSet {
+function wantedSet(set: NamedSet, nodes: number): ToldSet {
   return {
     set: set.digest,
-    nodes: [...wanted.values()].filter(w => w.addons?.digest === set.digest).length,
+    nodes,
     addons: set.addons.map(of => said(of, set)),
     ...(set.note === undefined ? {} : { note: set.note.slice(0, 1024) }),
+    ...(set.compared === undefined ? {} : { compared: set.compared }),
   };
 }
 
@@ -64,8 +72,8 @@ function byNodes(a: ToldSet, b: ToldSet): number {
 }
 
 /** By its digest alone nobody could say what is in a set that a node still has. */
-function former(last: SystemPoolStatusAddons | undefined, sets: readonly NamedSet[], had: ReadonlySet<string>): ToldSet[] {
-  const wanted = new Set(sets.map(({ digest }) => digest));
+function former(last: SystemPoolStatusAddons | undefined, present: readonly ToldSet[], had: ReadonlySet<string>): ToldSet[] {
+  const wanted = new Set(present.map(({ set }) => set));
   return (last?.sets ?? []).filter(({ set }) => had.has(set) && !wanted.has(set)).map(set => ({ ...set, nodes: 0 }));
 }
 
@@ -116,8 +124,11 @@ function inStatus([platform, { os, profile }]: [string, ImageSystem]): System {
 }
 
 /** What a status has recorded of sets that nodes were given, so that a new process does not compare their files again. */
-export function recordedComparison(addons: SystemPoolStatusAddons | undefined, { digest }: AddonSet): Compared | undefined {
-  const recorded = addons?.sets?.find(({ set }) => set === digest);
+export function recordedComparison(
+  addons: SystemPoolStatusAddons | undefined,
+  { digest }: Pick<Comparison, 'digest'>,
+): Compared | undefined {
+  const recorded = addons?.sets?.find(({ compared }) => compared === digest);
   return recorded && { problems: [], ...(recorded.note === undefined ? {} : { note: recorded.note }) };
 }
 

@@ -1,12 +1,12 @@
-/** Whether the addons of a set hide files of each other: compared once for each set, beside the passes, and one after the other, since lists of files are large. */
+/** Whether the addons of a set hide files of each other or of the system: compared once for each set and image, beside the passes, and one after the other, since lists of files are large. */
 import { messageOf, reasonOf, StallingError } from '../api/errors.ts';
-import type { Compared, ComparedAddon } from '../addon/compare-addons.ts';
+import type { Compared, CompareRequest } from '../addon/compare-addons.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { Hold } from './classify.ts';
-import type { AddonSet } from './projection.ts';
+import type { Comparison } from './comparison.ts';
 import type { PoolReason } from './reasons.ts';
 
-export type CompareAddons = (addons: readonly ComparedAddon[], auth?: DockerConfig) => Promise<Compared>;
+export type CompareAddons = (request: CompareRequest, auth?: DockerConfig) => Promise<Compared>;
 
 /** While sets are compared, a pool looks again after so long, ms. */
 const pollMs = 1_000;
@@ -27,7 +27,7 @@ type Credentials = () => Promise<DockerConfig | undefined>;
 export class Comparisons {
   readonly #o: Options;
   readonly #known = new Map<string, Compared>();
-  /** By pool and set: another pool may have other credentials. */
+  /** By pool and comparison: another pool may have other credentials. */
   readonly #failed = new Map<string, { error: unknown; until: number }>();
   #comparing: string | undefined;
   readonly #waiting = new Map<string, number>();
@@ -37,10 +37,11 @@ export class Comparisons {
   }
 
   /** What is known now; what is not is being compared from here on, or after another set. */
-  of(pool: string, { digest, addons }: AddonSet, credentials: Credentials): Compared | { hold: Hold } {
+  of(pool: string, comparison: Comparison, credentials: Credentials): Compared | { hold: Hold } {
+    const { digest, addons, system } = comparison;
     const known = this.#known.get(digest);
     if (known) return known;
-    const what = `whether the addons ${namesOf(addons)} have files of the same path`;
+    const what = `whether the addons ${namesOf(addons)} hide files of each other or of the system ${system.image}`;
     const about = `${pool} ${digest}`;
     const failed = this.#failed.get(about);
     const leftMs = failed ? failed.until - this.#o.now() : 0;
@@ -50,7 +51,7 @@ export class Comparisons {
       return held(why, failed.error instanceof StallingError);
     }
     this.#wait(pool, pollMs);
-    if (this.#comparing === undefined) this.#start({ about, digest, addons }, credentials);
+    if (this.#comparing === undefined) this.#start(about, comparison, credentials);
     return held(`${what} is looked up`);
   }
 
@@ -65,10 +66,10 @@ export class Comparisons {
     this.#waiting.set(pool, Math.min(ms, this.#waiting.get(pool) ?? Infinity));
   }
 
-  #start({ about, digest, addons }: AddonSet & { about: string }, credentials: Credentials): void {
+  #start(about: string, { digest, addons, system }: Comparison, credentials: Credentials): void {
     this.#comparing = digest;
     credentials()
-      .then(auth => this.#o.compare(addons, auth))
+      .then(auth => this.#o.compare({ addons, system }, auth))
       .then(
         compared => {
           remember(this.#known, digest, compared);

@@ -1,15 +1,19 @@
 /** The addons of a pool's nodes, from what the stores have. */
 import type { ImageSystem } from '../addon/image-system.ts';
 import { recordedComparison, recordedSystems } from './addons-status.ts';
+import { comparisonOf } from './comparison.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { type SystemdVersions, systemdVersions } from './image-systemd.ts';
 import type { AddonSet, SystemPoolView } from './projection.ts';
 import { membersOf } from './select.ts';
+import { settling } from './settling.ts';
 import { wantedBy, type WantedFound } from './wanted.ts';
 
 /** What nodes are to run over an image, and which systems are in it. */
 export interface PoolAddons extends WantedFound {
   systems: ReadonlyMap<string, ImageSystem>;
+  /** Until when sets are held back at most for addons that are being made anew, epoch ms. */
+  until?: number;
 }
 
 export const noAddons: PoolAddons = { wanted: new Map(), sets: [], systems: new Map() };
@@ -23,7 +27,7 @@ export interface PoolImage {
 
 /** No request: what has to be read of the image is read beside the pass, and nodes are held until it is known. */
 export function addonsOver(
-  o: Pick<PoolDependencies, 'stores'>,
+  o: Pick<PoolDependencies, 'stores' | 'now'>,
   memory: Pick<PoolMemory, 'pools' | 'nodes' | 'nodeTargets' | 'systems' | 'comparisons' | 'pullSecrets'>,
   pool: SystemPoolView,
   target: PoolImage | undefined,
@@ -38,11 +42,14 @@ export function addonsOver(
   const systems = new Map<string, ImageSystem>();
   const versions = new Map<string, SystemdVersions>();
   const credentials = () => memory.pullSecrets.credentials(pool);
+  const offers = new Map(o.stores.addons.list().map(offer => [offer.name, offer]));
+  const given = new Set(memory.nodeTargets.list().flatMap(of => (of.pool === pool.name ? (of.addons?.digest ?? []) : [])));
+  let until: number | undefined;
   const found = wantedBy({
     asked,
     mayAsk,
     nodes,
-    offers: new Map(o.stores.addons.list().map(offer => [offer.name, offer])),
+    offers,
     systemOf: platform => {
       const known = recorded.get(platform) ?? memory.systems.of(pool.name, { image, platform }, credentials);
       if ('os' in known) systems.set(platform, known);
@@ -53,9 +60,20 @@ export function addonsOver(
       versions.set(platform, known);
       return known;
     },
-    compared: set => recordedComparison(pool.status.addons, set) ?? memory.comparisons.of(pool.name, set, credentials),
+    heldBack: ({ digest, names }) => {
+      const held = given.has(digest) ? undefined : settling(names, offers, o.now());
+      if (held) until = Math.min(held.until, until ?? Infinity);
+      return held?.hold;
+    },
+    compared: (set, platform) => {
+      const comparison = comparisonOf(set, { image, platform }, offers);
+      const { digest } = comparison;
+      const known =
+        recordedComparison(pool.status.addons, comparison) ?? memory.comparisons.of(pool.name, comparison, credentials);
+      return 'hold' in known ? known : { ...known, digest };
+    },
   });
-  return { ...found, systems };
+  return { ...found, systems, ...(until === undefined ? {} : { until }) };
 }
 
 /** An image that can merge no addons, or says nowhere that it asks for some, is not read for nothing: pools without addons need no registry for them. */

@@ -48,6 +48,8 @@ export const poolReasons = {
   AddonsFailed: 'The node runs its image, but not all of its addons are merged; its NodeTarget says which.',
   AddonsNotReady:
     'An addon that nodes are to run has no variant for their system, or does not exist; nothing new starts on these nodes. It goes on by itself once there is one.',
+  Collision:
+    'An addon hides files of the system that nodes are to run, or of another addon; nothing new starts on these nodes. The message has the paths: leave them out of the addon, or name them in its spec.allowReplace.',
   InvalidAddons: 'The annotation scantling.dev/addons of a node cannot be read; nothing new starts on it.',
   AgentTooOld: 'Nodes are to run addons, and their agents cannot merge any: they wait for newer ones, or for hosts that can.',
   WrongImage: 'The node runs another image than the one it was approved for.',

@@ -27,8 +27,10 @@ export interface WantedRequest {
   systemOf: (platform: string) => SystemKnown;
   /** The systemd in the image, as far as that is known. What is not known keeps nothing from nodes. */
   systemdOf?: (platform: string) => SystemdVersions;
-  /** Whether addons hide files of each other; asked only of sets with several. */
-  compared?: (set: AddonSet) => Compared | { hold: Hold };
+  /** What a set is held back for that could be given; `names`: of its SystemAddons. */
+  heldBack?: (of: { digest: string; names: readonly string[] }) => Hold | undefined;
+  /** Whether addons hide files of each other or of the image; `digest` names what was compared. */
+  compared?: (set: AddonSet, platform: string) => (Compared & { digest: string }) | { hold: Hold };
 }
 
 export type Wanted = ReadonlyMap<string, Pick<Member, 'addons' | 'hold'>>;
@@ -38,15 +40,24 @@ export interface WantedFound {
   wanted: Wanted;
   /** What the sets are made of, and who asks for each. */
   sets: readonly NamedSet[];
+  /** Those that are not given to nodes while it is looked up whether they hide files. */
+  compared?: readonly PendingSet[];
+}
+
+export interface PendingSet extends NamedSet {
+  /** That are to run it. */
+  nodes: number;
 }
 
 export interface NamedSet extends AddonSet {
   from: ReadonlyMap<string, AddonOrigin>;
   /** What is to be known of it. */
   note?: string;
+  /** Digest of what was compared. */
+  compared?: string;
 }
 
-type Answer = { set?: NamedSet } | { hold: Hold };
+type Answer = { set?: NamedSet } | { hold: Hold; pending?: NamedSet };
 
 /** A person reads the first problems, and mends them. */
 const toldProblems = 3;
@@ -55,20 +66,25 @@ const toldProblems = 3;
 export function wantedBy(request: WantedRequest): WantedFound {
   const wanted = new Map<string, Pick<Member, 'addons' | 'hold'>>();
   const sets = new Map<string, NamedSet>();
+  const pending = new Map<string, PendingSet>();
   const known = new Map<string, Answer>();
   for (const { name, labels, addons } of request.nodes) {
     if (!request.mayAsk && request.asked.length === 0 && addons === undefined) continue;
     const key = JSON.stringify([labels[architectureLabel], addons]);
     const answer = known.get(key) ?? answerFor(request, labels[architectureLabel], addons);
     known.set(key, answer);
-    if ('hold' in answer) wanted.set(name, answer);
-    else if (answer.set) {
+    if ('hold' in answer) {
+      wanted.set(name, { hold: answer.hold });
+      const { pending: set } = answer;
+      if (set) pending.set(set.digest, { ...set, nodes: (pending.get(set.digest)?.nodes ?? 0) + 1 });
+    } else if (answer.set) {
       sets.set(answer.set.digest, answer.set);
       const { digest, addons: all } = answer.set;
       wanted.set(name, { addons: { digest, addons: all } });
     }
   }
-  return { wanted, sets: [...sets.values()] };
+  const compared = [...pending.values()].filter(({ digest }) => !sets.has(digest));
+  return { wanted, sets: [...sets.values()], ...(compared.length > 0 ? { compared } : {}) };
 }
 
 function answerFor(request: WantedRequest, architecture: string | undefined, own: string | undefined): Answer {
@@ -92,13 +108,16 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   const addons = resolution.addons.map(inTarget);
   const digest = setDigest(addons);
   if (digest === undefined) return {};
+  const hold = request.heldBack?.({ digest, names: addons.map(({ name }) => name) });
+  if (hold) return { hold };
   const from = new Map(resolution.addons.map(({ name, from }) => [name, from]));
-  const compared = addons.length > 1 ? request.compared?.({ digest, addons }) : undefined;
-  if (!compared) return { set: { digest, addons, from } };
-  if ('hold' in compared) return compared;
+  const set = { digest, addons, from };
+  const compared = request.compared?.({ digest, addons }, platform);
+  if (!compared) return { set };
+  if ('hold' in compared) return { hold: compared.hold, pending: { ...set, note: compared.hold.message } };
   const { problems, note } = compared;
   if (problems.length > 0) return missing(problems);
-  return { set: { digest, addons, from, ...(note === undefined ? {} : { note }) } };
+  return { set: { ...set, compared: compared.digest, ...(note === undefined ? {} : { note }) } };
 }
 
 function inTarget({ name, image, digest, size, services = [], requires, apply }: ResolvedAddon): NodeTargetSpecAddon {
@@ -124,7 +143,8 @@ function problemsText(problems: readonly ProfileProblem[]): string {
 }
 
 function missing(problems: readonly ProfileProblem[]): { hold: Hold } {
-  const { hold } = held('AddonsNotReady', problemsText(problems));
+  const reason = problems.every(problem => problem.reason === 'Collision') ? 'Collision' : 'AddonsNotReady';
+  const { hold } = held(reason, problemsText(problems));
   return { hold: { ...hold, addons: problems.map(({ name }) => name) } };
 }
 

@@ -8,7 +8,7 @@ import { defaultAgentNamespace, defaultNamespace } from '../../controller/api/na
 import { imagebuilds } from '../../controller/api/image-build.ts';
 import { type NodeTarget, nodetargets, type NodeTargetStatusHost } from '../../controller/api/node-target.ts';
 import { systemaddons } from '../../controller/api/system-addon.ts';
-import type { Compared, ComparedAddon } from '../../controller/addon/compare-addons.ts';
+import type { Compared, CompareRequest } from '../../controller/addon/compare-addons.ts';
 import type { ImageSystem } from '../../controller/addon/image-system.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { type SystemPool, type SystemPoolSpec, systempools } from '../../controller/api/system-pool.ts';
@@ -58,8 +58,8 @@ export class Cluster {
     os: { id: 'fedora', idLike: [], versionId: '42' },
     profile: [],
   });
-  /** Whether addons hide files of each other. */
-  compareAddons: (addons: readonly ComparedAddon[]) => Compared = () => ({ problems: [] });
+  /** Whether addons hide files of each other or of the system. */
+  compareAddons: (request: CompareRequest) => Compared = () => ({ problems: [] });
   /** Registries that the controller speaks plain http to. */
   readonly insecureHosts = new Set<string>();
   /** Of the controller that is started next. */
@@ -173,7 +173,7 @@ export class Cluster {
       registry,
       events,
       readSystem: async of => this.readSystem(of),
-      compareAddons: async addons => this.compareAddons(addons),
+      compareAddons: async request => this.compareAddons(request),
       stores,
       namespaces: { operator: defaultNamespace, agents: defaultAgentNamespace },
       trust: this.trust,

@@ -18,7 +18,7 @@ describe('comparing the files of addons', () => {
     begun = [];
     comparisons = new Comparisons({
       now: () => now,
-      compare: ([first]) => {
+      compare: ({ addons: [first] }) => {
         const { promise, resolve, reject } = Promise.withResolvers<Compared>();
         const end = async (by: Compared | Error): Promise<void> => {
           if (by instanceof Error) reject(by);
@@ -32,7 +32,11 @@ describe('comparing the files of addons', () => {
   });
   const wordsOf = async (pool: string, set: string): Promise<string> => {
     const addons = [set, 'kubelet'].map(name => ({ name, image: `r.example/${name}@sha256:0`, digest: 'sha256:0', size: 1 }));
-    const known = comparisons.of(pool, { digest: set, addons }, none);
+    const known = comparisons.of(
+      pool,
+      { digest: set, addons, system: { image: 'r.example/os@sha256:0', platform: 'linux/amd64' } },
+      none,
+    );
     await turn();
     return 'hold' in known
       ? `${known.hold.stalled ? 'stalled: ' : ''}${known.hold.message}`
@@ -40,7 +44,10 @@ describe('comparing the files of addons', () => {
   };
 
   it('is done once for all pools, and one set after the other', async () => {
-    assert.match(await wordsOf('p', 'a'), /^whether the addons a, kubelet have files of the same path is looked up$/);
+    assert.match(
+      await wordsOf('p', 'a'),
+      /^whether the addons a, kubelet hide files of each other or of the system r.example\/os@sha256:0 is looked up$/,
+    );
     assert.match(await wordsOf('p', 'b'), /is looked up$/);
     assert.equal(comparisons.nextMs('p'), 1_000);
     assert.deepEqual(

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../../controller/api/core.ts';
 import { type NodeTarget, nodetargets } from '../../controller/api/node-target.ts';
 import { type SystemAddonStatus, systemaddons } from '../../controller/api/system-addon.ts';
+import { WaitingError } from '../../controller/api/errors.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { findObject } from '../../controller/kube/find-object.ts';
@@ -125,6 +126,49 @@ describe('SystemPool with addons', () => {
       assert.equal(status?.host?.addons?.set, spec.addonSet);
       assert.equal((await cluster.node(able)).spec?.unschedulable, undefined);
     });
+  });
+
+  it('holds an addon that hides files of the image, until it may, and says that of a look-up that failed no more than that', async () => {
+    const [name = ''] = await scene.fleet('edge', 1);
+    await cluster.admin.mergePatch(nodes, name, { metadata: { labels: { 'kubernetes.io/arch': 'amd64' } } }, { fieldManager });
+    const addons = [{ name: 'kubelet', addon: 'kubelet' }];
+    await cluster.admin.mergePatch(systempools, 'edge', { spec: { addons } }, { fieldManager });
+    await publishAddon(1);
+    const problem = { name: 'kubelet', reason: 'Collision' as const, message: 'hides or is hidden by /usr/bin/kubelet' };
+    let isDown = true;
+    cluster.compareAddons = ({ addons: [addon], system }) => {
+      if (isDown) throw new WaitingError('RegistryUnavailable', 'no answer', 1);
+      assert.equal(system?.platform, 'linux/amd64');
+      return { problems: addon?.allowReplace?.includes('/usr/bin/*') ? [] : [problem] };
+    };
+    runAgent(name, true);
+    await cluster.startController();
+    await until(async () => {
+      const { reason, message } = await cluster.ready('edge');
+      assert.deepEqual([reason, /cannot be looked up: RegistryUnavailable/.test(message)], ['AddonsNotReady', true], message);
+      assert.match((await cluster.pool('edge')).status?.addons?.sets?.[0]?.note ?? '', /cannot be looked up/);
+    });
+    await cluster.stopController();
+    isDown = false;
+    await cluster.startController();
+    await until(async () => {
+      const { reason, message } = await cluster.ready('edge');
+      assert.deepEqual(
+        [reason, /kubelet: hides or is hidden by \/usr\/bin\/kubelet/.test(message)],
+        ['Collision', true],
+        message,
+      );
+    });
+    assert.equal(await findObject(cluster.admin, nodetargets, name), undefined);
+    const allowed = { spec: { allowReplace: ['/usr/bin/*'] } };
+    await cluster.admin.mergePatch(systemaddons, 'kubelet', allowed, { fieldManager });
+    await until(async () => {
+      const { spec, status } = await cluster.target(name);
+      assert.equal(spec.addons?.[0]?.image, addonImage(1));
+      assert.equal(status?.host?.addons?.set, spec.addonSet);
+    });
+    await until(async () => assert.match((await cluster.pool('edge')).status?.addons?.sets?.[0]?.compared ?? '', /^sha256:/));
+    cluster.compareAddons = () => ({ problems: [] });
   });
 
   it('gives what the image asks for, until the pool masks it', async () => {

@@ -5,6 +5,7 @@ import type { AddonOffer } from '../../controller/addon/choice.ts';
 import type { VendorEntry } from '../../controller/api/vendor-profile.ts';
 import { setDigest } from '../../controller/addon/set-digest.ts';
 import { addonsStatus, recordedComparison, recordedSystems, recordedTrust } from '../../controller/rollout/addons-status.ts';
+import { comparisonOf } from '../../controller/rollout/comparison.ts';
 import { type SystemdVersions, systemdVersions } from '../../controller/rollout/image-systemd.ts';
 import { wantedBy, type WantedRequest } from '../../controller/rollout/wanted.ts';
 
@@ -38,6 +39,11 @@ const request = (over: Partial<WantedRequest>): WantedRequest => ({
 const identity = (name: string, c: string) => {
   const { image, digest, size } = made(name, c);
   return { name, image, digest, size };
+};
+
+const comparedBy = (image: string, platform: string, allowReplace?: string[]): string => {
+  const offers = new Map([['containerd', allowReplace ? { allowReplace } : {}]]);
+  return comparisonOf({ digest: hex('e'), addons: [identity('containerd', 'a')] }, { image, platform }, offers).digest;
 };
 
 const asking = (...profile: VendorEntry[]): Partial<WantedRequest> => ({
@@ -167,30 +173,44 @@ describe('what a node is to run over its image', () => {
   it('is held while files of its addons collide, or nobody knows whether they do', () => {
     const reason = 'Collision' as const;
     const problems = [{ name: 'tools', reason, message: 'hides or is hidden by /usr/bin/ctr (of containerd)' }];
-    const colliding = wantedBy(request({ ...both, compared: () => ({ problems }) }));
+    const colliding = wantedBy(request({ ...both, compared: () => ({ problems, digest: hex('e') }) }));
     assert.deepEqual(colliding.wanted.get('n'), {
       hold: {
-        reason: 'AddonsNotReady',
+        reason: 'Collision',
         message: 'addon tools: hides or is hidden by /usr/bin/ctr (of containerd)',
         addons: ['tools'],
       },
     });
     assert.deepEqual(colliding.sets, []);
     const hold = { reason: 'AddonsNotReady', message: 'is looked up' };
-    assert.deepEqual(wantedBy(request({ ...both, compared: () => ({ hold }) })).wanted.get('n'), { hold });
-    const alone = wantedBy(request({ compared: () => assert.fail('there is nothing to compare') }));
-    assert.equal(alone.sets.length, 1);
+    const waiting = wantedBy(request({ ...both, compared: () => ({ hold }) }));
+    assert.deepEqual(waiting.wanted.get('n'), { hold });
+    const said = addonsStatus({ asked: both.asked, image: 'i', systems: new Map() }, waiting, []);
+    assert.deepEqual(
+      said?.sets?.map(({ nodes, note, compared }) => ({ nodes, note, compared })),
+      [{ nodes: 1, note: 'is looked up', compared: undefined }],
+    );
+    assert.deepEqual(waiting.sets, []);
   });
 
   it('is compared once: the status has the sets that were, and what was not compared of them', () => {
     const note = 'its files are not compared';
-    const found = wantedBy(request({ ...both, compared: () => ({ problems: [], note }) }));
-    const [set] = found.sets;
-    assert.ok(set);
+    const found = wantedBy(request({ ...both, compared: () => ({ problems: [], note, digest: hex('e') }) }));
     const said = addonsStatus({ asked: both.asked, image: 'i', systems: new Map() }, found, []);
-    assert.deepEqual(recordedComparison(said, set), { problems: [], note });
-    assert.equal(recordedComparison(said, { digest: hex('f'), addons: [] }), undefined);
-    assert.equal(recordedComparison(undefined, set), undefined);
+    assert.deepEqual(recordedComparison(said, { digest: hex('e') }), { problems: [], note });
+    assert.equal(recordedComparison(said, { digest: hex('f') }), undefined);
+    assert.equal(recordedComparison(undefined, { digest: hex('e') }), undefined);
+  });
+
+  it('is compared again with another image, on another platform, and where its addons may replace other files', () => {
+    const all = [
+      comparedBy('a', 'linux/amd64'),
+      comparedBy('b', 'linux/amd64'),
+      comparedBy('a', 'linux/arm64'),
+      comparedBy('a', 'linux/amd64', ['/usr/bin/*']),
+    ];
+    assert.equal(new Set(all).size, all.length);
+    assert.equal(comparedBy('a', 'linux/amd64'), comparedBy('a', 'linux/amd64', []));
   });
 
   it('is held while nobody knows what the image asks for', () => {

@@ -1,6 +1,6 @@
 /**
  * `npm run build`: the controller, the agent and the command line as one ES module, dist/scantling.mjs, that needs Node and nothing else; and beside it
- * dist/judge-worker.mjs, the thread that judges signatures, and dist/image-worker.mjs, the one that makes images of addons, so that nobody else keeps
+ * dist/judge-worker.mjs, the thread that judges signatures, dist/image-worker.mjs, the one that makes images of addons, and dist/list-worker.mjs, the one that lists layers, so that nobody else keeps
  * what they are made of in memory.
  */
 import { chmodSync, copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
@@ -79,6 +79,7 @@ async function bundle(): Promise<OutputFile[]> {
       scantling: 'controller/main.ts',
       'judge-worker': 'controller/trust/judge-worker.ts',
       'image-worker': 'controller/addon/image-worker.ts',
+      'list-worker': 'controller/addon/list-worker.ts',
     },
     outdir: dist,
     outExtension: { '.js': '.mjs' },
