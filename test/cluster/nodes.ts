@@ -1,5 +1,5 @@
 /** Simulated nodes: a fake host, a kubelet that speaks for it, and the real agent as a process of its own, with a token that is bound to the node. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../controller/telemetry/log.ts';
@@ -48,6 +48,13 @@ const lookEveryMs = 50;
 /** After which a kubelet starts a container again that ended by itself. */
 const restartAfterMs = 500;
 
+/** By which an agent fetches addons as bootc fetches images: from the registry that the host was installed from. */
+function allowPlainHttp({ root }: FakeHost, image: string): void {
+  const directory = join(root, 'etc/containers/registries.conf.d');
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'plain.conf'), `[[registry]]\nlocation = "${image.split('/')[0]}"\ninsecure = true\n`);
+}
+
 /** As the DaemonSet runs it. */
 const agentEnvironment = environmentOf('DaemonSet', 'scantling-agent');
 
@@ -77,7 +84,9 @@ export class SimulatedNode {
       version: options.bootcVersion ?? 'next',
       architecture: options.architecture ?? 'amd64',
       booted: options.booted,
+      addons: true,
     });
+    allowPlainHttp(this.host, options.booted.image);
   }
 
   /** The host's boot ID now. */

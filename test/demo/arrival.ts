@@ -11,14 +11,20 @@ export function revisionOf(commit: string): string {
 }
 
 /** True when definition, pool, every target and every node have come to the commit and are at rest. */
-export function hasArrived({ fleet, environment }: Pick<Stage, 'fleet' | 'environment'>, commit: string): boolean {
-  const revision = revisionOf(commit);
-  const definition = fleet.stores.definitions.get('worker');
-  const pool = fleet.stores.pools.get('workers');
-  if (!definition?.status || !pool?.status) return false;
-  if (definition.status.revision !== revision || !readiness(definition.status).ready) return false;
-  if (pool.status.target?.revision !== revision || !readiness(pool.status).ready) return false;
-  return environment.nodes.every(({ name }) => nodeRuns(fleet, name, { revision, image: definition.status?.image ?? '' }));
+export function hasArrived(stage: Pick<Stage, 'fleet' | 'environment'>, commit: string): boolean {
+  const definition = stage.fleet.stores.definitions.get('worker')?.status;
+  if (definition?.revision !== revisionOf(commit) || !readiness(definition).ready) return false;
+  return isRolledOut(stage, { revision: revisionOf(commit), image: definition.image ?? '' });
+}
+
+/** True when the pool and every node have come to this image of this revision, with their addons, and are at rest. */
+export function isRolledOut(
+  { fleet, environment }: Pick<Stage, 'fleet' | 'environment'>,
+  wanted: { revision: string; image: string },
+): boolean {
+  const pool = fleet.stores.pools.get('workers')?.status;
+  if (pool?.target?.revision !== wanted.revision || !readiness(pool).ready) return false;
+  return environment.nodes.every(({ name }) => nodeRuns(fleet, name, wanted));
 }
 
 function nodeRuns(fleet: Fleet, name: string, wanted: { revision: string; image: string }): boolean {
@@ -30,6 +36,8 @@ function nodeRuns(fleet: Fleet, name: string, wanted: { revision: string; image:
     target.spec.image === wanted.image &&
     target.spec.revision === wanted.revision &&
     target.spec.digests.includes(host.booted?.digest ?? '') &&
+    target.spec.addonSet !== undefined &&
+    target.spec.addonSet === host.addons?.set &&
     verdict?.type === 'Succeeded' &&
     verdict.approval === target.spec.approval &&
     readiness(target.status).ready &&

@@ -45,7 +45,7 @@ export async function fixBase(stage: Stage, running: StepReport): Promise<StepRe
   return report;
 }
 
-/** What steps 9 and 10 are played on, beside the stage. */
+/** What steps 11 and 12 are played on, beside the stage. */
 export interface Tools {
   repository: AptRepository;
   options: ToolsOptions;
@@ -79,7 +79,7 @@ export async function setTools(
   }
 }
 
-/** (9) A definition with a package: its foundation is built once, and a change of a file never asks the package repository again. */
+/** (11) A definition with a package: its foundation is built once, and a change of a file never asks the package repository again. */
 export async function installPackage(stage: Stage, tools: Tools, running: StepReport): Promise<StepReport> {
   const step = await Step.begin(stage, 'package installed');
   const { narration } = stage;
@@ -125,7 +125,7 @@ export async function installPackage(stage: Stage, tools: Tools, running: StepRe
   return await step.end(second, running.image);
 }
 
-/** (10) A package that does not exist: the status says which step, how it ended and the package manager's own words; the last image stays. */
+/** (12) A package that does not exist: the status says which step, how it ended and the package manager's own words; the last image stays. */
 export async function failBuild(stage: Stage, tools: Tools, running: StepReport): Promise<StepReport> {
   const step = await Step.begin(stage, 'build failed');
   const { fleet, narration } = stage;

@@ -41,6 +41,8 @@ test('every statement of the demo holds, and one JSON document says so', async (
       ['unsigned image', 0, 3, true],
       ['unsigned commit', 0, 3, true],
       ['revoked key', 0, 3, true],
+      ['addon updated', 0, 3, true],
+      ['waits for an addon', 1, 3, true],
       ...(packages
         ? [
             ['package installed', 2, 3, true],
@@ -53,7 +55,7 @@ test('every statement of the demo holds, and one JSON document says so', async (
   assert.equal(last?.imageDigest, first?.imageDigest);
   assert.notEqual(second?.imageDigest, first?.imageDigest);
   assert.notEqual(fixed?.imageDigest, last?.imageDigest);
-  assert.match(err, packages ? /All 92 statements were checked and hold/ : /All 78 statements .* hold[\s\S]*left out/);
+  assert.match(err, packages ? /All 123 statements were checked and hold/ : /All 109 statements .* hold[\s\S]*left out/);
 });
 
 test('a wrong flag is refused with the usage', async () => {

@@ -137,15 +137,18 @@ function doing(node: { ready: boolean; cordoned: boolean; bootID: string }, targ
   return progress(node.cordoned, target.spec, target.status.host);
 }
 
-function progress(cordoned: boolean, spec: NodeTarget['spec'], { booted, staged, phase }: NodeTargetStatusHost): string {
+function progress(cordoned: boolean, spec: NodeTarget['spec'], host: NodeTargetStatusHost): string {
+  const { booted, staged, phase } = host;
   const image = shortDigest(spec.image.slice(spec.image.indexOf('@') + 1));
-  const runs = spec.digests.includes(booted?.digest ?? '');
+  const isSameImage = spec.digests.includes(booted?.digest ?? '');
+  const runs = isSameImage && spec.addonSet === host.addons?.set;
   if (cordoned) {
     if (phase === 'Rebooting') return 'told to reboot';
     if (runs) return `booted ${image}, about to take pods again`;
     return spec.state === 'Booted' ? 'drained and approved' : 'cordoned, draining';
   }
   if (runs) return `runs ${spec.revision?.slice(0, 'main@sha1:'.length + 10) ?? image}`;
+  if (isSameImage) return host.prepared?.set === spec.addonSet ? 'has the other addons' : 'fetching other addons';
   return spec.digests.includes(staged?.digest ?? '') ? `staged ${image}${staged?.locked ? ', locked' : ''}` : `staging ${image}`;
 }
 

@@ -10,7 +10,7 @@ import { ownNodePool, paths } from './repository.ts';
 import { Step, stepTimeoutMs, type Stage } from './stage.ts';
 import { bootIDs, explain } from './steps.ts';
 
-/** (11) A pool of the node that the operator runs on: it is staged, told to reboot, goes down with every replica, and is judged when it is back. */
+/** (13) A pool of the node that the operator runs on: it is staged, told to reboot, goes down with every replica, and is judged when it is back. */
 export async function updateOwnNode(stage: Stage, installation: Installation, running: StepReport): Promise<StepReport> {
   const step = await Step.begin(stage, "the operator's own node");
   const { fleet, narration } = stage;

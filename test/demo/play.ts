@@ -10,6 +10,7 @@ import { createWorkload, WorkloadWatch } from '../cluster/workloads.ts';
 import type { Narration } from './narration.ts';
 import type { StepReport } from './report.ts';
 import type { Stage } from './stage.ts';
+import { updateAddon, waitForAddon } from './addon-steps.ts';
 import { failBuild, fixBase, installPackage, setTools, withoutPackages } from './build-steps.ts';
 import { updateOwnNode } from './own-node-step.ts';
 import { refuseCommit, refuseImage, revokeKey } from './trust-steps.ts';
@@ -131,12 +132,13 @@ export async function play(stage: Stage, { report, narration }: PlayOptions): Pr
   report(fixed);
   await rest(stage);
   await playTrust(stage, fixed, { report, title });
+  const last = await playAddons(stage, fixed, { report, title });
   const reason = withoutPackages();
-  if (reason === undefined) await playPackages(stage, fixed, { report, title });
-  else title(`Steps 9 and 10 install packages, and are left out here: ${reason}`);
+  if (reason === undefined) await playPackages(stage, last, { report, title });
+  else title(`Steps 11 and 12 install packages, and are left out here: ${reason}`);
   if (stage.installation) {
-    title('11. The node that the operator itself runs on: its host boots the system as well, and the operator comes back');
-    report(await updateOwnNode(stage, stage.installation, fixed));
+    title('13. The node that the operator itself runs on: its host boots the system as well, and the operator comes back');
+    report(await updateOwnNode(stage, stage.installation, last));
   }
   narration.end();
 }
@@ -157,6 +159,22 @@ async function playTrust(
   report(await revokeKey(stage, byHand, running));
 }
 
+async function playAddons(
+  stage: Stage,
+  running: StepReport,
+  { report, title }: Pick<PlayOptions, 'report'> & { title: (text: string) => void },
+): Promise<StepReport> {
+  title('9. An addon is updated: no image of the system is built, and each node boots the one that it has with the new addon');
+  const updated = await updateAddon(stage, running);
+  report(updated);
+  await rest(stage);
+  title('10. A new release of the system, for which the addon is not made yet: every node waits until it is');
+  const released = await waitForAddon(stage, updated);
+  report(released);
+  await rest(stage);
+  return released;
+}
+
 async function playPackages(
   stage: Stage,
   running: StepReport,
@@ -164,9 +182,9 @@ async function playPackages(
 ): Promise<void> {
   const tools = await setTools(stage.environment, stage.builder);
   try {
-    title('9. A package: its foundation is built once, and a change of a file never runs the package manager again');
+    title('11. A package: its foundation is built once, and a change of a file never runs the package manager again');
     report(await installPackage(stage, tools, running));
-    title('10. A package that does not exist: the build says what failed, and the last image stays');
+    title('12. A package that does not exist: the build says what failed, and the last image stays');
     report(await failBuild(stage, tools, running));
   } finally {
     await tools.repository.stop();

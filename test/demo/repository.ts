@@ -1,4 +1,4 @@
-/** What the demo's Git repository holds: one definition with a file beside it, and the pool that runs it. */
+/** What the demo's Git repository holds: one definition with a file beside it, an addon, and the pool that runs both. */
 
 export interface RepositoryOptions {
   baseImage: string;
@@ -12,6 +12,7 @@ export const paths = {
   definition: 'systems/worker.yaml',
   pool: 'systems/workers.yaml',
   greeting: 'systems/files/motd',
+  runtime: 'systems/runtime.yaml',
   tools: 'systems/tools.yaml',
   ownNode: 'systems/own-node.yaml',
 } as const;
@@ -23,7 +24,38 @@ export function greeting(version: number): string {
 
 /** All files of the first commit. */
 export function firstFiles(o: RepositoryOptions): Record<string, string> {
-  return { [paths.definition]: definition(o), [paths.pool]: pool(o), [paths.greeting]: greeting(1), 'README.md': '# Fleet\n' };
+  return {
+    [paths.definition]: definition(o),
+    [paths.pool]: pool(o),
+    [paths.greeting]: greeting(1),
+    [paths.runtime]: runtime(o, { version: '1.0', systems: ['1'] }),
+    'README.md': '# Fleet\n',
+  };
+}
+
+/** The addon of all nodes, for these versions of their system: what stands for a container runtime. */
+export function runtime({ output }: RepositoryOptions, o: { version: string; systems: readonly string[] }): string {
+  const variants = o.systems.map(
+    system => `    - platform: _any
+      os: { id: base, versionId: '${system}' }
+      source:
+        files:
+          - path: /usr/bin/runtime
+            mode: '0755'
+            content: |
+              #!/bin/sh
+              echo runtime ${o.version}
+`,
+  );
+  return `apiVersion: scantling.dev/v1alpha1
+kind: SystemAddon
+metadata:
+  name: runtime
+spec:
+  variants:
+${variants.join('')}  output:
+    repository: ${output.slice(0, output.indexOf('/'))}/addons/runtime
+`;
 }
 
 /** The definition with a typing error in a field's name, and the line that it is on. */
@@ -60,6 +92,8 @@ spec:
         ExecStart=/usr/bin/hello
   kernelArguments:
     - panic=10
+  addons:
+    support: true
 `;
 }
 
@@ -143,6 +177,9 @@ spec:
   system:
     definitionRef:
       name: worker
+  addons:
+    - name: runtime
+      addon: runtime
   rollout:
     canary: 1
     maxUnavailable: ${maxUnavailable}

@@ -111,9 +111,13 @@ async function finish(
   return report;
 }
 
-/** A killed controller may write once again what it does not know to be written; an agent's first report comes before its first update. */
+/**
+ * A killed controller may write once again what it does not know to be written; an agent's first report, that it knows addons, comes before it is
+ * given any.
+ */
 export function checkWrites(step: Step, report: StepReport, disturbed: boolean): void {
-  const extra = { controller: disturbed ? 1 : 0, agent: step.name === 'first commit' ? 1 : 0 };
+  const isFirst = step.name === 'first commit';
+  const extra = { controller: disturbed || isFirst ? 1 : 0, agent: isFirst ? 1 : 0 };
   const most = {
     controller: Math.max(...report.nodes.map(n => n.writes.controller)),
     agent: Math.max(...report.nodes.map(n => n.writes.agent)),
