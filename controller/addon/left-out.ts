@@ -1,6 +1,6 @@
 /**
- * What installing packages leaves in a system beside the packages. An addon is merged over /usr and /opt of other hosts, so what belongs to the one system that
- * they were installed in is left out, as docs/addons.md says.
+ * What the installation of software leaves in a system beside the software. An addon is merged over /usr and /opt of other hosts, so what belongs to the one system that
+ * it was installed in is left out, as docs/addons.md says.
  */
 
 /** Directories of the host itself, with the configuration and the state that scripts of packages make there. */
@@ -31,5 +31,5 @@ const databases: readonly string[] = [
   '/usr/share/info/dir',
 ];
 
-/** Absolute paths, each for itself and all below it. */
-export const leftOutOfPackages: readonly string[] = [...ofHosts, ...databases];
+/** Of what is added to a base: absolute paths, each for itself and all below it. */
+export const leftOutOverBase: readonly string[] = [...ofHosts, ...databases];

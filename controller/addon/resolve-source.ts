@@ -19,7 +19,7 @@ import { sha256 } from '../registry/digest.ts';
 import { NotFoundError } from '../registry/errors.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
 import { type StatusJudgement, recordIn } from '../trust/judgement.ts';
-import { leftOutOfPackages } from './left-out.ts';
+import { leftOutOverBase } from './left-out.ts';
 import type { Installed } from './packages-definition.ts';
 import { addonRevision, placeSource, placementsDigest, readsTree, requireSize } from './placed-source.ts';
 import type { AddonReason } from './reasons.ts';
@@ -134,7 +134,12 @@ export class SourceResolver {
     return {
       source: image,
       inputs: this.#inputs(variant, { digest, path, ignore, ...(base ? { over: base.digest } : {}) }),
-      content: { kind: 'Image', image, ...(base ? { over: base.image } : {}), path, ignore },
+      content: {
+        kind: 'Image',
+        image,
+        path,
+        ...(base ? { over: base.image, ignore: [...leftOutOverBase, ...ignore] } : { ignore }),
+      },
       trust,
       looked: named.looked && (base?.looked ?? true),
       ...(lookupFailed ? { lookupFailed } : {}),
@@ -163,7 +168,7 @@ export class SourceResolver {
         kind: 'Image',
         image,
         over: base,
-        ignore: [...leftOutOfPackages, ...ignore],
+        ignore: [...leftOutOverBase, ...ignore],
         ...(placed ? { read: placed.read } : {}),
       },
       trust,

@@ -154,7 +154,7 @@ export interface SystemAddonSpecVariantSourceImage {
    */
   path: string;
   /**
-   * The image of a system that it is built FROM: only the layers above that become the addon. A tag is followed; an image that is not built from what it names is refused.
+   * The image of a system that it is built FROM: only the layers above that become the addon, without what packages leave out. A tag is followed; an image that is not built from what it names is refused.
    * Rule: must be an image with its registry host, as registry.example.com/team/base:1 or registry.example.com/team/base@sha256:<64 hex digits>.
    * Rule: needs a tag or a digest, which say what of the repository is meant, as registry.example.com/team/base:1.
    */
