@@ -1,9 +1,11 @@
 /** The ImageBuild that a person means. */
+import { isAddonName } from '../api/addon-set.ts';
 import { conditionOf } from '../api/conditions.ts';
 import { imagebuilds, type ImageBuild } from '../api/image-build.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
-import { systemdefinitions } from '../api/system-definition.ts';
+import { addonLabel } from '../api/names.ts';
+import { type SystemDefinition, systemdefinitions } from '../api/system-definition.ts';
 import type { Client } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 
@@ -12,12 +14,16 @@ export class NoSuchBuildError extends Error {}
 
 const maxNames = 10;
 
-/** By its own name, or the latest build of the definition of that name. Throws NoSuchBuildError. */
+/** By its own name, or the latest build of the definition of that name, or of the one that installs the packages of an addon. Throws NoSuchBuildError. */
 export async function findBuild(client: Client, name: string): Promise<ImageBuild> {
   const build = await find(client, imagebuilds, name);
   if (build) return build;
-  const definition = await find(client, systemdefinitions, name);
-  if (!definition) return unknown(client, name);
+  const definition = (await find(client, systemdefinitions, name)) ?? (await ofAddon(client, name));
+  return definition ? latestOf(client, definition) : unknown(client, name);
+}
+
+async function latestOf(client: Client, definition: SystemDefinition): Promise<ImageBuild> {
+  const { name } = definition.metadata;
   const { latestBuild, conditions } = definition.status ?? {};
   if (latestBuild === undefined) {
     const why = conditionOf(conditions, 'Ready')?.message;
@@ -26,6 +32,15 @@ export async function findBuild(client: Client, name: string): Promise<ImageBuil
   const latest = await find(client, imagebuilds, latestBuild);
   if (latest) return latest;
   throw new NoSuchBuildError(`ImageBuild ${latestBuild}, the latest of SystemDefinition ${name}, is gone`);
+}
+
+/** The definition that installs the packages of an addon; of several variants of it, a person has to say which. */
+async function ofAddon(client: Client, addon: string): Promise<SystemDefinition | undefined> {
+  if (!isAddonName(addon)) return undefined;
+  const { items } = await client.list(systemdefinitions, { labelSelector: `${addonLabel}=${addon}` });
+  if (items.length <= 1) return items[0];
+  const names = items.map(({ metadata }) => metadata.name).join(', ');
+  throw new NoSuchBuildError(`SystemAddon ${addon} has packages in several variants; name one of their definitions: ${names}`);
 }
 
 /** The object; undefined when the API server says definitely that it is not there. */
