@@ -1,4 +1,5 @@
 /** Signs the artifacts of an addon in one pass: those that were made just now, and those that lack a signature of a present key. Keys never leave the controller. */
+import { isDeepStrictEqual } from 'node:util';
 import { StallingError, TransientError, messageOf } from '../api/errors.ts';
 import type { SystemAddon, SystemAddonSpecVariant } from '../api/system-addon.ts';
 import { systemsources } from '../api/system-source.ts';
@@ -6,6 +7,7 @@ import type { ImageTrust } from '../definition/image-trust.ts';
 import type { Client } from '../kube/client.ts';
 import { findObject } from '../kube/find-object.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
+import { NotFoundError } from '../registry/errors.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ImageVerifier } from '../trust/image-verifier.ts';
 import { addonProvenanceOf, provenancePredicateType } from '../trust/provenance.ts';
@@ -17,6 +19,8 @@ import { version } from '../version.ts';
 import { type KnownOrigin, vouches, vouchingSource } from './known-origin.ts';
 import type { AddonReason } from './reasons.ts';
 import type { Artifact } from './status.ts';
+import type { UnsignedArtifacts } from './unsigned-artifacts.ts';
+import { variantName } from './variant.ts';
 
 /** What signing needs of the program. */
 export interface SigningServices {
@@ -38,8 +42,10 @@ export interface ArtifactSigningOptions extends SigningServices {
   signal: AbortSignal;
   /** A person asked: what is there is looked at once more. */
   requested: boolean;
-  /** Whether a source that may be applying the addon right now is still waited for. */
-  patient: () => boolean;
+  /** Shared by all passes. */
+  unsigned: UnsignedArtifacts;
+  /** Milliseconds that never go back. */
+  clock: () => number;
 }
 
 type Marks = Pick<Artifact, 'signatures' | 'attestations'>;
@@ -62,6 +68,35 @@ export class ArtifactSigning {
   }
 
   /**
+   * Has an artifact signed before it is given on. One that is not is remembered, and the last good one (`before`) stays meanwhile.
+   * @param key of the variant, in `unsigned`
+   * @returns the artifact with its signatures, and what is new for an event; none while the source has not said yet that it has applied the addon
+   * @throws what `sign` does
+   */
+  async give(
+    variant: SystemAddonSpecVariant,
+    { artifact, before, key }: { artifact: Artifact; before: Artifact; key: string },
+  ): Promise<{ artifact?: Artifact; note?: string }> {
+    const { unsigned } = this.#o;
+    const isNew = artifact.image !== before.image;
+    if (isNew) unsigned.note(key, artifact);
+    try {
+      const signed = await this.sign(variant, artifact);
+      if (signed === 'later') return {};
+      unsigned.forget(key);
+      const { signatures = [] } = signed.marks;
+      const isSigned = !isNew && signed.isNew && !isDeepStrictEqual(signatures, before.signatures);
+      const keys = [...new Set(signatures.map(({ key }) => `${key.slice(0, 16)}…`))];
+      const note = `${variantName(variant)}: what was made before is signed by ${keys.join(' and ')}`;
+      return { artifact: { ...artifact, ...signed.marks }, ...(isSigned ? { note } : {}) };
+    } catch (error) {
+      // The registry has lost it: it is made again.
+      if (error instanceof Error && error.cause instanceof NotFoundError) unsigned.forget(key);
+      throw error;
+    }
+  }
+
+  /**
    * Signs an artifact where a signature or a statement is missing, and has it judged as any image is: what policies refuse is given to nobody.
    * @returns what is there of the present keys; `later` while the source has not said yet that it has applied the addon
    * @throws what `keys` does; TransientError `SigningFailed`, `SignatureLookupFailed`; StallingError with the judgement's reason
@@ -73,12 +108,17 @@ export class ArtifactSigning {
     let signed: { marks: Marks; isNew: boolean } = { marks: {}, isNew: false };
     if (this.#o.requested || lacks(artifact, keys, this.#provenance)) {
       const origin = this.#provenance ? await (this.#origin ??= this.#findOrigin()) : undefined;
-      if (origin === 'later' && this.#o.patient()) return 'later';
+      if (origin === 'later' && this.#isPatient) return 'later';
       const said = this.#provenance ? [this.#statement(variant, artifact, origin === 'later' ? undefined : origin)] : [];
       signed = { marks: await this.#push(image, said, keys), isNew: true };
     }
     await this.#o.trust.require({ what: `the artifact ${image}`, image });
     return signed;
+  }
+
+  get #isPatient(): boolean {
+    const { uid = '', generation = 0 } = this.#addon.metadata;
+    return this.#o.unsigned.waits(`${uid} ${generation}`, this.#o.clock());
   }
 
   get #provenance(): boolean {

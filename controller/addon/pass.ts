@@ -1,5 +1,4 @@
 /** One look at one addon: resolve what each variant is made of, make the artifacts that are missing, one at a time, and say how each variant stands. */
-import { isDeepStrictEqual } from 'node:util';
 import { StallingError, messageOf, reasonOf } from '../api/errors.ts';
 import { fieldManagers, requestedAt } from '../api/names.ts';
 import { type SystemAddon, type SystemAddonSpecVariant, type SystemAddonStatus, systemaddons } from '../api/system-addon.ts';
@@ -18,7 +17,6 @@ import type { AddonReason } from './reasons.ts';
 import type { RefusedInputs } from './refused-inputs.ts';
 import { type ResolvedSource, SourceResolver, intervalOf } from './resolve-source.ts';
 import {
-  type Artifact,
   type News,
   type VariantState,
   artifactOf,
@@ -83,7 +81,8 @@ export class Pass {
       auth,
       signal: context.signal,
       requested: this.#requested,
-      patient: () => shared.unsigned.waits(`${metadata.uid ?? ''} ${metadata.generation ?? 0}`, dependencies.clock()),
+      unsigned: shared.unsigned,
+      clock: dependencies.clock,
     });
     this.#resolver = new SourceResolver(addon, {
       client,
@@ -210,35 +209,24 @@ export class Pass {
     }
   }
 
-  /** With the signatures that the spec asks for. What cannot be signed, or is refused then, is not given on: the last good artifact stays. */
   async #signed(variant: SystemAddonSpecVariant, state: VariantState): Promise<VariantState> {
     if (state.kind !== 'Good' || !this.#addon.spec.signing) return state;
-    const key = this.#refusalKey(variant);
-    const { artifact } = state;
     const before = artifactOf(this.#addon.status, variant);
-    if (artifact.image !== before.image) this.#shared.unsigned.note(key, artifact);
     try {
-      const signed = await this.#signing.sign(variant, artifact);
-      if (signed === 'later') {
-        this.#waits = true;
-        return { kind: 'ToMake', artifact: before };
-      }
-      this.#shared.unsigned.forget(key);
-      if (signed.isNew && artifact.image === before.image && !isDeepStrictEqual(signed.marks.signatures, before.signatures))
-        this.#tellSigned(variant, signed.marks);
-      return { kind: 'Good', artifact: { ...artifact, ...signed.marks } };
+      const { artifact, note } = await this.#signing.give(variant, {
+        artifact: state.artifact,
+        before,
+        key: this.#refusalKey(variant),
+      });
+      if (note !== undefined) this.#record({ type: 'Normal', reason: 'ArtifactSigned' satisfies AddonReason, note });
+      if (artifact) return { kind: 'Good', artifact };
+      this.#waits = true;
+      return { kind: 'ToMake', artifact: before };
     } catch (error) {
       if (this.#context.signal.aborted) throw this.#context.signal.reason;
       if (reasonOf(error) === notLoaded) throw error;
-      if (error instanceof Error && error.cause instanceof NotFoundError) this.#shared.unsigned.forget(key);
       return { kind: 'Failed', artifact: before, error: this.#seen(error) };
     }
-  }
-
-  #tellSigned(variant: SystemAddonSpecVariant, { signatures = [] }: Artifact): void {
-    const keys = [...new Set(signatures.map(({ key }) => `${key.slice(0, 16)}…`))];
-    const note = `${variantName(variant)}: what was made before is signed by ${keys.join(' and ')}`;
-    this.#record({ type: 'Normal', reason: 'ArtifactSigned' satisfies AddonReason, note });
   }
 
   /** What nobody foresaw comes into the log with its stack: the status has its words only. */

@@ -17,6 +17,10 @@ import { type AddonCluster, messageOf, says, startAddonCluster } from './addon-c
 
 const firstOf = ({ status }: SystemAddon): SystemAddonStatusVariant => status?.variants?.[0] ?? assert.fail();
 const keysOf = (addon: SystemAddon): string[] => [...new Set(firstOf(addon).signatures?.map(({ key }) => key))];
+const specOf = (content: string) => ({
+  variants: [{ os: { id: 'fedora' }, source: { files: [{ path: '/usr/bin/tool', content }] } }],
+  signing: { keySecretRef: { name: 'signer' }, provenance: true },
+});
 const digestIn = (image = ''): string => image.slice(image.indexOf('@') + 1);
 
 describe('artifacts of an addon that names a key', () => {
@@ -37,10 +41,6 @@ describe('artifacts of an addon that names a key', () => {
     await cluster.ask('tool', value);
     return cluster.until('tool', value, says(reason));
   };
-  const specOf = (content: string) => ({
-    variants: [{ os: { id: 'fedora' }, source: { files: [{ path: '/usr/bin/tool', content }] } }],
-    signing: { keySecretRef: { name: 'signer' }, provenance: true },
-  });
 
   it('are made once it can be read, and are given on when they are signed in both forms, with a provenance', async () => {
     const running = await cluster.start();
@@ -187,10 +187,11 @@ describe('the commit of an addon', () => {
   });
 });
 
+const both = (key: string) => ['Signature', 'Bundle'].map(form => ({ key, form }));
+const attested = (key: string) => ({ key, predicateType: provenancePredicateType });
+
 test('what of a present key is missing', () => {
   const [a, b] = [{ fingerprint: 'a' }, { fingerprint: 'b' }];
-  const both = (key: string) => ['Signature', 'Bundle'].map(form => ({ key, form }));
-  const attested = (key: string) => ({ key, predicateType: provenancePredicateType });
   assert.equal(lacks({}, [a], false), true);
   assert.equal(lacks({ signatures: both('a') }, [a], false), false);
   assert.equal(lacks({ signatures: both('a') }, [a, b], false), true);
