@@ -24,6 +24,7 @@ export const sealReasons = {
   NoSysext: 'the host has no systemd-sysext, or one older than 252',
   Disabled: 'merging is turned off on this host',
   RecordDamaged: 'the record of what to merge cannot be read',
+  ServiceFailed: 'a service of the addon did not come up after a live change',
   GivenUp: 'the record was booted three times, and no agent came up that could prove it',
 } as const;
 
@@ -61,6 +62,8 @@ export interface SealedLive {
   outcome: 'Applied' | 'Unchanged' | 'Refused' | 'Restored' | 'Failed';
   /** How long nothing was merged, in ms, rounded up; null where that was not measured: nothing was merged before or after. */
   gapMs: number | null;
+  /** Units that were stopped or restarted for it; absent where an older script does not say. */
+  restarted?: readonly string[];
   /** Epoch ms. */
   at: number;
   /** Why it was refused or restored. */
@@ -93,6 +96,8 @@ export interface AddonSupport extends SealedBoot {
   supported: boolean;
   /** Version of systemd, such as 257; null where it could not be asked. */
   systemd: number | null;
+  /** The scripts can change addons without a reboot, and go on where they were killed. */
+  live?: true;
   reason?: string;
   message?: string;
 }
@@ -129,6 +134,7 @@ export function parseSupport(text: string): AddonSupport {
     ...parseBoot(support),
     supported: checked(support['supported'], value => typeof value === 'boolean', 'supported', 'neither true nor false'),
     systemd: numberOrNull(support, 'systemd'),
+    ...(support['live'] === true ? { live: true } : {}),
     ...why(support),
   };
 }
@@ -172,6 +178,9 @@ function parseLive(value: unknown): SealedLive {
     set: digestOrNull(live, 'set'),
     outcome: oneOf(live, 'outcome', ['Applied', 'Unchanged', 'Refused', 'Restored', 'Failed']),
     gapMs: numberOrNull(live, 'gapMs'),
+    ...(live['restarted'] === undefined
+      ? {}
+      : { restarted: list(live, 'restarted').map(unit => checked(unit, isText, 'restarted', 'no unit')) }),
     at: countAt(live, 'at'),
     problems: list(live, 'problems').map(each => {
       const problem = fields(each, 'an entry of problems');

@@ -86,7 +86,7 @@ run_boot() {
     say 7 'the addons of this boot are linked already'
     return
   fi
-  rm -f "$seal_file" "$state/sealed" "$state/key"
+  rm -f "$seal_file" "$state/sealed" "$state/changing" "$state/key"
   probe_support
   gather_facts
   if [ "$kind" = current ] && [ -z "$support_reason" ]; then count_try; fi

@@ -1,4 +1,8 @@
-# The record's addons on the running host, without a reboot. For a moment nothing is merged; how long is measured.
+# The record's addons on the running host, without a reboot. For a moment nothing is merged; how long is measured. Killed at any step and run again, it does
+# what is left, from the set that was merged before the first of the runs: $state/changing names that.
+
+# Seconds that a service may take to come up.
+service_most=120
 
 run_live() {
   identify_boot
@@ -7,7 +11,13 @@ run_live() {
   fi
   read_support
   live_old=$(readlink "$state/current")
+  live_begun=
+  if [ -f "$state/changing" ]; then
+    read -r live_begun <"$state/changing" || live_begun=
+    if [ -n "$live_begun" ] && [ -d "$state/$live_begun" ]; then live_old=$live_begun; else live_begun=; fi
+  fi
   live_problems=
+  live_restarted=
   live_gap=
   gather_facts
   live_set=$record_set
@@ -25,21 +35,31 @@ run_live() {
   collect_problems "$state/$live_new/.facts"
   if [ -n "$live_problems" ]; then refuse_live; fi
   judge "$state/current"
-  if [ "$seal_state" != Partial ] && [ "$seal_state" != Failed ] && is_same "$state/$live_old/.facts" "$state/$live_new/.facts"; then
+  if [ -z "$live_begun" ] && [ "$seal_state" != Partial ] && [ "$seal_state" != Failed ] && is_same "$state/$live_old/.facts" "$state/$live_new/.facts"; then
     remove_tree "$state/$live_new"
     end_live "$live_old" Unchanged
     return
   fi
+  printf '%s\n' "$live_old" | replace "$state/changing" 0644
   change_to "$live_old" "$live_new"
-  if [ "$seal_state" = Merged ] || [ "$seal_state" = None ]; then
-    end_live "$live_new" Applied
-    tidy "$live_new"
-    return
-  fi
   collect_unmerged
+  case $seal_state-$live_problems in
+    Merged- | None-)
+      end_live "$live_new" Applied
+      tidy "$live_new"
+      return
+      ;;
+  esac
+  take_back "$live_new"
+}
+
+# The former set is merged again in place of the generation $1.
+take_back() {
+  back_problems=$live_problems
   live_gap=
-  change_to "$live_new" "$live_old"
+  change_to "$1" "$live_old"
   tidy "$live_old"
+  live_problems=$back_problems
   case $seal_state in
     Merged | None) end_live "$live_old" Restored ;;
     *) end_live "$live_old" Failed ;;
@@ -59,7 +79,10 @@ change_to() {
     for change_unit in $units; do
       case $change_kept in
         *" $change_unit "*) ;;
-        *) run_quietly 'systemctl stop --' "$change_unit" ;;
+        *)
+          run_quietly 'systemctl stop --' "$change_unit"
+          note_restarted "$change_unit"
+          ;;
       esac
     done
   done
@@ -71,14 +94,39 @@ change_to() {
   tidy "$1"
   prepare "$change_new" "$seal_merged"
   if [ -n "$change_gone" ]; then run_quietly 'systemctl daemon-reload' ' '; fi
-  start_services "$change_new" "$change_other" restart
+  start_now "$change_new" "$change_other" restart
+  start_now "$change_new" "$change_came" start
   start_services "$change_new" "$seal_merged"
 }
 
-# Sets $change_gone, the names that only the old generation has, $change_other, those that both have with another digest, and $change_mark, a name that
+# Starts or restarts ($3) the services of the addons $2 of the facts $1 and waits for each: one that does not come up is a problem of the change.
+start_now() {
+  for now_name in $2; do
+    units_of "$1" "$now_name"
+    for now_unit in $units; do
+      if [ "$3" = restart ]; then note_restarted "$now_unit"; fi
+      if now_words=$(timeout "$service_most" systemctl "$3" -- "$now_unit" 2>&1 9>&-); then continue; fi
+      make_plain "${now_words:-it took longer than $service_most s}"
+      say 3 "addon $now_name: $now_unit did not come up: $plain"
+      add_problem "$now_name" ServiceFailed "$now_unit did not come up: $plain"
+    done
+  done
+}
+
+# Adds the unit $1 to $live_restarted, JSON.
+note_restarted() {
+  quote "$1"
+  case ",$live_restarted," in
+    *",$quoted,"*) ;;
+    *) live_restarted="$live_restarted${live_restarted:+,}$quoted" ;;
+  esac
+}
+
+# Sets $change_gone, the names that only the old generation has, $change_came, those that only the new one has, $change_other, those that both have with another digest, and $change_mark, a name that
 # stays where there is one.
 find_changes() {
   change_gone=
+  change_came=
   change_other=
   change_mark=
   change_first=
@@ -93,7 +141,11 @@ find_changes() {
     change_mark=$change_name
     if [ "$digest" != "$change_hex" ]; then change_other="$change_other$change_name "; fi
   done <"$change_old/addons"
-  while read -r change_name _; do change_last=$change_name; done <"$change_new/addons"
+  while read -r change_name _; do
+    change_last=$change_name
+    find_digest "$change_old" "$change_name"
+    if [ -z "$digest" ]; then change_came="$change_came$change_name "; fi
+  done <"$change_new/addons"
 }
 
 find_digest() {
@@ -165,8 +217,9 @@ collect_unmerged() {
   done <"$facts/addons"
 }
 
-# Nothing was changed.
+# Nothing was changed; or by a run that was killed, which is taken back.
 refuse_live() {
+  if [ -n "$live_begun" ] && [ "$(readlink "$state/current")" != "$live_begun" ]; then take_back "$(readlink "$state/current")"; fi
   judge "$state/current"
   end_live "$live_old" Refused
   tidy "$live_old"
@@ -179,7 +232,8 @@ end_live() {
   quote_or_null "$live_set"
   live_set_quoted=$quoted
   live_at=$(date +%s%3N)
-  write_seal "{\"set\":$live_set_quoted,\"outcome\":\"$2\",\"gapMs\":${live_gap:-null},\"at\":$live_at,\"problems\":[$live_problems]}"
+  write_seal "{\"set\":$live_set_quoted,\"outcome\":\"$2\",\"gapMs\":${live_gap:-null},\"restarted\":[$live_restarted],\"at\":$live_at,\"problems\":[$live_problems]}"
+  rm -f "$state/changing"
   say 6 "live: $2"
   if [ -f "$state/sealed" ]; then run_quietly 'systemctl start --no-block --' scantling-addons.target; fi
 }

@@ -79,6 +79,6 @@ write_support() {
     quote "$support_message"
     support_why=",\"reason\":\"$support_reason\",\"message\":$quoted"
   fi
-  printf '{"kind":"scantling-addons-support","version":1,"boot":"%s","softReboots":%s,"deployment":%s,"supported":%s,"systemd":%s%s}\n' \
+  printf '{"kind":"scantling-addons-support","version":1,"boot":"%s","softReboots":%s,"deployment":%s,"supported":%s,"systemd":%s,"live":true%s}\n' \
     "$boot" "$soft_reboots" "$support_deployment" "$supported" "${systemd:-null}" "$support_why" | replace "$support_file" 0444
 }
