@@ -11,6 +11,7 @@ import { isUnanswered } from '../kube/answer-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import { decide, stagingSituation } from './decide.ts';
 import type { Facts, Situation } from './decide.ts';
+import { applyingSituation } from './decide-live.ts';
 import type { BootcStatus } from './bootc-status.ts';
 import { gatherFacts, type Limits } from './facts.ts';
 import { hindranceOf, silenceOf } from './hindrance.ts';
@@ -332,10 +333,15 @@ class Loop implements Agent {
     if (now < this.#reporter.dueAt(now)) return;
     const phase = this.#reporter.written?.host?.phase;
     try {
-      await this.#report(target, trouble === undefined ? stagingSituation(target.spec) : silenceOf(trouble, phase), undefined);
+      await this.#report(target, trouble === undefined ? this.#working(target.spec) : silenceOf(trouble, phase), undefined);
     } catch (error) {
       this.#o.log.warn({ error }, 'the heartbeat could not be written');
     }
+  }
+
+  /** What the operation that runs is for. */
+  #working(spec: NodeTargetSpec): Situation {
+    return this.#mind.operation?.running.kind === 'Live' ? applyingSituation(spec) : stagingSituation(spec);
   }
 
   /** Says what keeps the agent from its work; returns when it is tried again. */

@@ -1,4 +1,5 @@
 /** Which command does what on a host with these features: pure. */
+import { programPath } from '../host-addons/seal.ts';
 import type { HostFeatures, Request } from './host.ts';
 
 /**
@@ -19,6 +20,8 @@ export function commandFor(request: Request, features: HostFeatures, enforce: bo
       return request.method === 'ostree' ? ['ostree', 'admin', 'lock-finalization'] : ['bootc', 'upgrade', '--download-only'];
     case 'Arm':
       return armCommand(features);
+    case 'Live':
+      return [`/${programPath}`, 'live'];
   }
 }
 
@@ -34,9 +37,11 @@ export function unitOf(request: Pick<Request, 'kind' | 'digest'>): string {
   return `scantling-${request.kind.toLowerCase()}-${request.digest.replace(/^sha256:/, '')}.service`;
 }
 
+const kinds = ['Stage', 'Lock', 'Arm', 'Live'] as const;
+
 /** What a unit's name says; undefined for a unit that is none of ours. */
 export function requestOf(unit: string): { kind: Request['kind']; digest: string } | undefined {
-  const [, kind, hex] = /^scantling-(stage|lock|arm)-([0-9a-f]{64})\.service$/.exec(unit) ?? [];
-  if (kind === undefined || hex === undefined) return undefined;
-  return { kind: kind === 'stage' ? 'Stage' : kind === 'lock' ? 'Lock' : 'Arm', digest: `sha256:${hex}` };
+  const [, word, hex] = /^scantling-([a-z]+)-([0-9a-f]{64})\.service$/.exec(unit) ?? [];
+  const kind = kinds.find(of => of.toLowerCase() === word);
+  return kind === undefined || hex === undefined ? undefined : { kind, digest: `sha256:${hex}` };
 }

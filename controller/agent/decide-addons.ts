@@ -5,6 +5,7 @@ import type { AddonRecord } from './addons/record.ts';
 import { nextBoot } from './bootc-status.ts';
 import type { BootEntry } from './bootc-status.ts';
 import type { Facts, Situation, Step } from './decide.ts';
+import { applyLive, cannotApply, isLiveChange, liveIntent } from './decide-live.ts';
 import { barredBy } from './memory.ts';
 import { bootTroubleAhead, isAhead, lockFirst, newIntent, rebootingSituation, spent, stalled } from './rests.ts';
 import { approvalOf, barredUnder, digestOf, nameOf, targetOf } from './target.ts';
@@ -44,7 +45,7 @@ export function changeAddons(facts: Facts, entry: BootEntry | undefined): Step {
   });
   if (failure) return lockFirst(facts, stalled(failure.reason, failure.message ?? failure.reason));
   const record = wantedRecord(entry, spec);
-  if (isArmed(facts, record)) return rebootForAddons(facts);
+  if (isArmed(facts, record)) return useAddons(facts);
   if (entry && !(addons?.booted.next !== undefined && isRecorded(addons.booted.next, record)))
     return prepareAddons(facts, { over: entry, runs: true, record });
   return armAddons(facts, recordKey(entry) ?? '');
@@ -87,18 +88,20 @@ function armAddons(facts: Facts, deployment: string): Step {
     return lockFirst(facts, { do: 'Rest', situation: { phase: 'Staged', condition } });
   }
   if (memory.spent.includes(approval)) return lockFirst(facts, spent(facts, approval));
-  const waiting = bootTroubleAhead(facts);
+  const waiting = cannotApply(approval, facts) ?? bootTroubleAhead(facts);
   if (waiting) return waiting;
   const hindered = otherBoot(facts);
   if (hindered) return hindered;
-  const intent = memory.intent ?? { ...newIntent(facts, approval), addonsOf: deployment };
+  const intent = memory.intent ?? { ...newIntent(facts, approval), addonsOf: deployment, ...liveIntent(approval, facts) };
   return { do: 'ArmAddons', intent, deployment };
 }
 
-function rebootForAddons(facts: Facts): Step {
+/** By a reboot, or on the running host. */
+function useAddons(facts: Facts): Step {
   const { intent } = facts.memory;
   const waiting = bootTroubleAhead(facts) ?? otherBoot(facts);
   if (waiting || !intent) return waiting ?? { do: 'Withdraw' };
+  if (isLiveChange(intent)) return applyLive(facts, intent);
   return { do: 'Reboot', intent, situation: rebootingSituation(facts) };
 }
 

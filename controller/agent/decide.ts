@@ -17,6 +17,8 @@ import type { Intent, Memory } from './memory.ts';
 import { hindrance } from './problems.ts';
 import type { SignaturePolicy } from './signature-policy.ts';
 import { changeAddons, isMergeNew, mergingSituation, prepareAddons, sealDue } from './decide-addons.ts';
+import { followLive, isBegun, isLiveChange, otherImage } from './decide-live.ts';
+import type { LiveChange } from './decide-live.ts';
 import { bootTroubleAhead, isAhead, lockFirst, newIntent, rebootingSituation, spent, stalled } from './rests.ts';
 import { approvalOf, barredUnder, digestOf, digestsOf, isOneOf, nameOf } from './target.ts';
 
@@ -85,6 +87,10 @@ export type Step =
   | { do: 'ArmAddons'; intent: Intent; deployment: string }
   /** Remember the intent, then unlock what is staged. */
   | { do: 'Arm'; intent: Intent }
+  /** Report, ask once more, remember that it is begun, and change what is merged on the running host. */
+  | { do: 'ApplyLive'; intent: LiveChange; situation: Situation }
+  /** The change on the running host never came to its end: the former record is that of the next boot again, and of the next try. */
+  | { do: 'TakeBackLive'; intent: LiveChange }
   /** Remember the intent with its time, report, ask once more, and reboot. */
   | { do: 'Reboot'; intent: Intent; situation: Situation };
 
@@ -96,7 +102,8 @@ export function decide(facts: Facts): Step {
   if (!status.booted) return unmanaged(boot);
   const told = toldUntil(facts);
   if (told !== undefined) return goingDown(facts, told);
-  if (intent && !stands(intent, spec)) return { do: 'Withdraw' };
+  const unfinished = intent && finish(facts, intent);
+  if (unfinished) return unfinished;
   const digests = digestsOf(spec);
   if (isOneOf(status.booted, digests)) return addonsRun(facts.addons, spec) ? booted(facts) : changeAddons(facts, status.booted);
   const hindered = hindrance(status);
@@ -111,6 +118,12 @@ export function decide(facts: Facts): Step {
   const record = wantedRecord(status.staged, spec);
   if (isRecorded(facts.addons?.staged.current, record)) return staged(facts, status.staged);
   return prepareAddons(facts, { over: status.staged, runs: false, record });
+}
+
+/** What an intent of this boot asks for before the target does. */
+function finish(facts: Facts, intent: Intent): Step | undefined {
+  if (isLiveChange(intent) && isBegun(intent)) return followLive(facts, intent);
+  return stands(intent, facts.spec) ? undefined : { do: 'Withdraw' };
 }
 
 /** A boot whose image came up is judged by its addons too, once the boot scripts have said what they merged. */
@@ -165,7 +178,7 @@ function staged(facts: Facts, entry: BootEntry): Step {
   }
   if (memory.spent.includes(approval)) return lockFirst(facts, spent(facts, approval));
   const intent = memory.intent ?? newIntent(facts, approval);
-  const waiting = bootTroubleAhead(facts);
+  const waiting = otherImage(approval) ?? bootTroubleAhead(facts);
   if (waiting) return waiting;
   return entry.locked ? { do: 'Arm', intent } : { do: 'Reboot', intent, situation: rebootingSituation(facts) };
 }

@@ -53,7 +53,7 @@ function unreadable({ kind, message }: HostError, phase: Phase | undefined): Sit
   return { phase: phase ?? 'Idle', condition: { kind: 'Failed', error: new WaitingError('HostBusy', message, hostRetryMs) } };
 }
 
-/** A host that was told to reboot goes down whatever becomes of its agent: while that is said of it, it stays cordoned. */
+/** A host that was told to reboot, or changes its addons, does so whatever becomes of its agent: while that is said of it, it stays cordoned. */
 function failed(error: StallingError | TransientError, phase: Phase | undefined): Situation {
-  return { phase: phase === 'Rebooting' ? phase : 'Failed', condition: { kind: 'Failed', error } };
+  return { phase: phase === 'Rebooting' || phase === 'Applying' ? phase : 'Failed', condition: { kind: 'Failed', error } };
 }

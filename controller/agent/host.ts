@@ -32,7 +32,7 @@ export interface HostFeatures {
 }
 
 /** Addons are prepared by the agent itself, and nothing of that outlives it. */
-export type OperationKind = 'Stage' | 'Lock' | 'Arm' | 'Addons';
+export type OperationKind = 'Stage' | 'Lock' | 'Arm' | 'Live' | 'Addons';
 
 /** A mutating command that runs on the host, perhaps since before the agent was started. */
 export interface Operation {
@@ -55,7 +55,9 @@ export type LockMethod = 'ostree' | 'bootc';
 export type Request =
   | { kind: 'Stage'; image: string; digest: string }
   | { kind: 'Lock'; method: LockMethod; digest: string }
-  | { kind: 'Arm'; digest: string };
+  | { kind: 'Arm'; digest: string }
+  /** Changes what is merged on the running host to what is recorded; `digest` is the target's. */
+  | { kind: 'Live'; digest: string };
 
 /** A question that the host did not answer. */
 export class HostError extends Error {

@@ -26,9 +26,21 @@ export interface Intent {
   set?: string;
   /** The image runs already, and only its addons change: the deployment whose record that is. */
   addonsOf?: string;
+  /** They change on the running host, by the boot script's live verb. */
+  live?: LiveIntent;
   /** Epoch ms when we first told the host to reboot, and last; set before telling, so that it is never told and not known. */
   rebootAt?: number;
   toldAt?: number;
+}
+
+/** A change on the running host on its way. It is not broken off once it was begun, whatever becomes of its go-ahead. */
+export interface LiveIntent {
+  /** When the last one had ended before, as the seal says it: another time means that this one has ended. */
+  before: number | null;
+  /** How often the script was begun. */
+  begun: number;
+  /** It never came to its end, and the former set is to be merged again. */
+  back?: true;
 }
 
 export interface Memory {

@@ -17,6 +17,10 @@ export const agentReasons = {
   SealUnreadable: 'What the boot scripts say of the addons of this host cannot be read (problem).',
   AddonRecordUnused:
     'The boot scripts did not use the record of what this host is to merge: it is damaged, or was given up after three boots without an agent (problem); the message says which was used.',
+  Applying: 'The addons of the running host are being changed: services that depend on them are restarted.',
+  LiveFailed:
+    'The change of addons on the running host did not come to its end; it is tried again, and taken back after the third time.',
+  LiveImpossible: 'The go-ahead is for the running host, which runs another image, or cannot change its addons without a reboot.',
   Rebooting: 'The target is armed and the host goes down.',
   RebootOverdue: 'The host was told to reboot and has not gone down in time.',
   HostBusy: "Something else holds the host's deployment lock.",

@@ -6,14 +6,15 @@ import type {
   NodeTargetSpec,
   NodeTargetStatus,
   NodeTargetStatusHost,
+  NodeTargetStatusHostAddonsLive,
   NodeTargetStatusHostBooted,
   NodeTargetStatusHostFailed,
   NodeTargetStatusHostProblem,
 } from '../api/node-target.ts';
 import { addonsSummary } from '../api/addons-summary.ts';
 import { shortCommit } from '../api/short-revision.ts';
-import type { AddonSeal } from '../host-addons/seal.ts';
-import { addonsRun, preparedOf, takesAddons } from './addons/plan.ts';
+import type { AddonSeal, SealedLive } from '../host-addons/seal.ts';
+import { addonsRun, appliesLive, preparedOf, takesAddons } from './addons/plan.ts';
 import type { AddonFacts } from './addons/plan.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { Situation, StageTrouble } from './decide.ts';
@@ -126,6 +127,7 @@ function capabilities(features: HostFeatures, addons: AddonFacts | undefined): s
     ...(features.upgradeDownloadOnly ? ['UpgradeDownloadOnly'] : []),
     ...(features.switchDownloadOnly || features.lockFinalization ? ['LockedStaging'] : []),
     ...(takesAddons(addons) ? ['Addons'] : []),
+    ...(appliesLive(addons) ? ['LiveAddons'] : []),
   ];
 }
 
@@ -149,7 +151,22 @@ function addonsOfHost({ addons, status, spec, previous }: ReportInput): Pick<Nod
   };
 }
 
-function mergedOf({ set, state, since, addons }: AddonSeal): NonNullable<NodeTargetStatusHost['addons']> {
+function mergedOf(seal: AddonSeal): NonNullable<NodeTargetStatusHost['addons']> {
+  return { ...entriesOf(seal), ...(seal.live ? { live: liveOf(seal.live) } : {}) };
+}
+
+function liveOf({ outcome, at, gapMs, restarted = [], problems }: SealedLive): NodeTargetStatusHostAddonsLive {
+  const message = problems.map(({ name, reason, message }) => `${name === undefined ? '' : `${name}: `}${reason}: ${message}`);
+  return {
+    outcome,
+    at: timestamp(new Date(at)),
+    ...(gapMs === null ? {} : { gapMs }),
+    ...(restarted.length > 0 ? { restarted: [...new Set(restarted)].slice(0, 64) } : {}),
+    ...(message.length > 0 ? { message: message.join('; ').slice(0, 1024) } : {}),
+  };
+}
+
+function entriesOf({ set, state, since, addons }: AddonSeal): NonNullable<NodeTargetStatusHost['addons']> {
   // Nothing of ours is merged. That a record was not used is a problem of the host, and not a set that is merged in part.
   if (set === null) return { state: 'None' };
   const entries = addons.map(({ name, digest, state, reason, message }) => ({

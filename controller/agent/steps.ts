@@ -1,6 +1,7 @@
 /** Does one step on the host, and notes what has to be known of it: before the step where it must outlive us, after it where it is a result. */
 import { messageOf, TransientError } from '../api/errors.ts';
 import { addonsOf } from './addons/plan.ts';
+import { beginLive } from './apply-live.ts';
 import { nextBoot } from './bootc-status.ts';
 import type { BootcStatus } from './bootc-status.ts';
 import { traceBoot, traceStaged } from './chain-trace.ts';
@@ -71,6 +72,16 @@ export async function take(
       await mind.remember(withIntent(facts.memory, step.intent));
       await begin({ kind: 'Arm', digest: step.intent.digest }, facts, hands);
       return undefined;
+    case 'ApplyLive':
+      return beginLive(step.intent, step.situation, { target, facts, hands }, status => leadsTo(step.intent, status));
+    case 'TakeBackLive':
+      log.warn(
+        { approval: step.intent.approval },
+        'the change of addons did not come to its end; the former set is merged again',
+      );
+      await withdrawAddons(step.intent, hands);
+      await mind.remember(withIntent(facts.memory, { ...step.intent, live: { ...step.intent.live, begun: 0, back: true } }));
+      return facts.status;
     case 'Reboot':
       return reboot(step.intent, step.situation, { target, facts, hands });
   }
@@ -251,6 +262,8 @@ export async function settle(
     if (status.staged && !status.staged.locked) {
       mind.lockTried = lockTriedAfter(mind.lockTried, request?.kind === 'Lock' ? request : undefined, status);
     }
+  } else if (running.kind === 'Live') {
+    await settleLive(outcome, target, hands);
   } else if (status.staged?.locked) {
     const approval = approvalOf(target.spec);
     if (approval !== undefined) noteBootTrouble(outcome, { approval, fallback: 'ArmFailed' }, mind, now(), random());
@@ -261,4 +274,11 @@ export async function settle(
   if (running.kind === 'Stage' && outcome.code === 0 && isOneOf(status.staged, digestsOf(spec)))
     traceStaged({ node: name, spec, startedAt, now: now() });
   return status;
+}
+
+/** Whether it came to its end the seal says; where it did, nothing is tried again, and this is not looked at. */
+async function settleLive(outcome: Outcome, { status }: TargetView, { mind, now, random }: Hands): Promise<void> {
+  const approval = (await mind.memory(status)).intent?.approval;
+  if (approval === undefined || outcome.code === 0) return;
+  noteBootTrouble(outcome, { approval, fallback: 'LiveFailed' }, mind, now(), random());
 }

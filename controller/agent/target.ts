@@ -1,5 +1,6 @@
 /** What a NodeTarget's spec asks for, as questions that decide, verdict and report share. */
 import { sha256 } from '../addon/set-digest.ts';
+import { approvedIn } from '../api/approval.ts';
 import type { NodeTargetSpec } from '../api/node-target.ts';
 import { shortRevision } from '../api/short-revision.ts';
 import { barringDigests, targetDigest } from '../api/target-digest.ts';
@@ -35,7 +36,7 @@ export function isOneOf(entry: BootEntry | undefined, digests: readonly string[]
 /** The approval in force: state Booted, and the digest that it names is the target's. A go-ahead for another image, or for it with other addons, is none. */
 export function approvalOf(spec: NodeTargetSpec): string | undefined {
   if (spec.state !== 'Booted' || spec.approval === undefined) return undefined;
-  return spec.approval.slice(spec.approval.indexOf('/') + 1) === targetOf(spec) ? spec.approval : undefined;
+  return approvedIn(spec.approval).digest === targetOf(spec) ? spec.approval : undefined;
 }
 
 /** How people name a target: by its commit and its digest, because a commit has another image when only the base has changed. Both are cut. */

@@ -41,12 +41,12 @@ export function judge(intent: Intent, evidence: BootEvidence): NodeTargetStatusV
 
 function conclude(
   intent: Intent,
-  { status, finalizeFailure, seal }: BootEvidence,
+  { status, finalizeFailure, seal, bootID }: BootEvidence,
 ): [NodeTargetStatusVerdict['type'], string] | undefined {
   const { booted, rollback, others } = status;
   if (!booted) return ['Unknown', 'after the reboot the host says that it was not booted from an image'];
   const runs = `the host runs ${booted.digest ?? 'an image without a digest'}`;
-  if (isOneOf(booted, intent.digests)) return concludeAddons(intent, seal);
+  if (isOneOf(booted, intent.digests)) return concludeAddons(intent, { bootID, ...(seal ? { seal } : {}) });
   if (finalizeFailure !== undefined) {
     return ['FinalizeFailed', `the staged system could not be finalized at shutdown: ${finalizeFailure.trim()}; ${runs}`];
   }
@@ -64,14 +64,50 @@ function conclude(
 }
 
 /** Of a boot whose image is the target's. */
-function concludeAddons(intent: Intent, seal: AddonSeal | undefined): [NodeTargetStatusVerdict['type'], string] | undefined {
+function concludeAddons(
+  intent: Intent,
+  { seal, bootID }: Pick<BootEvidence, 'seal' | 'bootID'>,
+): [NodeTargetStatusVerdict['type'], string] | undefined {
   const failure = mergeFailure(seal, intent.set);
+  if (intent.live && intent.bootID === bootID) return concludeLive(intent, seal, failure);
   if (failure === undefined)
     return ['Succeeded', intent.set === undefined ? `booted ${intent.digest}` : `booted ${intent.digest} with all of its addons`];
   const tried = (seal?.set ?? undefined) === intent.set;
   // The host went down before the record was changed: nothing was tried.
   if (intent.addonsOf !== undefined && !tried && intent.rebootAt === undefined) return undefined;
   return ['AddonsFailed', `${intent.digest} runs, but ${failure}`];
+}
+
+/** Of a change on the running host, which the script ended or never did. */
+function concludeLive(
+  { digest, set, live: intended }: Intent,
+  seal: AddonSeal | undefined,
+  failure: string | undefined,
+): [NodeTargetStatusVerdict['type'], string] {
+  const done = seal?.live && seal.live.at !== intended?.before ? seal.live : undefined;
+  const isApplied = done?.outcome === 'Applied' || done?.outcome === 'Unchanged';
+  if (failure === undefined && isApplied) {
+    const { gapMs, restarted = [] } = done;
+    const gap = gapMs === null ? '' : `; nothing was merged for ${gapMs} ms`;
+    const services = restarted.length === 0 ? '' : `; restarted: ${restarted.join(', ')}`;
+    return [
+      'Succeeded',
+      `${digest} runs with ${set === undefined ? 'no addons' : 'all of its addons'}, changed without a reboot${gap}${services}`,
+    ];
+  }
+  if (!done)
+    return ['AddonsFailed', `the addons of ${digest} were to change without a reboot, and the script never came to its end`];
+  const problems = done.problems.map(
+    ({ name, reason, message }) => `${name === undefined ? '' : `${name}: `}${reason}: ${message}`,
+  );
+  const now = {
+    Restored: 'the former ones are merged again',
+    Refused: 'nothing was changed',
+    Failed: 'what is merged is not whole: reboot the host',
+    Applied: 'the former ones are merged again',
+    Unchanged: 'the former ones are merged',
+  }[done.outcome];
+  return ['AddonsFailed', [`the addons of ${digest} did not change without a reboot: ${now}`, ...problems].join('; ')];
 }
 
 /** The verdict for an approval that came when the host ran the target already: there is nothing to boot. */

@@ -9,6 +9,7 @@ import type { BootcStatus } from '../../controller/agent/bootc-status.ts';
 import { reportOf } from '../../controller/agent/report.ts';
 import { settle, take } from '../../controller/agent/steps.ts';
 import type { Hands } from '../../controller/agent/hands.ts';
+import { approvalText } from '../../controller/api/approval.ts';
 import { approvalOf, targetOf } from '../../controller/agent/target.ts';
 import type { TargetView } from '../../controller/agent/target-watch.ts';
 import { createLog } from '../../controller/telemetry/log.ts';
@@ -83,6 +84,7 @@ export class World {
     this.host = new MemoryHost({
       booted: { image: imageOf(1), digest: digest(1) },
       before: effect => this.#before(effect),
+      live: () => this.addons.live(),
       ...options,
     });
     this.addons = new MemoryAddons(effect => this.#before(effect));
@@ -95,9 +97,10 @@ export class World {
     this.target = { ...this.target, generation: (this.target.generation ?? 0) + 1, spec };
   }
 
-  /** A new go-ahead for the image of the target. */
-  approve(): string {
-    const approval = `2026-01-01T00:00:${String(this.#approvals++).padStart(2, '0')}Z/${targetOf(this.target.spec)}`;
+  /** A new go-ahead for the target, to be booted or, with `live`, to be brought about on the running host. */
+  approve(o: { live?: boolean } = {}): string {
+    const time = Date.parse('2026-01-01T00:00:00Z') + 1000 * this.#approvals++;
+    const approval = approvalText(time, { digest: targetOf(this.target.spec), live: o.live ?? false });
     this.setSpec({ ...this.target.spec, state: 'Booted', approval });
     return approval;
   }

@@ -6,8 +6,8 @@ import { silentAfterMs } from '../../controller/rollout/classify.ts';
 import type { NodeTargetView } from '../../controller/rollout/projection.ts';
 import { barringOf } from '../../controller/rollout/on-host.ts';
 import { targetDigestOf } from '../../controller/rollout/digest.ts';
-import { approvedIn } from '../../controller/api/approval.ts';
-import { image, type Machine, mergedIn, platformOf, timeouts } from './machine.ts';
+import { clearStaged, goAheadOf, isReady, saidOf, setFields, withSet } from './host-facts.ts';
+import { image, type Machine, platformOf, timeouts } from './machine.ts';
 
 export interface FleetOptions {
   nodes: number;
@@ -23,7 +23,6 @@ export interface FleetOptions {
   slow?: boolean;
   /** Which set of addons the pool asks for. */
   addons?: number;
-  /** Addons may change on running hosts. */
   live?: boolean;
 }
 export class Hosts {
@@ -129,28 +128,21 @@ export class Hosts {
     const set = nodeTarget.addons?.digest;
     // An agent that knows nothing of addons finds no go-ahead for what it knows.
     if (set !== undefined && !host.canMerge) return;
-    const { approval } = nodeTarget;
-    const used = machine.verdict?.approval === approval || host.failures.some(f => f.approval === approval);
-    const goAhead = nodeTarget.state === 'Booted' && approval !== undefined && !used ? approvedIn(approval) : undefined;
-    // To an agent of before, one for the running host is for another target.
-    const approved = goAhead?.digest === targetDigestOf(nodeTarget) && (host.canApply === true || !goAhead.live);
+    const goAhead = goAheadOf(machine, nodeTarget);
     if (host.booted === wanted && host.set === set) {
       // There is nothing left to boot.
-      if (approved && approval !== undefined) machine.verdict = { type: 'Succeeded', approval, bootID: host.bootID };
+      if (goAhead) machine.verdict = { type: 'Succeeded', approval: goAhead.approval, bootID: host.bootID };
       return;
     }
     if (host.booted !== wanted && host.staged?.digest !== wanted) return this.#stage(machine, wanted, fails);
-    // What is locked is gone with the boot; for anything else the agent waits until a person has taken it away.
-    if (host.booted === wanted && host.staged && host.staged.digest !== wanted) {
-      if (!host.staged.locked) return;
-      const { staged: _, ...rest } = host;
-      machine.host = rest;
-    }
-    if (!isReady(machine.host, wanted, set)) return this.#prepare(machine, { wanted, set, pair: targetDigestOf(nodeTarget) }, fails);
-    if (!approved || approval === undefined) return;
+    if (clearStaged(machine, wanted) === 'waits') return;
+    if (!isReady(machine.host, wanted, set))
+      return this.#prepare(machine, { wanted, set, pair: targetDigestOf(nodeTarget) }, fails);
+    if (!goAhead) return;
     const again = barringOf(nodeTarget).find(digest => machine.failedOn.has(digest));
     assert.equal(again, undefined, `${again} is tried again on ${machine.node.name}`);
-    if (goAhead?.live) return this.#apply(machine, nodeTarget, approval);
+    if (goAhead.live) return this.#apply(machine, nodeTarget, goAhead.approval);
+    const { approval } = goAhead;
     machine.told = { digest: wanted, pair: targetDigestOf(nodeTarget), ...(set === undefined ? {} : { set }), approval };
     machine.host = { ...machine.host, phase: 'Rebooting' };
     if (!this.o.slow) this.goDown(machine);
@@ -177,20 +169,24 @@ export class Hosts {
   finishChange(machine: Machine): void {
     const { applying } = machine;
     if (!applying || machine.agentDead || machine.deleted) return;
-    const { set, pair, approval } = applying;
-    const { prepared: _, ...host } = machine.host;
-    const fails = set !== undefined && this.badSets.has(set);
-    if (fails) {
-      const failure = { digest: pair, reason: 'AddonsFailed', message: 'did not merge', time: this.#stamp(machine), approval };
-      machine.host = { ...host, phase: 'Failed', failures: [...host.failures, failure] };
-      machine.failedOn.add(pair);
-    } else machine.host = { ...withSet(host, set), phase: 'Idle' };
-    machine.verdict = { type: fails ? 'AddonsFailed' : 'Succeeded', approval, bootID: host.bootID };
-    this.#endChange(machine);
+    this.#endChange(machine, { bootID: machine.host.bootID, instead: machine.host.set });
     this.#report(machine);
   }
 
-  #endChange(machine: Machine): void {
+  /** `instead`: what is merged where the new set does not merge as it should. */
+  #endChange(machine: Machine, o: { bootID: string; instead: string | undefined }): void {
+    const { set, pair, approval } = machine.applying ?? assert.fail();
+    const { prepared: _, ...host } = machine.host;
+    const fails = set !== undefined && this.badSets.has(set);
+    const type = fails ? 'AddonsFailed' : 'Succeeded';
+    const failure = { digest: pair, reason: type, message: type, time: this.#stamp(machine), approval };
+    machine.host = {
+      ...withSet(host, fails ? o.instead : set),
+      phase: fails ? 'Failed' : 'Idle',
+      ...(fails ? { failures: [...host.failures, failure] } : {}),
+    };
+    if (fails) machine.failedOn.add(pair);
+    machine.verdict = { type, approval, bootID: o.bootID };
     delete machine.applying;
     delete machine.approvedAt;
   }
@@ -300,9 +296,10 @@ export class Hosts {
   /** The power goes and comes back, outside any slot. */
   powerCycle(machine: Machine): void {
     if (machine.down || machine.told || machine.deleted) return;
-    if (machine.applying) this.#cut(machine);
-    const { staged, prepared, ...host } = machine.host;
     const bootID = this.#bootID();
+    // The record of the new set is written: this boot merges that.
+    if (machine.applying) this.#endChange(machine, { bootID, instead: '' });
+    const { staged, prepared, ...host } = machine.host;
     // Without a lock the staged image is booted, with what was written down for it. For the image that runs that waits for a go-ahead.
     if (staged && !staged.locked && !this.bad.has(staged.digest)) {
       const rest = withSet(host, undefined);
@@ -319,22 +316,6 @@ export class Hosts {
     machine.kubeletLate = false;
     machine.node = { ...machine.node, ready: true, readySince: this.now, bootID };
     if (!machine.agentDead) this.#report(machine);
-  }
-
-  /** The power goes while addons change: the record of the new set is written, and the boot to come merges that. */
-  #cut(machine: Machine): void {
-    const { set, pair, approval } = machine.applying ?? assert.fail();
-    const { prepared: _, ...host } = machine.host;
-    const fails = set !== undefined && this.badSets.has(set);
-    const failure = { digest: pair, reason: 'AddonsFailed', message: 'did not merge', time: this.#stamp(machine), approval };
-    machine.host = {
-      ...withSet(host, fails ? '' : set),
-      phase: fails ? 'Failed' : 'Idle',
-      ...(fails ? { failures: [...host.failures, failure] } : {}),
-    };
-    if (fails) machine.failedOn.add(pair);
-    machine.verdict = { type: fails ? 'AddonsFailed' : 'Succeeded', approval, bootID: `boot-${this.#boots + 1}` };
-    this.#endChange(machine);
   }
 
   /** Somebody, or the garbage collector, deletes the NodeTarget. */
@@ -488,27 +469,4 @@ export class Hosts {
   #stamp(machine: Machine): string {
     return new Date(this.now + machine.skew + ++this.#boots).toISOString();
   }
-}
-
-/** What an agent says of its host: one that cannot merge addons does not know of them. */
-function saidOf(host: Machine['host']): Machine['host'] {
-  if (host.canMerge) return structuredClone(host);
-  const { prepared: _, ...rest } = host;
-  return structuredClone(withSet(rest, undefined));
-}
-
-function withSet(host: Machine['host'], set: string | undefined): Machine['host'] {
-  const { set: _, merged: __, ...rest } = host;
-  return { ...rest, ...setFields(set) };
-}
-
-function setFields(set: string | undefined): Pick<Machine['host'], 'set' | 'merged'> {
-  const merged = mergedIn(set);
-  return { ...(set === undefined ? {} : { set }), ...(merged ? { merged } : {}) };
-}
-
-/** Whether the boot to come merges what it is to. */
-function isReady({ prepared, booted }: Machine['host'], wanted: string, set: string | undefined): boolean {
-  if (set === undefined && booted !== wanted) return prepared?.image !== wanted || prepared.set === undefined;
-  return prepared?.image === wanted && prepared.set === set;
 }

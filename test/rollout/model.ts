@@ -272,13 +272,16 @@ export class Fleet extends Hosts {
       machine.opened ||= this.controllerNow >= machine.approvedAt + this.timeouts.reboot + silentAfterMs;
     }
     if (action.type === 'uncordon') assert(!underWay, `lifted the cordon of ${action.node} in the middle of its reboot`);
-    if (action.type === 'target' && !machine.told && !machine.applying) delete machine.approvedAt;
-    if (action.type === 'approve') {
-      this.#checkLive(machine, action);
-      Object.assign(machine, { approvedAt: this.controllerNow, drained: this.o.drain });
-      assert(!this.#isStopped(pool), 'approves nothing while suspended');
-    }
+    this.#noteGoAhead(machine, action, pool);
     if (machine.personCordon) assert(machine.node.unschedulable, `lifted a person's cordon from ${action.node}`);
+  }
+
+  #noteGoAhead(machine: Machine, action: Action, pool: PoolName): void {
+    if (action.type === 'target' && !machine.told && !machine.applying) delete machine.approvedAt;
+    if (action.type !== 'approve') return;
+    this.#checkLive(machine, action);
+    Object.assign(machine, { approvedAt: this.controllerNow, drained: this.o.drain });
+    assert(!this.#isStopped(pool), 'approves nothing while suspended');
   }
 
   /** Agents of before have never heard of addons. */

@@ -92,6 +92,11 @@ export function takesAddons(facts: AddonFacts | undefined): boolean {
   return facts !== undefined && (facts.support === undefined || unsupported(facts) === undefined);
 }
 
+/** Whether addons can be changed here without a reboot. */
+export function appliesLive(facts: AddonFacts | undefined): boolean {
+  return facts?.support?.live === true && unsupported(facts) === undefined;
+}
+
 /** What the next boot of the target's image will merge, where that is prepared; as the report has it. */
 export function preparedOf(
   facts: AddonFacts | undefined,

@@ -1,11 +1,12 @@
 /** A host's addons in one process: real records on a disk in memory, a store that has what it is told, and boot scripts that do as theirs do. */
+import assert from 'node:assert/strict';
 import { recordKey } from '../../../controller/agent/addons/plan.ts';
 import type { AddonFacts, DeploymentRecords } from '../../../controller/agent/addons/plan.ts';
 import type { AddonHost, Preparation, PrepareRequest } from '../../../controller/agent/addons/addon-host.ts';
 import type { AddonRecord } from '../../../controller/agent/addons/record.ts';
 import { Records } from '../../../controller/agent/addons/records.ts';
 import type { BootcStatus } from '../../../controller/agent/bootc-status.ts';
-import type { BootFacts } from '../../../controller/agent/host.ts';
+import type { BootFacts, Outcome } from '../../../controller/agent/host.ts';
 import type { NodeTargetSpec } from '../../../controller/api/node-target.ts';
 import { TransientError } from '../../../controller/api/errors.ts';
 import { setDigest } from '../../../controller/addon/set-digest.ts';
@@ -37,6 +38,11 @@ export class MemoryAddons implements AddonHost {
   /** What was merged, boot by boot. */
   readonly merged: (string | null)[] = [];
   tidied = 0;
+  /** The scripts have no live verb. */
+  old = false;
+  /** How often the live verb is killed: after it has merged what it has to, and before it says so. */
+  killedLive = 0;
+  #changes = 0;
   readonly #before: (effect: string) => void;
   #boot: { id: string; seal: AddonSeal } | undefined;
 
@@ -61,6 +67,7 @@ export class MemoryAddons implements AddonHost {
       deployment: this.lost ? null : (booted ?? null),
       supported: this.supported,
       systemd: 257,
+      ...(this.old ? {} : { live: true as const }),
       ...(this.supported ? {} : { reason: 'OverlayDepth', message: 'the stack of the kernel is too deep' }),
     };
     return {
@@ -69,6 +76,29 @@ export class MemoryAddons implements AddonHost {
       booted: await this.#recordsOf(booted),
       staged: await this.#recordsOf(recordKey(status.staged)),
     };
+  }
+
+  /** The live verb: merges what is recorded, or what was merged before where that does not merge. */
+  async live(): Promise<Outcome> {
+    const { id, seal: before } = this.#boot ?? assert.fail('nothing has booted');
+    const seal = await this.#runScripts(before.deployment, id);
+    if (this.killedLive > 0) {
+      this.killedLive--;
+      this.merged.push(seal.set);
+      return { code: 137, stdout: '', stderr: 'Killed' };
+    }
+    const isWhole = seal.state === 'Merged' || seal.state === 'None';
+    const live = {
+      set: seal.set,
+      outcome: isWhole ? ('Applied' as const) : ('Restored' as const),
+      gapMs: isWhole ? 20 : null,
+      restarted: isWhole ? ['runtime.service'] : [],
+      at: ++this.#changes,
+      problems: isWhole ? [] : [{ name: 'runtime', reason: 'NotMerged', message: 'systemd-sysext left it out' }],
+    };
+    this.#boot = { id, seal: { ...(isWhole ? seal : before), live } };
+    this.merged.push(this.#boot.seal.set);
+    return { code: isWhole ? 0 : 1, stdout: '', stderr: '' };
   }
 
   prepare({ target, addons }: PrepareRequest): Preparation {

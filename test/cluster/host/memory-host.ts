@@ -16,6 +16,8 @@ export interface MemoryHostOptions {
   booted: { image: string; digest: string };
   /** What a pull finds; throws an Error with bootc's words. Default: the digest in the reference. */
   pull?: (image: string) => Promise<PulledImage> | PulledImage;
+  /** Does what the boot scripts' live verb does. */
+  live?: () => Promise<Outcome>;
   /** Called before each thing that the agent has done on the host; what it throws, the agent gets. */
   before?: (effect: string) => void;
 }
@@ -141,6 +143,9 @@ export class MemoryHost implements Host {
         if (!this.state.staged) throw new Error('No staged deployment found');
         this.state = setLock(this.state, false);
         return success;
+      case 'Live':
+        if (!this.#o.live) throw new Error('there are no scripts on this host');
+        return this.#o.live();
     }
   }
 }
