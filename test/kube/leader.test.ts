@@ -122,6 +122,17 @@ describe('leader election', () => {
       );
     });
 
+    it('says that it lost what it cannot renew, though nobody asks and its timer comes before its time', async () => {
+      const namespace = await api.namespace();
+      // Timers count whole milliseconds, and may be early by a part of one. A clock that runs behind makes each of them early.
+      const a = new Candidate(api, namespace, 'a', { now: () => 0.8 * performance.now() });
+      await a.elector.start();
+      api.proxy.fail({ userAgent: a.name, resource: 'leases' }, { drop: 'before' });
+      await until('the loss', () => a.lost.length > 0, 20_000);
+      assert.match(a.lost[0] ?? '', /could not be renewed in time/);
+      await a.elector.release();
+    });
+
     it('loses a lease that a rival took, or that was deleted', async () => {
       const namespace = await api.namespace();
       const a = new Candidate(api, namespace, 'a');
