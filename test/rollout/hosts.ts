@@ -251,8 +251,7 @@ export class Hosts {
     if (machine.agentDead || machine.down || machine.deleted) return;
     const { phase } = machine.host;
     const situation = hindranceOf(new HostError('Failed', 'no JSON'), { phase, times: 2 })?.situation;
-    assert(situation);
-    machine.host = { ...machine.host, phase: situation.phase };
+    machine.host = { ...machine.host, phase: situation?.phase ?? assert.fail() };
     this.#report(machine);
   }
 
