@@ -13,6 +13,8 @@ import { openSigningKey, type SigningKey } from '../../controller/trust/signing-
 import { pushBaseImage } from '../cluster/base-image.ts';
 import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 import { startRegistry, type RegistryServer } from '../cluster/registry.ts';
+import { newArtifact } from '../trust/corpus/image.ts';
+import { Repository } from '../trust/corpus/repository.ts';
 import { run } from './trust-run.ts';
 
 const newKey = (): Promise<SigningKey> =>
@@ -83,6 +85,23 @@ describe('verify image', () => {
     assert.deepEqual([decision, what], ['Trusted', signed]);
     assert(signers.every(s => s.authority === 'p0/release' && s.key === key.fingerprint));
     assert.deepEqual(candidates.map(c => `${c.form} ${c.accepted}`).toSorted(), ['Bundle true', 'Signature true']);
+  });
+
+  test('the artifact of an addon: the same, and what it lacks', async () => {
+    const { reference, digest } = await newArtifact(new Repository(registry.host, 'os/addon'));
+    const refused = await verify(reference, policies(ours()));
+    assert.equal(refused.code, 1, refused.said);
+    assert.match(
+      refused.out,
+      /^Refused: .*\/os\/addon@sha256:[0-9a-f]{64}\n.*\n? *.*asks for the signature of one of its authorities/,
+    );
+    const client = createRegistry({ insecureHosts: new Set([registry.host]), userAgent: 'test' });
+    await pushSignatures(client, { repository: `${registry.host}/os/addon`, digest, reference, said: [] }, [key], undefined);
+    await client.close();
+    const { code, out, said } = await verify(reference, policies(ours()));
+    assert.equal(code, 0, said);
+    assert.match(out, /p0\/release\s+Bundle\s+[0-9a-f]{64}/);
+    assert.doesNotMatch(out, /Malformed|Unsupported/);
   });
 
   test('in words: the decision, who signed, and what was looked at', async () => {

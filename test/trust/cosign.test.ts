@@ -1,11 +1,14 @@
 /** The real cosign and ours: what it signs we accept, what we sign it accepts, and neither takes away what the other has put there. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { judgeArtifact } from '../../controller/agent/addons/artifact-judge.ts';
 import type { TrustPolicySpec } from '../../controller/api/trust-policy.ts';
 import type { Registry } from '../../controller/registry/registry.ts';
+import { publicKeysOf } from '../../controller/trust/fingerprint.ts';
 import { keysForHosts } from '../../controller/trust/host-limits.ts';
+import { hostFiles } from '../../controller/trust/host-policy.ts';
 import type { Judgement } from '../../controller/trust/judgement.ts';
 import { provenancePredicateType } from '../../controller/trust/provenance.ts';
 import { pushSignatures } from '../../controller/trust/push-signature.ts';
@@ -17,10 +20,11 @@ import { type RegistryServer, startRegistry } from '../cluster/registry.ts';
 import { clientOf } from '../registry/image-fixture.ts';
 import { createJudge, type Judge, kinds, wordsOf } from './corpus/cases.ts';
 import { provenanceOf } from './corpus/envelope.ts';
-import { newImage, newIndex, type TestImage } from './corpus/image.ts';
+import { newArtifact, newImage, newIndex, type TestImage } from './corpus/image.ts';
 import { type KeyKind, keyOf, newKey, type TestKey } from './corpus/keys.ts';
 import { keyed, policyOf } from './corpus/policies.ts';
 import { Repository } from './corpus/repository.ts';
+import { scopedPolicy } from './host-scene.ts';
 import { Cosign, type CosignForm, password, skipWithoutCosign } from './cosign.ts';
 
 const forms = ['signature', 'bundle'] as const;
@@ -184,6 +188,43 @@ for (const kind of kinds) {
           );
           assert.equal(code, 0, output);
         }
+      });
+
+      void test('it accepts what we sign of an addon, and hosts what it signs of one', async () => {
+        const { signing, pub, key, file } = await generated('addons');
+        const ours = await newArtifact(repository());
+        const target = {
+          repository: ours.repository.name,
+          digest: ours.digest,
+          reference: ours.reference,
+          said: said.slice(0, 1),
+        };
+        await pushSignatures(registry, target, [signing], undefined);
+        for (const form of forms) {
+          const { code, output } = await verify(pub, ours, form);
+          assert.equal(code, 0, output);
+        }
+        const attested = ['--key', pub, '--type', 'slsaprovenance1', ours.reference];
+        const verified = await cosign.tried('verify-attestation', '--allow-http-registry', '--insecure-ignore-tlog', ...attested);
+        assert.equal(verified.code, 0, verified.output);
+        const theirs = await newArtifact(repository());
+        await sign(file, theirs, 'signature');
+        const rule = {
+          policy: 'addons',
+          name: 'key',
+          kind: 'key',
+          keys: publicKeysOf(key.pem),
+          transparencyLog: 'Ignored',
+        } as const;
+        const scoped = scopedPolicy('addons', theirs.repository.name, { authorities: [rule] });
+        const root = join(directory, theirs.hex);
+        for (const { path, content } of hostFiles([scoped], [], 0).files) {
+          mkdirSync(dirname(join(root, path)), { recursive: true });
+          writeFileSync(join(root, path), content);
+        }
+        const access = async () => ({ registry, auth: undefined });
+        const addon = { name: 'tool', image: theirs.reference, digest: theirs.digest, size: 64 };
+        await judgeArtifact(addon, { root, staged: undefined, access, accepted: new Set() });
       });
 
       void test('neither takes away what the other has signed', async () => {

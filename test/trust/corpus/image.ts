@@ -1,5 +1,6 @@
 /** Small images, and indexes of them. */
 import { randomBytes } from 'node:crypto';
+import { addonMediaTypes } from '../../../controller/api/addon-artifact.ts';
 import { type Repository, type Stored, types } from './repository.ts';
 
 export interface TestImage extends Stored {
@@ -22,6 +23,24 @@ export async function newImage(repository: Repository, o: { tag?: string; archit
   const config = await repository.blob({ os: 'linux', architecture, rootfs }, types.config);
   const manifest = { schemaVersion: 2, mediaType: types.manifest, config, layers: [layer] };
   return imageIn(repository, await repository.manifest(manifest, named));
+}
+
+/** The artifact of an addon, which no other has; its file is of random bytes. */
+export async function newArtifact(repository: Repository): Promise<TestImage> {
+  const layer = await repository.blob(randomBytes(64), addonMediaTypes.image);
+  const { digest, size } = layer;
+  const fields = {
+    name: 'tool',
+    match: { id: '_any' },
+    architecture: '_any',
+    image: { digest, size },
+    services: [],
+    requires: {},
+  };
+  const config = await repository.blob(fields, addonMediaTypes.config);
+  const { artifact: artifactType } = addonMediaTypes;
+  const manifest = { schemaVersion: 2, mediaType: types.manifest, artifactType, config, layers: [layer] };
+  return imageIn(repository, await repository.manifest(manifest));
 }
 
 /** An index of two platforms. */
