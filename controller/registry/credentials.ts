@@ -54,6 +54,12 @@ export function entryFor(config: DockerConfig, repository: string): { key: strin
   return undefined;
 }
 
+/** Of the credentials, those for this repository, and for it alone; none where there are none. */
+export function onlyFor(config: DockerConfig, repository: string): DockerConfig {
+  const found = entryFor(config, repository);
+  return { auths: new Map(found ? [[normalise(repository), found.credentials]] : []) };
+}
+
 /** The inverse of parseDockerConfig, with its keys in order, so that equal configurations are equal texts. Holds secrets. */
 export function formatDockerConfig({ auths }: DockerConfig): string {
   const entries = [...auths].toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -1,10 +1,11 @@
 /** Whether the addons of a set hide files of each other or of the system: compared once for each set and image, beside the passes, and one after the other, since lists of files are large. */
-import { messageOf, reasonOf, StallingError } from '../api/errors.ts';
+import { StallingError } from '../api/errors.ts';
 import type { Compared, CompareRequest } from '../addon/compare-addons.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { Hold } from './classify.ts';
 import type { Comparison } from './comparison.ts';
 import type { PoolReason } from './reasons.ts';
+import { unreadText } from './unread.ts';
 
 export type CompareAddons = (request: CompareRequest, auth?: DockerConfig) => Promise<Compared>;
 
@@ -47,8 +48,7 @@ export class Comparisons {
     const leftMs = failed ? failed.until - this.#o.now() : 0;
     if (failed && leftMs > 0) {
       this.#wait(pool, leftMs);
-      const why = `${what} cannot be looked up: ${reasonOf(failed.error)}: ${messageOf(failed.error)}`;
-      return held(why, failed.error instanceof StallingError);
+      return held(unreadText(what, failed.error), failed.error instanceof StallingError);
     }
     this.#wait(pool, pollMs);
     if (this.#comparing === undefined) this.#start(about, comparison, credentials);

@@ -5,6 +5,7 @@ import { comparisonOf } from './comparison.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
 import { type SystemdVersions, systemdVersions } from './image-systemd.ts';
 import type { AddonSet, SystemPoolView } from './projection.ts';
+import { placesOf, readAccess } from './read-access.ts';
 import { membersOf } from './select.ts';
 import { settling } from './settling.ts';
 import { wantedBy, type WantedFound } from './wanted.ts';
@@ -41,17 +42,19 @@ export function addonsOver(
   if (!mayAsk && asked.length === 0 && nodes.every(node => node.addons === undefined)) return noAddons;
   const systems = new Map<string, ImageSystem>();
   const versions = new Map<string, SystemdVersions>();
-  const credentials = () => memory.pullSecrets.credentials(pool);
   const offers = new Map(o.stores.addons.list().map(offer => [offer.name, offer]));
   const given = new Set(memory.nodeTargets.list().flatMap(of => (of.pool === pool.name ? (of.addons?.digest ?? []) : [])));
   let until: number | undefined;
+  const definition = o.stores.definitions.get(pool.spec.system.definitionRef?.name ?? '');
+  const access = (addons: AddonSet['addons']) => () =>
+    readAccess(memory.pullSecrets, pool, placesOf(image, definition, addons, offers));
   const found = wantedBy({
     asked,
     mayAsk,
     nodes,
     offers,
     systemOf: platform => {
-      const known = recorded.get(platform) ?? memory.systems.of(pool.name, { image, platform }, credentials);
+      const known = recorded.get(platform) ?? memory.systems.of(pool.name, { image, platform }, access([]));
       if ('os' in known) systems.set(platform, known);
       return known;
     },
@@ -69,7 +72,7 @@ export function addonsOver(
       const comparison = comparisonOf(set, { image, platform }, offers);
       const { digest } = comparison;
       const known =
-        recordedComparison(pool.status.addons, comparison) ?? memory.comparisons.of(pool.name, comparison, credentials);
+        recordedComparison(pool.status.addons, comparison) ?? memory.comparisons.of(pool.name, comparison, access(set.addons));
       return 'hold' in known ? known : { ...known, digest };
     },
   });

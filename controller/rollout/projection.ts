@@ -107,6 +107,8 @@ export interface DefinitionImageView extends View {
   mergesAddons?: true;
   /** Why there is no image yet. */
   message?: string;
+  /** Secrets that may read its images. */
+  readSecrets?: readonly string[];
 }
 
 /** The part of an ImageBuild by which an image is known that a host runs. */
@@ -120,11 +122,12 @@ export interface BuiltImageView extends View {
 }
 
 /** A SystemAddon, as pools choose from it. */
-export type AddonOfferView = AddonOffer & View;
+export type AddonOfferView = AddonOffer & View & { /** Secrets that may read its artifacts. */ readSecrets?: readonly string[] };
 
 /** Projection of a SystemAddon for pools. */
 export function projectAddonOffer(addon: SystemAddon): AddonOfferView {
-  return { ...identity(addon), ...offerOf(addon) };
+  const { output, pullSecretRef } = addon.spec;
+  return { ...identity(addon), ...offerOf(addon), ...optional('readSecrets', namesOf(output.pushSecretRef, pullSecretRef)) };
 }
 
 /** The index of the store of builds by the digests of their images. */
@@ -225,6 +228,7 @@ export function projectDefinitionImage(definition: SystemDefinition): Definition
     ...optional('trust', recordIn(status?.trust)),
     ...(spec.addons?.support === true ? { mergesAddons: true } : {}),
     ...optional('message', status?.image === undefined ? conditionOf(status?.conditions, 'Ready')?.message : undefined),
+    ...optional('readSecrets', namesOf(spec.output.pushSecretRef, spec.base.pullSecretRef)),
   };
 }
 
@@ -239,6 +243,11 @@ export function projectBuiltImage(build: ImageBuild): BuiltImageView {
     ...optional('revision', build.spec.revision),
     ...optional('trust', recordIn(trust)),
   };
+}
+
+function namesOf(...refs: readonly ({ name: string } | undefined)[]): string[] | undefined {
+  const names = refs.flatMap(ref => (ref ? [ref.name] : []));
+  return names.length > 0 ? names : undefined;
 }
 
 function identity({ metadata }: KubeObject): View {

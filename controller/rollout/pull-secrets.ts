@@ -43,7 +43,14 @@ export class PullSecrets {
    */
   async credentials({ spec }: SystemPoolView): Promise<DockerConfig | undefined> {
     const name = spec.pullSecretRef?.name;
-    if (name === undefined) return undefined;
+    return name === undefined ? undefined : this.named(name);
+  }
+
+  /**
+   * The credentials in a Secret of the operator's namespace.
+   * @throws as `credentials`
+   */
+  async named(name: string): Promise<DockerConfig> {
     const { operator } = this.#namespaces;
     const where = `Secret ${operator}/${name}`;
     const secret = await this.#find(name, operator);

@@ -1,10 +1,11 @@
 /** Which systems are in the images of pools: read once for each image and platform, beside the passes, so that no drain waits for a registry. */
-import { messageOf, reasonOf, StallingError } from '../api/errors.ts';
+import { StallingError } from '../api/errors.ts';
 import type { ImageSystem } from '../addon/image-system.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { Hold } from './classify.ts';
 import type { PoolReason } from './reasons.ts';
 import type { SystemKnown } from './wanted.ts';
+import { unreadText } from './unread.ts';
 
 export type ReadSystem = (of: { image: string; platform: string }, auth?: DockerConfig) => Promise<ImageSystem>;
 
@@ -62,8 +63,7 @@ export class Systems {
     const leftMs = failed ? failed.until - this.#o.now() : 0;
     if (failed && leftMs > 0) {
       this.#wait(pool, leftMs);
-      const why = `${what} cannot be read: ${reasonOf(failed.error)}: ${messageOf(failed.error)}`;
-      return held(why, failed.error instanceof StallingError);
+      return held(unreadText(what, failed.error), failed.error instanceof StallingError);
     }
     if (!this.#o.isAllowed(pool, of.image)) {
       const asked = `${pool} ${key}`;

@@ -64,9 +64,9 @@ describe('the systems in images', () => {
   it('are not read again soon from an image that is none, and later each time from a registry that does not answer', async () => {
     await wordsOf('p', 'a');
     await readings[0]?.end(new StallingError('ImageUnsupported', 'a has no /usr/lib/os-release'));
-    assert.match(await wordsOf('p', 'a'), /^stalled: .* cannot be read: ImageUnsupported: a has no/);
+    assert.match(await wordsOf('p', 'a'), /^stalled: .* cannot be looked up: ImageUnsupported: a has no/);
     now += 3_599_999;
-    assert.match(await wordsOf('p', 'a'), /cannot be read/);
+    assert.match(await wordsOf('p', 'a'), /cannot be looked up/);
     assert.equal(readings.length, 1);
     now += 1;
     assert.match(await wordsOf('p', 'a'), /is being read$/);
@@ -75,7 +75,7 @@ describe('the systems in images', () => {
       assert.match(await wordsOf('p', 'b'), /is being read$/);
       await readings[2 + i]?.end(new TransientError('RegistryUnavailable', 'no answer'));
       systems.nextMs('p');
-      assert.match(await wordsOf('p', 'b'), /cannot be read: RegistryUnavailable: no answer$/);
+      assert.match(await wordsOf('p', 'b'), /cannot be looked up: RegistryUnavailable: no answer$/);
       assert.equal(systems.nextMs('p'), ms);
       now += ms;
     }
