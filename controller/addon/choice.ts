@@ -2,7 +2,7 @@
 import type { AddonApply } from '../api/addon-set.ts';
 import type { AddonMatch, AddonRequirements } from '../api/addon-artifact.ts';
 import { conditionOf } from '../api/conditions.ts';
-import type { SystemAddon, SystemAddonStatusVariant } from '../api/system-addon.ts';
+import type { SystemAddon, SystemAddonSpec, SystemAddonStatusVariant } from '../api/system-addon.ts';
 import type { AddonReason } from './reasons.ts';
 import type { VariantMatch } from './variant.ts';
 
@@ -37,11 +37,14 @@ export interface AddonOffer {
   allowReplace?: readonly string[];
 }
 
+type Declared = Pick<SystemAddon, 'metadata' | 'status'> & { spec: Pick<SystemAddonSpec, 'variants' | 'apply' | 'allowReplace'> };
+
 /** What the spec's variants have come to. A variant that the spec no longer has is none, though the status may still name it. */
-export function offerOf({ metadata, spec, status }: SystemAddon): AddonOffer {
+export function offerOf(addon: Declared): AddonOffer {
+  const { metadata, spec, status } = addon;
   const made = new Map(status?.variants?.map(variant => [keyOf(variant), variant]));
   const { apply, allowReplace = [] } = spec;
-  const changingSince = changeOf({ metadata, status });
+  const changingSince = changeOf(addon);
   return {
     name: metadata.name,
     ...(changingSince === undefined ? {} : { changingSince }),

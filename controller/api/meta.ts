@@ -21,8 +21,8 @@ export interface ObjectMeta {
   annotations?: Record<string, string>;
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
-  /** Who last wrote which fields; only the names of the managers are read. */
-  managedFields?: { manager?: string; operation?: string }[];
+  /** Who last wrote which fields, and when; the fields are not read. */
+  managedFields?: { manager?: string; operation?: string; subresource?: string; time?: string }[];
 }
 
 export interface Condition {

@@ -80,6 +80,7 @@ export class Pass {
       this.#memory.trust.nextMs(name),
       this.#memory.systems.nextMs(name),
       this.#memory.comparisons.nextMs(name),
+      found.addons.until === undefined ? undefined : Math.max(0, found.addons.until - now),
     ];
     return requeue(last.plan.nextCheckMs, this.#nextDrainMs(last), wait, untold, ...again);
   }

@@ -63,7 +63,7 @@ describe('SystemPool with addons', () => {
     const status = { nodeInfo: { ...nodeInfo, bootID } };
     await cluster.admin.mergePatch(nodes, name, { status }, { fieldManager, subresource: 'status' });
   };
-  const publishAddon = async (n: number): Promise<void> => {
+  const publishAddon = async (n: number, o: { making?: true } = {}): Promise<void> => {
     const source = { image: { reference: 'registry.example/kubelet:1' } };
     const spec = {
       variants: [{ platform: 'linux/amd64' as const, os, source }],
@@ -71,7 +71,10 @@ describe('SystemPool with addons', () => {
     };
     const kind = { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemAddon', metadata: { name: 'kubelet' } } as const;
     await cluster.admin.apply(systemaddons, { ...kind, spec }, { fieldManager });
-    const status = { variants: [{ platform: 'linux/amd64', os, image: addonImage(n), digest, size: 4096 }] };
+    const since = { lastTransitionTime: new Date().toISOString() };
+    const making = { type: 'Reconciling', status: 'True', reason: 'Building', message: 'making another', ...since };
+    const variants = [{ platform: 'linux/amd64', os, image: addonImage(n), digest, size: 4096 }];
+    const status = { variants, conditions: o.making ? [making] : [] };
     await cluster.admin.applyStatus(systemaddons, { ...kind, status: status as SystemAddonStatus }, { fieldManager });
   };
 
@@ -126,6 +129,17 @@ describe('SystemPool with addons', () => {
       assert.equal(status?.host?.addons?.set, spec.addonSet);
       assert.equal((await cluster.node(able)).spec?.unschedulable, undefined);
     });
+
+    // While one of the set is being made, the node stays with what it has, and then moves once.
+    await publishAddon(3, { making: true });
+    await until(async () => {
+      const { reason, message } = await cluster.ready('edge');
+      assert.equal(reason, 'AddonsNotReady', message);
+      assert.match(message, /SystemAddon kubelet is being made anew; nodes wait for it until/);
+    });
+    assert.equal((await cluster.target(able)).spec.addons?.[0]?.image, addonImage(2));
+    await publishAddon(4);
+    await until(async () => assert.equal((await cluster.target(able)).spec.addons?.[0]?.image, addonImage(4)));
   });
 
   it('holds an addon that hides files of the image, until it may, and says that of a look-up that failed no more than that', async () => {
