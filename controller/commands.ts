@@ -32,7 +32,7 @@ export const commands = {
     ],
   },
   logs: {
-    summary: 'show the output of a build, or of the latest build of a definition',
+    summary: "show the output of a build, or of the latest build of a definition or of an addon's packages",
     positionals: ['BUILD'],
     examples: [
       ['scantling logs edge -f', 'follow the latest build of the definition edge to its end'],
