@@ -3,7 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { conditionOf, isTrue } from '../api/conditions.ts';
 import { StallingError, WaitingError } from '../api/errors.ts';
 import { addonLabel, approveBase, requestedAt, sourceLabel } from '../api/names.ts';
-import type { SystemAddon, SystemAddonSpecVariant, SystemAddonSpecVariantSourcePackages } from '../api/system-addon.ts';
+import type {
+  SystemAddon,
+  SystemAddonSpec,
+  SystemAddonSpecVariant,
+  SystemAddonSpecVariantSourcePackages,
+} from '../api/system-addon.ts';
 import type { SystemDefinition, SystemDefinitionSpec } from '../api/system-definition.ts';
 import { sha256 } from '../registry/digest.ts';
 import { parseReference, repositoryOf } from '../registry/reference.ts';
@@ -22,6 +27,11 @@ export type WantedDefinition = Pick<SystemDefinition, 'apiVersion' | 'kind' | 'm
   spec: Omit<SystemDefinitionSpec, 'history'>;
 };
 
+/** What of an addon matters to it. */
+type Addon = Pick<SystemAddon, 'apiVersion' | 'kind' | 'metadata'> & {
+  spec: Pick<SystemAddonSpec, 'pullSecretRef' | 'output' | 'signing' | 'interval' | 'suspend'>;
+};
+
 /** Its change wakes the addon; this bounds what a wake-up that went astray costs. */
 const recheckMs = 60_000;
 /** The garbage collector takes those of a deleted addon in about this time. */
@@ -36,7 +46,7 @@ export function packagesName(addon: string, variant: SystemAddonSpecVariant): st
 
 /** The whole object, owned by the addon, and in its shard. It is suspended while the addon is. What a person asks of the addon it is asked as well. */
 export function packagesDefinition(
-  { apiVersion, kind, metadata, spec }: SystemAddon,
+  { apiVersion, kind, metadata, spec }: Addon,
   variant: SystemAddonSpecVariant,
   packages: SystemAddonSpecVariantSourcePackages,
 ): WantedDefinition {

@@ -30,6 +30,8 @@ import { messageOf, says } from './addon-cluster.ts';
 const debian = { id: 'debian', versionId: '12' };
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
 
+const first = ({ status }: SystemAddon): SystemAddonStatusVariant => status?.variants?.[0] ?? assert.fail();
+
 describe('an addon of packages', { skip: withoutBuildah() || withoutApt() }, () => {
   let servers: BuildServers;
   let apt: AptRepository;
@@ -83,7 +85,7 @@ describe('an addon of packages', { skip: withoutBuildah() || withoutApt() }, () 
     const client = createClient(transport);
     const events = new EventRecorder({ client, log, controller: 'test', instance: 'test' });
     const { config } = parseCommandLine('controller', args);
-    const { controllers, stop } = composeReconcilers(config, {
+    const reconcilers = composeReconcilers(config, {
       client,
       events,
       caches,
@@ -93,11 +95,12 @@ describe('an addon of packages', { skip: withoutBuildah() || withoutApt() }, () 
     });
     caches.start();
     await caches.synced();
+    const { controllers } = reconcilers;
     for (const each of controllers) each.start();
     const end = async (): Promise<void> => {
       await caches.stop();
       await events.flush();
-      await stop();
+      await reconcilers.stop();
     };
     return {
       stop: async () => {
@@ -146,7 +149,6 @@ describe('an addon of packages', { skip: withoutBuildah() || withoutApt() }, () 
       { metadata: { annotations: { [requestedAt]: value } } },
       { fieldManager: 'test' },
     );
-  const first = ({ status }: SystemAddon): SystemAddonStatusVariant => status?.variants?.[0] ?? assert.fail();
   const definitionsOf = async (addon: string): Promise<SystemDefinition[]> =>
     (await servers.admin.list(systemdefinitions)).items.filter(d => d.metadata.ownerReferences?.some(o => o.name === addon));
   const buildsOf = async (addon: string): Promise<ImageBuild[]> => {
