@@ -41,13 +41,13 @@ export function refuseContent(root: Directory, { allowSetuid, maxEntries }: Cont
 
 /** Why, or undefined when an addon may have it. */
 function refuse(path: string, node: TreeNode, allowSetuid: boolean): string | undefined {
-  if (releases.includes(path)) return 'would make the addon a system of its own; leave it out (source.image.ignore)';
+  if (releases.includes(path)) return 'would make the addon a system of its own; leave it out (ignore)';
   if (merged.includes(path))
     return node.kind === 'directory' ? shared(path, node.mode) : 'is no directory, and the host has one there';
   if (!merged.some(root => path.startsWith(`${root}/`))) return outside(node);
   if (Buffer.byteLength(path) > maxPathBytes) return 'is too long a path';
   if (node.kind !== 'directory' && ofHosts.includes(path))
-    return 'is no directory, and hosts have one there, which it would hide with all that is in it; leave it out (source.image.ignore)';
+    return 'is no directory, and hosts have one there, which it would hide with all that is in it; leave it out (ignore)';
   switch (node.kind) {
     case 'special':
       return `is ${node.what}, which images of addons do not have; leave it out`;
@@ -65,7 +65,7 @@ function refuse(path: string, node: TreeNode, allowSetuid: boolean): string | un
 /** Directories are named only when nothing is in them: what is in them says more. */
 function outside(node: TreeNode): string | undefined {
   if (node.kind === 'directory' && node.children.size > 0) return undefined;
-  return `is outside of /usr and /opt, which are all that an addon has; move it there, or leave it out (source.image.ignore)`;
+  return `is outside of /usr and /opt, which are all that an addon has; move it there, or leave it out (ignore)`;
 }
 
 /**

@@ -205,7 +205,7 @@ describe('what an addon must not have', () => {
         member('usrx', 'x'),
       ),
       refused: ['/bin', '/etc/passwd', '/usrx', '/var/log'],
-      says: /"\/bin" is outside of \/usr and \/opt, .* leave it out \(source.image.ignore\); "\/etc\/passwd"/,
+      says: /"\/bin" is outside of \/usr and \/opt, .* leave it out \(ignore\); "\/etc\/passwd"/,
     },
     'an os-release': {
       archive: only(member('usr/lib/os-release', 'ID=x'), member('etc/os-release', 'ID=x')),
