@@ -11,7 +11,7 @@ export interface RunOptions {
   cwd: string;
   /** How many files are run at once, beside one of `oneAtATime`. */
   concurrency: number;
-  /** Files of which no two can be run at once. They have a lane of their own, where they keep no others waiting. */
+  /** Files of which no two can be run at once. They have a lane of their own, where they keep no others waiting, until they are over. */
   oneAtATime: ReadonlySet<string>;
   /** The longest that a single test, or a hook, may take. */
   timeoutMs: number;
@@ -52,7 +52,10 @@ export async function runTests(files: readonly string[], o: RunOptions): Promise
   };
   const alone = files.filter(file => o.oneAtATime.has(file));
   const others = files.filter(file => !o.oneAtATime.has(file));
-  await Promise.all([lane(alone), ...Array.from({ length: o.concurrency }, () => lane(others))]);
+  const lanes = Array.from({ length: o.concurrency }, () => lane(others));
+  // Where what had to be run by itself is over in the middle of a run, its lane goes on with others.
+  if (alone.length > 0) lanes.push(lane(alone).then(() => lane(others)));
+  await Promise.all(lanes);
   const begun = new Set(reports.map(({ file }) => file));
   return {
     failed: files.filter(file => failed.has(file)),
