@@ -116,7 +116,10 @@ function startClock(minutes: number): AbortSignal {
 }
 
 const { patterns, thorough, minutes } = readArguments();
-if (thorough) process.env[thoroughVariable] = 'true';
+if (thorough) {
+  process.env[thoroughVariable] = 'true';
+  process.env['FC_RUNS'] ??= '800'; // of properties; more would take longer than a test may
+}
 const isWhole = patterns.length === 0;
 const files = inOrder(
   globSync('test/**/*.test.ts', { cwd: root }).filter(file => isWhole || patterns.some(pattern => file.includes(pattern))),

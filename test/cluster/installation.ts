@@ -132,7 +132,7 @@ function valuesOf({ registry, realHost }: RealCluster): object {
     controller: { nodeSelector: { 'kubernetes.io/hostname': realNodeName }, ...probes },
     agent: { extraArgs: realHost.agentFlags, ...probes },
     // Longer than any node here is down; one that refuses to go is waited for in vain.
-    uninstall: { timeoutSeconds: 45 },
+    uninstall: { timeoutSeconds: 30 },
   };
 }
 

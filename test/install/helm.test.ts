@@ -12,6 +12,7 @@ import { withoutRealNode } from '../cluster/real-node/requirements.ts';
 import type { Release } from '../cluster/releases.ts';
 import { publishedRelease } from '../cluster/releases.ts';
 import { until } from '../kube/until.ts';
+import { thoroughVariable } from '../tools/test-options.ts';
 import { BuildUnderWay } from './build-under-way.ts';
 import { leftovers, marks } from './leftovers.ts';
 import { points, type Point } from './points.ts';
@@ -19,6 +20,16 @@ import { poolName, Scene, type Rollout } from './scene.ts';
 
 /** What docs/install.md says for the first upgrade from the release before, whose chart did not own the CRDs. */
 const fromTheReleaseBefore = ['--server-side=true', '--take-ownership', '--force-conflicts'];
+
+const isThorough = process.env[thoroughVariable] !== undefined;
+
+/** At each point one of both, in turn; all of them where a run is thorough. */
+const changes = points.flatMap((point, i) =>
+  (['upgrade', 'rollback'] as const).filter((_, which) => isThorough || which === i % 2).map(change => ({ point, change })),
+);
+
+/** Every second one; among them are those at which there is something on nodes to take off. */
+const removals = points.filter((_, i) => isThorough || i % 2 === 1);
 
 describe('with Helm', { skip: withoutRealNode(podImageNeeds) || withoutApt() }, () => {
   let scene: Scene;
@@ -39,9 +50,10 @@ describe('with Helm', { skip: withoutRealNode(podImageNeeds) || withoutApt() }, 
     await endsWell(await scene.begin());
   });
 
-  for (const point of points)
-    test(`is upgraded from the release before, and taken back to it, when ${point.name}`, async () => {
-      await disturb(point, upgrade);
+  // Each upgrade is taken back by what follows, at the same point or at the next one.
+  for (const { point, change } of changes)
+    test(`is ${change === 'upgrade' ? 'upgraded from' : 'taken back to'} the release before when ${point.name}`, async () => {
+      if (change === 'upgrade') return disturb(point, upgrade);
       await disturb(point, async () => {
         await scene.installation.helm.rollback();
       });
@@ -67,7 +79,7 @@ describe('with Helm', { skip: withoutRealNode(podImageNeeds) || withoutApt() }, 
     assert.match(await scene.installation.helm.test(), /Phase:\s+Succeeded/);
   });
 
-  for (const point of points) test(`is removed and installed again when ${point.name}`, () => disturb(point, removeAndInstall));
+  for (const point of removals) test(`is removed and installed again when ${point.name}`, () => disturb(point, removeAndInstall));
 
   test('is removed while the Job of a build runs and nodes pull with a Secret, and builds once more when it is back', async () => {
     const { helm, release } = scene.installation;

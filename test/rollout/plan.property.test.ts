@@ -217,7 +217,7 @@ function written(words: string): Event[] {
   });
 }
 
-const runs = Number(process.env['FC_RUNS'] ?? 400);
+const runs = Number(process.env['FC_RUNS'] ?? 150);
 
 describe('plan, whatever happens', () => {
   it("keeps the budget, reboots only what it may and trust allows, keeps a person's cordons, and ends with healthy nodes", () => {
