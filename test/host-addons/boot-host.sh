@@ -21,6 +21,9 @@ mount --bind "$disk/ostree/deploy/default/deploy/$deployment.0/etc" etc
 mount --bind "$disk/var" var
 mount -t proc proc proc
 mount --bind "$work/cmdline" proc/cmdline
+# Each boot has another, as on a machine.
+cat proc/sys/kernel/random/uuid >"$work/boot-id"
+mount --bind "$work/boot-id" proc/sys/kernel/random/boot_id
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount --rbind /dev dev

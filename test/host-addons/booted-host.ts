@@ -23,6 +23,8 @@ export interface Result {
 }
 
 export interface BootedHost {
+  /** Where this machine sees its file system, as process 1 does. */
+  root: string;
   /** Runs a command on the host. */
   run(command: string, ...args: readonly string[]): Result;
   /** The same; throws where it fails. Its standard output, without the last line's end. */
@@ -113,6 +115,7 @@ function describe(pid: number, disk: HostDisk, said: () => string): Omit<BootedH
     return text;
   };
   return {
+    root: `/proc/${pid}/root`,
     run,
     say,
     read,

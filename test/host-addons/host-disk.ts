@@ -38,8 +38,14 @@ export interface Undo {
   after(step: () => Promise<void>): void;
 }
 
-/** A disk with two deployments of one system, which carry the scripts and units. After the test its hosts are cut and it is removed. */
-export async function makeDisk(t: Undo, systemd: Systemd, o: { required?: boolean } = {}): Promise<HostDisk> {
+export interface DiskOptions {
+  required?: boolean;
+  /** Checksums of its deployments; default: first and second. */
+  deployments?: readonly string[];
+}
+
+/** A disk with deployments of one system, which carry the scripts and units. After the test its hosts are cut and it is removed. */
+export async function makeDisk(t: Undo, systemd: Systemd, o: DiskOptions = {}): Promise<HostDisk> {
   const base = await systemdRoot(systemd);
   const directory = mkdtempSync(join(tmpdir(), 'host-disk-'));
   const disk: HostDisk = { directory, systemd, base, cuts: [] };
@@ -50,7 +56,7 @@ export async function makeDisk(t: Undo, systemd: Systemd, o: { required?: boolea
   for (const path of ['var/lib/scantling/addons/.records', 'var/tmp', 'var/log', 'base']) {
     mkdirSync(join(directory, path), { recursive: true });
   }
-  for (const deployment of [first, second]) {
+  for (const deployment of o.deployments ?? [first, second]) {
     mkdirSync(imageOf(disk, deployment), { recursive: true });
     mkdirSync(join(directory, `work-${deployment}`));
     cpSync(join(base, 'etc'), join(deploymentOf(disk, deployment), 'etc'), { recursive: true, verbatimSymlinks: true });
