@@ -37,6 +37,10 @@ const isTree = (value: unknown): value is Tree => typeof value === 'object' && v
 
 /** The least that makes an object of our kinds, for what a fragment does not say. */
 const least: Readonly<Record<string, Tree>> = {
+  SystemAddon: {
+    variants: [{ source: { files: [{ path: '/usr/bin/tool', content: '' }] } }],
+    output: { repository: 'registry.example.com/addons/example' },
+  },
   SystemDefinition: {
     base: { image: 'registry.example.com/base:1' },
     output: { repository: 'registry.example.com/systems/example' },
