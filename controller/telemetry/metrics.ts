@@ -173,9 +173,9 @@ export const metrics = {
   ),
   poolHosts: gauge(
     'scantling_pool_hosts',
-    'NodeTargets per pool and phase of the host, as its agent says (Idle, Staging, Staged, Rebooting, Failed, Unmanaged; Unknown before it says anything).',
+    'NodeTargets per pool and phase of the host, as its agent says (Idle, Staging, Staged, Rebooting, Applying, Failed, Unmanaged; Unknown before it says anything).',
     ['pool', 'phase'],
-    ['pools', 7],
+    ['pools', 8],
   ),
   poolVerdicts: gauge(
     'scantling_pool_verdicts',
