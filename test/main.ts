@@ -32,6 +32,9 @@ const concurrency = 2;
 /** No test takes this long: a hang must end as a failure that names it, while there is time for the others. */
 const timeoutMs = 6 * 60_000;
 
+/** Longer than any test may take, also one that says for itself how long that is. */
+const silenceMs = 11 * 60_000;
+
 /** What was ended has so long to stop its servers. */
 const graceMs = 20_000;
 
@@ -61,7 +64,6 @@ async function runChecks(): Promise<string[]> {
 
 /** Runs the files; of a whole run, also says where the rights in manifests/ are not what the tests asked for. */
 async function runAll(names: readonly string[], whole: boolean, signal: AbortSignal): Promise<TestRun & { rightsFit: boolean }> {
-  const silenceMs = timeoutMs + 60_000;
   const options = { cwd: root, concurrency, oneAtATime, timeoutMs, silenceMs, signal, namesPassed: !whole, say: console.log };
   if (!whole) {
     const tests = await runTests(names, options);
