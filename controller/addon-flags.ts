@@ -88,9 +88,26 @@ export const addonFlags = {
     kind: 'string',
     default: '',
     commands: ['addon check'],
-    help: 'file with the profile: a SystemPool, its spec.addons, or a profile of torcx; this or --pool is needed',
+    help: 'file with the profile: a SystemPool, its spec.addons, or a profile of torcx. Without it and --pool, what the image itself asks for',
   },
-  pool: { kind: 'string', default: '', commands: ['addon check'], help: 'SystemPool of the cluster whose spec.addons are meant' },
+  pool: {
+    kind: 'string',
+    default: '',
+    commands: ['addon check'],
+    help: 'SystemPool of the cluster whose spec.addons are meant, with what its nodes ask for themselves',
+  },
+  node: {
+    kind: 'string',
+    default: '',
+    commands: ['addon check'],
+    help: 'this node alone, with the pool that its NodeTarget names, where none is given',
+  },
+  addon: {
+    kind: 'list',
+    default: '',
+    commands: ['addon check'],
+    help: 'file with SystemAddons and their status, as kubectl get addon -o yaml writes them, in place of those of the cluster; no cluster is asked unless --pool or --node is given',
+  },
   format: {
     kind: 'string',
     default: 'table',

@@ -120,11 +120,16 @@ export const commands = {
     ],
   },
   'addon check': {
-    summary: 'say whether every addon of a profile has a variant for a system, before anything is updated to it',
+    summary:
+      'say whether every addon of a profile has a variant for a system and hides none of its files, before anything is updated to it',
     positionals: [],
     examples: [
       ['scantling addon check --os registry.example.com/os/edge:2 --pool edge', 'what the pool says, for a new system'],
       ['scantling addon check --os registry.example.com/os/edge:2 --profile pool.yaml -o json', 'of a file, for programs'],
+      [
+        'scantling addon check --os registry.example.com/os/edge:2 --addon addons.yaml',
+        'without a cluster, what the image itself asks for',
+      ],
     ],
   },
   'addon import': {

@@ -1,24 +1,23 @@
-/** `scantling addon check --os IMAGE`: whether every addon of a profile has a variant for a system, before anything is updated to it. */
-import { StallingError, TransientError, messageOf, reasonOf } from '../api/errors.ts';
-import { systemaddons } from '../api/system-addon.ts';
-import { systempools } from '../api/system-pool.ts';
-import { offerOf } from '../addon/choice.ts';
-import type { ProfileEntry } from '../addon/profile.ts';
+/** `scantling addon check --os IMAGE`: whether every addon of a profile is there for a system and hides none of its files, before anything is updated to it. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TransientError, messageOf, reasonOf } from '../api/errors.ts';
+import { type Compared, compareAddons } from '../addon/compare-addons.ts';
+import { LayerLists } from '../addon/layer-lists.ts';
+import type { DockerConfig } from '../registry/credentials.ts';
 import { UsageError } from '../command-line.ts';
-import type { Client } from '../kube/client.ts';
-import { findObject } from '../kube/find-object.ts';
-import { listAll } from '../kube/list-all.ts';
 import { createRegistry } from '../registry/client.ts';
 import { NotFoundError } from '../registry/errors.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { Invocation } from '../running.ts';
 import { plainLine } from '../trust/plain-text.ts';
 import { userAgent } from '../version.ts';
-import { checkDocument } from './addon-check-document.ts';
+import { type AddonCheck, checkDocument, type PlatformCheck, withCompared } from './addon-check-document.ts';
+import { type AskedOf, readAsked } from './addon-check-input.ts';
 import { checkText } from './addon-check-view.ts';
-import { connect } from './cluster.ts';
-import { readOsImage, type OsImage } from './os-image.ts';
+import { readOsImage } from './os-image.ts';
 import { formatOf, print } from './output.ts';
-import { readProfileFile } from './profile-file.ts';
 import { authFiles, readCredentials, registryOptions } from './registry-access.ts';
 import { terminalOf } from './terminal.ts';
 
@@ -28,18 +27,13 @@ export async function addonCheck(invocation: Invocation): Promise<number> {
   const format = formatOf(config);
   if (config['os-image'] === '')
     throw new UsageError('--os is missing: the image of the system, as registry.example.com/os/edge:2');
-  if ((config.profile === '') === (config.pool === ''))
-    throw new UsageError('either --profile FILE or --pool NAME says which addons are meant');
-  const cluster = await connect(invocation, 'addon');
+  if (config.profile !== '' && config.pool !== '')
+    throw new UsageError('--profile FILE and --pool NAME say both which addons are meant; leave one out');
+  const asked = await readAsked(invocation);
+  const registry = createRegistry({ ...registryOptions(config), userAgent: userAgent('addon') });
   try {
-    const asked = await profileEntries(invocation, cluster.client);
-    const addons = await listAll(cluster.client, systemaddons, offerOf);
-    const document = checkDocument({
-      asked,
-      from: config.pool === '' ? config.profile : `SystemPool/${config.pool}`,
-      addons,
-      image: await readSystem(invocation),
-    });
+    const auth = await readCredentials(await authFiles(config['auth-file'], process.env), 'pull');
+    const document = await lookUp(() => checked({ registry, asked, invocation }, auth));
     await print(stdout, format, document, d => checkText(d, terminalOf(stdout, process.env)));
     return document.ok ? 0 : 1;
   } catch (error) {
@@ -47,30 +41,50 @@ export async function addonCheck(invocation: Invocation): Promise<number> {
     stderr.write(`scantling: ${plainLine(error.message)}; this says nothing of the addons\n`);
     return 3;
   } finally {
-    await cluster.close();
-  }
-}
-
-/** The registry did not say what the image is. */
-class LookUpError extends Error {}
-
-async function readSystem({ config }: Invocation): Promise<OsImage> {
-  const registry = createRegistry({ ...registryOptions(config), userAgent: userAgent('addon') });
-  try {
-    const auth = await readCredentials(await authFiles(config['auth-file'], process.env), 'pull');
-    return await readOsImage(registry, config['os-image'], config['os-platforms'], auth);
-  } catch (error) {
-    if (error instanceof TransientError || error instanceof NotFoundError)
-      throw new LookUpError(`${reasonOf(error)}: ${messageOf(error)}`, { cause: error });
-    throw error;
-  } finally {
     await registry.close();
   }
 }
 
-async function profileEntries({ config }: Invocation, client: Client): Promise<ProfileEntry[]> {
-  if (config.pool === '') return readProfileFile(config.profile);
-  const pool = await findObject(client, systempools, config.pool);
-  if (!pool) throw new StallingError('InvalidProfile', `there is no SystemPool ${config.pool}`);
-  return pool.spec.addons ?? [];
+interface Work {
+  registry: Registry;
+  asked: AskedOf;
+  invocation: Invocation;
+}
+
+async function checked({ registry, asked, invocation: { config } }: Work, auth: DockerConfig | undefined): Promise<AddonCheck> {
+  const image = await readOsImage(registry, config['os-image'], config['os-platforms'], auth);
+  const document = checkDocument({ ...asked, image });
+  const directory = await mkdtemp(join(tmpdir(), 'scantling-check-'));
+  try {
+    const means = { registry, lists: new LayerLists({ registry, directory }) };
+    const offers = new Map(asked.addons.map(offer => [offer.name, offer]));
+    const compared = new Map<string, Compared>();
+    for (const check of [...document.platforms, ...document.nodes]) {
+      const key = keyOf(check);
+      if (check.set === undefined || compared.has(key)) continue;
+      const addons = check.addons.map(({ name, image }) => ({ name, image, allowReplace: offers.get(name)?.allowReplace ?? [] }));
+      const system = { image: image.image, platform: check.platform };
+      compared.set(key, await compareAddons(means, { addons, system }, auth));
+    }
+    return withCompared(document, check => compared.get(keyOf(check)));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function keyOf({ platform, set }: PlatformCheck): string {
+  return `${platform} ${set ?? ''}`;
+}
+
+/** A registry did not say what the image is, or what is in it or in an addon. */
+class LookUpError extends Error {}
+
+async function lookUp<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof TransientError || error instanceof NotFoundError)
+      throw new LookUpError(`${reasonOf(error)}: ${messageOf(error)}`, { cause: error });
+    throw error;
+  }
 }

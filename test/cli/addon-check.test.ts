@@ -1,8 +1,11 @@
 /** `scantling addon check` with a real API server and a real registry. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { makeAddonImage } from '../../controller/addon/make-image.ts';
+import { pushAddonImage } from '../../controller/addon/push-image.ts';
+import { nodes } from '../../controller/api/core.ts';
 import { systemaddons, type SystemAddon } from '../../controller/api/system-addon.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { writeTar, type TarEntry } from '../../controller/definition/tar.ts';
@@ -14,6 +17,7 @@ import { crds, customResourceDefinitions, established } from '../cluster/manifes
 import { removeDirectory, temporaryDirectory } from '../cluster/processes.ts';
 import { startRegistry, type RegistryServer } from '../cluster/registry.ts';
 import { startApi, type Api } from '../kube/api-fixture.ts';
+import { clientOf } from '../registry/image-fixture.ts';
 import { run, type Ran } from './addon-run.ts';
 
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
@@ -48,8 +52,10 @@ interface Said {
     ok: boolean;
     os: { id: string; versionId: string };
     addons: { name: string; from: string }[];
-    problems: { name: string; reason: string }[];
+    problems: { name: string; reason: string; message: string }[];
   }[];
+  profile: string;
+  nodes: { node: string; problems: { reason: string }[] }[];
 }
 const json = (out: string): Said => JSON.parse(out) as Said;
 
@@ -89,24 +95,49 @@ describe('addon check', () => {
         os,
         source: { image: { reference: 'registry.example.com/a:1' } },
       })),
-      output: { repository: `registry.example.com/addons/${name}` },
+      output: { repository: `${registry.host}/addons/${name}` },
     };
     await api.admin.apply(
       systemaddons,
       { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemAddon', metadata: { name }, spec },
       { fieldManager: 'test' },
     );
-    const made = variants.map(([platform, os, letter]) =>
-      letter === undefined
-        ? { platform, os, reason: 'ImageNotFound', message: 'registry.example.com/a:1 is not there' }
-        : { platform, os, image: `${spec.output.repository}@${digest(letter)}`, digest: digest(letter), size: 4096 },
-    );
+    const made: object[] = [];
+    for (const [platform, os, letter] of variants)
+      made.push(
+        letter === undefined
+          ? { platform, os, reason: 'ImageNotFound', message: 'registry.example.com/a:1 is not there' }
+          : { platform, os, ...(await pushed(name, { platform, os, letter })) },
+      );
     await api.admin.mergePatch(
       systemaddons,
       name,
       { status: { variants: made } },
       { fieldManager: 'test', subresource: 'status' },
     );
+  }
+
+  /** Its one file has that letter in it. */
+  async function pushed(name: string, of: { platform: Platform; os: Os; letter: string }): Promise<object> {
+    const { platform, os, letter } = of;
+    const identity = { name, match: os, architecture: platform === 'linux/amd64' ? ('x86-64' as const) : ('arm64' as const) };
+    const entries = [{ path: `/usr/bin/${name}`, mode: 0o755, bytes: Buffer.from(letter) }];
+    const place = join(directory, `${name}-${letter}`);
+    mkdirSync(place);
+    const image = await makeAddonImage({
+      ...identity,
+      allowSetuid: false,
+      source: { kind: 'entries', entries },
+      directory: place,
+    });
+    const client = clientOf(registry.host);
+    try {
+      const made = { ...identity, ...image, services: [], requires: {} };
+      const { reference } = await pushAddonImage(client, { repository: `${registry.host}/addons/${name}` }, made);
+      return { image: reference, digest: image.image.digest, size: image.image.size };
+    } finally {
+      await client.close();
+    }
   }
 
   const profile = (text: string): string => {
@@ -135,7 +166,7 @@ describe('addon check', () => {
     assert.match(out, /^Ready: 2 addons of .* are there for .*\/os\/edge@sha256:/);
     assert.match(
       out,
-      /\nlinux\/amd64, base 1, set sha256:[0-9a-f]{64}\n {2}runtime: registry\.example\.com\/addons\/runtime@sha256:a+, 4096 bytes\n/,
+      /\nlinux\/amd64, base 1, set sha256:[0-9a-f]{64}\n {2}runtime: .*\/addons\/runtime@sha256:[0-9a-f]{64}, \d+ bytes\n/,
     );
   });
 
@@ -209,6 +240,66 @@ describe('addon check', () => {
     );
   });
 
+  test('files of the system that an addon hides, of a file of addons and without a cluster: exit code 1', async () => {
+    const os: Os = { id: '_any' };
+    const platform = 'linux/amd64';
+    const made = await pushed('hello', { platform, os, letter: 'h' });
+    const own = [{ name: 'hello', addon: 'hello' }];
+    await pushBaseImage({ registry: registry.host, repository: 'os/shell', tag: '1', profile: own });
+    const spec = { variants: [{ platform, os, source: {} }], output: { repository: 'r.example/hello' } };
+    const addon = { kind: 'SystemAddon', metadata: { name: 'hello' }, spec, status: { variants: [{ platform, os, ...made }] } };
+    const list = { kind: 'List', items: [addon] };
+    const words = ['--platform', platform, '--kubeconfig', '/nowhere', '-o', 'json'];
+    const refused = await checkImage('os/shell:1', ...words, '--addon', profile(JSON.stringify(list)));
+    const first = json(refused.out);
+    assert.deepEqual([refused.code, first.profile], [1, 'the image'], refused.said);
+    assert.deepEqual(
+      first.platforms[0]?.problems.map(({ name, reason, message }) => [
+        name,
+        reason,
+        /^hides .*\/usr\/bin\/hello \(of the system\)/.test(message),
+      ]),
+      [['hello', 'Collision', true]],
+    );
+    const allowed = { ...addon, spec: { ...spec, allowReplace: ['/usr/bin/hello'] } };
+    const { code, out, said } = await checkImage('os/shell:1', ...words, '--addon', profile(JSON.stringify(allowed)));
+    assert.deepEqual([code, json(out).ok], [0, true], said);
+  });
+
+  test('what a node of the pool asks for itself', async () => {
+    const metadata = {
+      name: 'worker-1',
+      labels: { a: 'b', 'kubernetes.io/arch': 'amd64' },
+      annotations: { 'scantling.dev/addons': '[{"name":"runtime","addon":"none"}]' },
+    };
+    await api.admin.apply(nodes, { apiVersion: 'v1', kind: 'Node', metadata }, { fieldManager: 'test' });
+    const words = ['--platform', 'linux/amd64', '-o', 'json'];
+    const ofPool = json((await check('1', '--pool', 'edge', ...words)).out);
+    assert.deepEqual([ofPool.ok, ofPool.platforms[0]?.ok], [false, true]);
+    assert.deepEqual(
+      ofPool.nodes.map(({ node, problems }) => [node, problems.map(p => p.reason)]),
+      [['worker-1', ['UnknownAddon']]],
+    );
+    const { code, out } = await check('1', '--node', 'worker-1', '--platform', 'linux/amd64');
+    assert.equal(code, 1);
+    assert.match(
+      out,
+      /^Not ready: Node\/worker-1 cannot be given with .* on node worker-1\n[^]*\nnode worker-1, linux\/amd64, base 1\n/,
+    );
+    await api.admin.delete(nodes, 'worker-1');
+  });
+
+  test('an addon that its registry has lost says nothing: exit code 3', async () => {
+    const lost = { image: `${registry.host}/addons/sh@${digest('0')}`, digest: digest('0'), size: 1 };
+    const variant = { platform: 'linux/amd64', os: { id: '_any' } };
+    const spec = { variants: [{ ...variant, source: {} }], output: { repository: 'r.example/sh' } };
+    const addon = { kind: 'SystemAddon', metadata: { name: 'hello' }, spec, status: { variants: [{ ...variant, ...lost }] } };
+    const words = ['--platform', 'linux/amd64', '--addon', profile(JSON.stringify(addon))];
+    const { code, said } = await checkImage('os/shell:1', ...words);
+    assert.equal(code, 3, said);
+    assert.match(said, /this says nothing of the addons/);
+  });
+
   test('a profile of torcx', async () => {
     const torcx = { kind: 'profile-manifest-v0', value: { images: [{ name: 'runtime', reference: '17' }] } };
     const { code, out } = await check('1', '--profile', profile(JSON.stringify(torcx)), '-o', 'json');
@@ -237,7 +328,9 @@ describe('addon check', () => {
   });
 
   const wrong: [string, () => string[], number, RegExp][] = [
-    ['neither profile nor pool', () => [], 2, /either --profile FILE or --pool NAME/],
+    ['both profile and pool', () => ['--profile', profile(both), '--pool', 'edge'], 2, /leave one out/],
+    ['a node that is not there', () => ['--node', 'none'], 1, /there is no Node none/],
+    ['a file without addons', () => ['--addon', profile('[]')], 1, /has no SystemAddon; it is what kubectl get addon/],
     ['a pool that is not there', () => ['--pool', 'none'], 1, /there is no SystemPool none/],
     [
       'a platform that the image lacks',
