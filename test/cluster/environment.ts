@@ -167,6 +167,7 @@ function makeNodes(
       kubeconfigFor,
       agent: lastingAgent(program),
       ...(options.rebootMs === undefined ? {} : { rebootMs: options.rebootMs }),
+      ...(options.otherRegistries ? { otherRegistries: options.otherRegistries } : {}),
       log,
     });
   });

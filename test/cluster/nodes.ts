@@ -36,6 +36,8 @@ export interface SimulatedNodeOptions {
   kubeconfigFor: (node: { name: string; uid: string }) => Promise<string>;
   /** The pod of the DaemonSet that is the agent now, if there is one: asked again and again. */
   agent: () => AgentPod | undefined;
+  /** Hosts of registries beside the one that it was installed from, of which addons are fetched by plain http. */
+  otherRegistries?: readonly string[];
   /** More flags of the agent. */
   agentFlags?: readonly string[];
   /** How long a machine is down while it reboots (default 1 s). */
@@ -48,11 +50,12 @@ const lookEveryMs = 50;
 /** After which a kubelet starts a container again that ended by itself. */
 const restartAfterMs = 500;
 
-/** By which an agent fetches addons as bootc fetches images: from the registry that the host was installed from. */
-function allowPlainHttp({ root }: FakeHost, image: string): void {
+/** For the agent, which fetches addons as the host's own tools would. */
+function allowPlainHttp({ root }: FakeHost, registries: readonly string[]): void {
   const directory = join(root, 'etc/containers/registries.conf.d');
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, 'plain.conf'), `[[registry]]\nlocation = "${image.split('/')[0]}"\ninsecure = true\n`);
+  const tables = registries.map(location => `[[registry]]\nlocation = "${location}"\ninsecure = true\n`);
+  writeFileSync(join(directory, 'plain.conf'), tables.join('\n'));
 }
 
 /** As the DaemonSet runs it. */
@@ -86,7 +89,8 @@ export class SimulatedNode {
       booted: options.booted,
       addons: true,
     });
-    allowPlainHttp(this.host, options.booted.image);
+    const own = options.booted.image.split('/')[0] ?? '';
+    allowPlainHttp(this.host, [own, ...(options.otherRegistries ?? [])]);
   }
 
   /** The host's boot ID now. */

@@ -7,12 +7,15 @@ import { conditionOf } from '../../controller/api/conditions.ts';
 import { events, secrets, type Secret } from '../../controller/api/core.ts';
 import { defaultAgentNamespace, defaultNamespace, requestedAt } from '../../controller/api/names.ts';
 import { nodetargets } from '../../controller/api/node-target.ts';
+import { systemaddons } from '../../controller/api/system-addon.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
+import { trustpolicies } from '../../controller/api/trust-policy.ts';
 import { isNotFound } from '../../controller/kube/errors.ts';
 import { pushBaseImage } from '../cluster/base-image.ts';
 import { startEnvironment, type Environment } from '../cluster/environment.ts';
 import { directoryInMemory, removeDirectory } from '../cluster/processes.ts';
 import { registryCredentials, startRegistry, type RegistryServer } from '../cluster/registry.ts';
+import { newKey } from '../trust/corpus/keys.ts';
 import { until } from './cluster.ts';
 
 const fieldManager = 'test';
@@ -59,6 +62,8 @@ async function findCopy(): Promise<Secret | undefined> {
 const entries = (password: string) => ({
   [registry.host]: { auth: Buffer.from(`scantling:${password}`).toString('base64') },
 });
+
+const object = (kind: string, name: string) => ({ apiVersion: 'scantling.dev/v1alpha1' as const, kind, metadata: { name } });
 
 const textOf = (secret: Secret | undefined): string =>
   Buffer.from(secret?.data?.['.dockerconfigjson'] ?? '', 'base64').toString('utf8');
@@ -113,12 +118,41 @@ test('with it the nodes boot, and get no more of it than their image needs', asy
   }
 });
 
+test('an addon there that a policy refuses is given to no node, and once it is allowed it comes with the same credentials', async () => {
+  const { admin } = environment;
+  const repository = `${registry.host}/addons/tool`;
+  const trust = (name: string, spec: object) =>
+    admin.apply(trustpolicies, { ...object('TrustPolicy', name), spec }, { fieldManager });
+  await trust('rest', { scope: { root: true }, mode: 'Skip' });
+  await trust('addons', { scope: { prefix: repository }, authorities: [{ name: 'release', key: { data: newKey().pem } }] });
+  const variants = [{ platform: '_any' as const, source: { files: [{ path: '/usr/share/tool', content: 'a tool' }] } }];
+  const output = { repository, pushSecretRef: { name: 'registry-pull' } };
+  await admin.apply(systemaddons, { ...object('SystemAddon', 'tool'), spec: { variants, output } }, { fieldManager });
+  await look({ pullSecretRef: { name: 'registry-pull' }, addons: [{ name: 'tool', addon: 'tool' }] });
+  await says('Untrusted', /addon tool is not trusted: TrustPolicy addons asks for the signature/);
+  const targets = async () => (await admin.list(nodetargets)).items;
+  for (const { spec, status } of await targets())
+    assert.deepEqual([spec.addons, status?.host?.addons?.set], [undefined, undefined]);
+
+  await trust('addons', { scope: { prefix: repository }, mode: 'Skip' });
+  await says('Updated', /./);
+  const { status } = await admin.get(systemaddons, 'tool');
+  for (const { spec, status: node } of await targets()) {
+    assert.deepEqual(
+      spec.addons?.map(addon => addon.image),
+      [status?.variants?.[0]?.image],
+    );
+    assert.deepEqual([node?.host?.addons?.state, node?.host?.addons?.set], ['Merged', spec.addonSet]);
+  }
+});
+
 test('nothing of it is left on a host, in a log, a status or an event', async () => {
   const { admin, nodes, directory: files } = environment;
   for (const node of nodes) assert(!existsSync(join(node.host.root, 'run/ostree/auth.json')));
   const objects = [
     ...(await admin.list(systempools)).items,
     ...(await admin.list(nodetargets)).items,
+    ...(await admin.list(systemaddons)).items,
     ...(await admin.list(events, { namespace: 'default' })).items,
   ];
   const logs = [join(files, 'controller.log'), ...nodes.map(n => n.agentLog)].map(file => readFileSync(file, 'utf8'));
