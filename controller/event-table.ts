@@ -74,7 +74,9 @@ const noWarnings = {
   definition: 'BuildRequested Succeeded Suspended WaitingForApproval BuildPending Building BuildNotOwned SourceNotReady'.split(
     ' ',
   ),
-  addon: 'Succeeded Building Built Suspended SourceNotReady ArtifactGone ArtifactSigned'.split(' '),
+  addon: 'Succeeded Building Built Suspended SourceNotReady PackagesBuilding PackagesNotOwned ArtifactGone ArtifactSigned'.split(
+    ' ',
+  ),
   /** Of a source, where another object reads it. */
   otherSource:
     'NewRevision Released FilesIgnored ReceiverOff SourceRefused SourceTrusted Untrusted Revoked NoPolicy TrustWarned TrustSkipped TrustNotLoaded TrustRemoved'.split(
@@ -130,6 +132,8 @@ export const eventTable: Readonly<Record<string, readonly EventEntry[]>> = {
     entry(addonReasons, 'Succeeded', { ...reconcile, when: 'all variants are as they should be again, without one being made' }),
     entry(addonReasons, 'Suspended', { ...reconcile, when: 'spec.suspend is set' }),
     entry(addonReasons, 'SourceNotReady', { ...reconcile, when: 'it begins to wait for its source' }),
+    entry(addonReasons, 'PackagesBuilding', { ...reconcile, when: 'it begins to wait until its packages are installed' }),
+    entry(addonReasons, 'PackagesNotOwned', { ...reconcile, when: 'it begins to wait for a definition to go' }),
     entry(addonReasons, 'ArtifactSigned', { ...reconcile, when: 'a key that is new for it has signed what was made before' }),
     entry(addonReasons, 'ArtifactGone', { ...reconcile, when: 'an artifact is found to be gone', type: 'Warning' }),
     ...(['SecretNotFound', 'InvalidSecret'] as const).map(reason =>
