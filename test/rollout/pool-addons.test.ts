@@ -4,8 +4,9 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../../controller/api/core.ts';
 import { type NodeTarget, nodetargets } from '../../controller/api/node-target.ts';
-import { type SystemAddonStatus, systemaddons } from '../../controller/api/system-addon.ts';
+import { type SystemAddonSpec, type SystemAddonStatus, systemaddons } from '../../controller/api/system-addon.ts';
 import { WaitingError } from '../../controller/api/errors.ts';
+import { isLiveApproval } from '../../controller/api/approval.ts';
 import { systemdefinitions } from '../../controller/api/system-definition.ts';
 import { systempools } from '../../controller/api/system-pool.ts';
 import { findObject } from '../../controller/kube/find-object.ts';
@@ -15,7 +16,6 @@ import { type Cluster, until } from './cluster.ts';
 import { PoolScene } from './pool-scene.ts';
 
 const fieldManager = 'test';
-const digest = `sha256:${'d'.repeat(64)}`;
 const os = { id: 'fedora', versionId: '42' };
 
 describe('SystemPool with addons', () => {
@@ -44,7 +44,7 @@ describe('SystemPool with addons', () => {
         const target = await findObject(cluster.admin, nodetargets, name);
         if (!target) continue;
         const host = hostOf(target, canMerge);
-        if (host.reboots) await setBootID(name, `boot-${++boots}`);
+        if (host.reboots && !isLiveApproval(target.spec.approval)) await setBootID(name, `boot-${++boots}`);
         const bootID = (await cluster.node(name)).status?.nodeInfo?.bootID ?? '';
         const { approval } = target.spec;
         const verdict = { type: 'Succeeded', digest: host.booted, approval, bootID, time: new Date().toISOString() };
@@ -63,16 +63,18 @@ describe('SystemPool with addons', () => {
     const status = { nodeInfo: { ...nodeInfo, bootID } };
     await cluster.admin.mergePatch(nodes, name, { status }, { fieldManager, subresource: 'status' });
   };
-  const publishAddon = async (n: number, o: { making?: true } = {}): Promise<void> => {
+  const publishAddon = async (n: number, o: { making?: true; apply?: SystemAddonSpec['apply'] } = {}): Promise<void> => {
     const source = { image: { reference: 'registry.example/kubelet:1' } };
     const spec = {
       variants: [{ platform: 'linux/amd64' as const, os, source }],
       output: { repository: 'registry.example/addons/kubelet' },
+      ...(o.apply ? { apply: o.apply } : {}),
     };
     const kind = { apiVersion: 'scantling.dev/v1alpha1', kind: 'SystemAddon', metadata: { name: 'kubelet' } } as const;
     await cluster.admin.apply(systemaddons, { ...kind, spec }, { fieldManager });
     const since = { lastTransitionTime: new Date().toISOString() };
     const making = { type: 'Reconciling', status: 'True', reason: 'Building', message: 'making another', ...since };
+    const digest = `sha256:${String(n).repeat(64)}`;
     const variants = [{ platform: 'linux/amd64', os, image: addonImage(n), digest, size: 4096 }];
     const status = { variants, conditions: o.making ? [making] : [] };
     await cluster.admin.applyStatus(systemaddons, { ...kind, status: status as SystemAddonStatus }, { fieldManager });
@@ -185,6 +187,55 @@ describe('SystemPool with addons', () => {
     cluster.compareAddons = () => ({ problems: [] });
   });
 
+  it('changes an addon without a reboot where it says so, with a cordon or without one', async () => {
+    const [name = ''] = await scene.fleet('edge', 1);
+    await cluster.admin.mergePatch(nodes, name, { metadata: { labels: { 'kubernetes.io/arch': 'amd64' } } }, { fieldManager });
+    await cluster.admin.mergePatch(
+      systempools,
+      'edge',
+      { spec: { addons: [{ name: 'kubelet', addon: 'kubelet' }] } },
+      { fieldManager },
+    );
+    await publishAddon(1, { apply: { mode: 'Live', drain: false } });
+    runAgent(name, true);
+    await cluster.startController();
+    const runs = (n: number) =>
+      until(async () => {
+        const { spec, status } = await cluster.target(name);
+        assert.equal(spec.addons?.[0]?.image, addonImage(n));
+        assert.deepEqual([status?.host?.addons?.set, status?.verdict?.approval], [spec.addonSet, spec.approval]);
+        assert.equal((await cluster.node(name)).spec?.unschedulable, undefined);
+      });
+    // The image is another too: a reboot.
+    await runs(1);
+    assert.equal(isLiveApproval((await cluster.target(name)).spec.approval), false);
+    const { bootID } = (await cluster.node(name)).status?.nodeInfo ?? {};
+    let cordons = 0;
+    const watch = new AbortController();
+    const watching = (async () => {
+      while (!watch.signal.aborted) {
+        if ((await cluster.node(name)).spec?.unschedulable) cordons++;
+        await sleep(5);
+      }
+    })();
+    await publishAddon(2, { apply: { mode: 'Live', drain: false } });
+    await runs(2);
+    watch.abort();
+    await watching;
+    const { spec } = await cluster.target(name);
+    assert.deepEqual([isLiveApproval(spec.approval), spec.apply, cordons], [true, { mode: 'Live', drain: false }, 0]);
+    await publishAddon(3, { apply: { mode: 'Live' } });
+    await runs(3);
+    const drained = await cluster.target(name);
+    assert.deepEqual([isLiveApproval(drained.spec.approval), drained.spec.apply], [true, { mode: 'Live', drain: true }]);
+    assert.equal((await cluster.node(name)).status?.nodeInfo?.bootID, bootID);
+    // Whoever wants a reboot has one.
+    await publishAddon(4, { apply: { mode: 'Reboot' } });
+    await runs(4);
+    assert.notEqual((await cluster.node(name)).status?.nodeInfo?.bootID, bootID);
+    await assert.rejects(publishAddon(5, { apply: { mode: 'Reboot', drain: true } }), /drain is said of mode Live/);
+  });
+
   it('gives what the image asks for, until the pool masks it', async () => {
     const [name = ''] = await scene.fleet('edge', 1);
     await cluster.admin.mergePatch(nodes, name, { metadata: { labels: { 'kubernetes.io/arch': 'amd64' } } }, { fieldManager });
@@ -225,7 +276,8 @@ interface Host {
 }
 
 /** What a host is after its agent has looked at its target once. */
-function hostOf({ spec, status = {} }: NodeTarget, canMerge: boolean): Host {
+function hostOf(target: NodeTarget, canMerge: boolean): Host {
+  const { spec, status = {} } = target;
   const wanted = spec.digests[1] ?? '';
   const set = canMerge ? spec.addonSet : undefined;
   const { host = {}, verdict } = status;
@@ -241,7 +293,7 @@ function hostOf({ spec, status = {} }: NodeTarget, canMerge: boolean): Host {
     booted: { digest: booted },
     staged: booted === wanted ? null : { digest: wanted, locked: true },
   };
-  return { booted, reboots, said: canMerge ? { ...said, ...addonsOf(wanted, set, merged) } : said };
+  return { booted, reboots, said: canMerge ? { ...said, ...addonsOf(target, set, merged) } : said };
 }
 
 /** `addons`: for an agent that can merge them. */
@@ -253,10 +305,17 @@ function isReady(host: Said, image: string, addons: { set: string | undefined } 
 const nothing = `sha256:${'0'.repeat(64)}`;
 
 /** What an agent that can merge addons says besides. */
-function addonsOf(wanted: string, set: string | undefined, merged: string | undefined): object {
+function addonsOf({ spec, status }: NodeTarget, set: string | undefined, merged: string | undefined): object {
+  const wanted = spec.digests[1] ?? '';
+  const now = (spec.addons ?? []).map(({ name, digest }) => ({ name, digest, state: 'Merged' }));
+  const entries = merged === spec.addonSet ? now : status?.host?.addons?.entries;
   return {
-    capabilities: ['LockedStaging', 'Addons'],
+    capabilities: ['LockedStaging', 'Addons', 'LiveAddons'],
     prepared: { image: wanted, set: set ?? null },
-    addons: { state: merged === undefined ? 'None' : 'Merged', set: merged ?? null },
+    addons: {
+      state: merged === undefined ? 'None' : 'Merged',
+      set: merged ?? null,
+      entries: merged === undefined ? null : entries,
+    },
   };
 }
