@@ -38,8 +38,8 @@ export async function findTarget(scene: Scene): Promise<TargetFound> {
   const { o, memory, pool } = scene;
   const before = recordedTarget(pool.status.target);
   const [asked, last] = [target?.image, before?.image];
-  const ofAsked = addonsOver(o, memory, pool, target ?? before);
-  const ofLast = last === undefined || last === (asked ?? last) ? noAddons : addonsOver(o, memory, pool, before);
+  const ofAsked = await addonsOver(o, memory, pool, target ?? before);
+  const ofLast = last === undefined || last === (asked ?? last) ? noAddons : await addonsOver(o, memory, pool, before);
   const judged = await judge(scene, target, setsOver(ofAsked, ofLast));
   const isLast = judged.target !== undefined && judged.target.image === last && last !== asked;
   return { ...sought, ...judged, addons: isLast && asked !== undefined ? ofLast : ofAsked };

@@ -1,4 +1,5 @@
 /** The addons of a pool's nodes, from what the stores have. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ImageSystem } from '../addon/image-system.ts';
 import { recordedComparison, recordedSystems } from './addons-status.ts';
 import { comparisonOf } from './comparison.ts';
@@ -8,7 +9,7 @@ import type { AddonSet, SystemPoolView } from './projection.ts';
 import { placesOf, readAccess } from './read-access.ts';
 import { membersOf } from './select.ts';
 import { settling } from './settling.ts';
-import { wantedBy, type WantedFound } from './wanted.ts';
+import { wantedInSteps, type WantedFound } from './wanted.ts';
 
 /** What nodes are to run over an image, and which systems are in it. */
 export interface PoolAddons extends WantedFound {
@@ -27,12 +28,12 @@ export interface PoolImage {
 }
 
 /** No request: what has to be read of the image is read beside the pass, and nodes are held until it is known. */
-export function addonsOver(
+export async function addonsOver(
   o: Pick<PoolDependencies, 'stores' | 'now'>,
   memory: Pick<PoolMemory, 'pools' | 'nodes' | 'nodeTargets' | 'systems' | 'comparisons' | 'pullSecrets'>,
   pool: SystemPoolView,
   target: PoolImage | undefined,
-): PoolAddons {
+): Promise<PoolAddons> {
   const asked = pool.spec.addons ?? [];
   const nodes = membersOf(pool, memory.pools.list(), memory.nodes.list()).map(({ node }) => node);
   if (target === undefined) return noAddons;
@@ -48,7 +49,7 @@ export function addonsOver(
   const definition = o.stores.definitions.get(pool.spec.system.definitionRef?.name ?? '');
   const access = (addons: AddonSet['addons']) => () =>
     readAccess(memory.pullSecrets, pool, placesOf(image, definition, addons, offers));
-  const found = wantedBy({
+  const steps = wantedInSteps({
     asked,
     mayAsk,
     nodes,
@@ -76,7 +77,17 @@ export function addonsOver(
       return 'hold' in known ? known : { ...known, digest };
     },
   });
+  const found = await inTurns(steps);
   return { ...found, systems, ...(until === undefined ? {} : { until }) };
+}
+
+/** Lets leases and probes have their turn between the steps. */
+async function inTurns<T>(steps: Generator<undefined, T, undefined>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await nextTurn();
+  }
 }
 
 /** An image that can merge no addons, or says nowhere that it asks for some, is not read for nothing: pools without addons need no registry for them. */

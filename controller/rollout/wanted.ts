@@ -62,8 +62,20 @@ type Answer = { set?: NamedSet } | { hold: Hold; pending?: NamedSet };
 /** A person reads the first problems, and mends them. */
 const toldProblems = 3;
 
-/** Nodes that are alike in platform and wishes are looked at once. */
+/** Wishes that are looked at in one step: some milliseconds. */
+const wishesInStep = 250;
+
+/** What each node is to run, or what keeps it, at once. */
 export function wantedBy(request: WantedRequest): WantedFound {
+  const steps = wantedInSteps(request);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same in steps, between which others may have their turn. Nodes that are alike in platform and wishes are looked at once, but each may have wishes of its own. */
+export function* wantedInSteps(request: WantedRequest): Generator<undefined, WantedFound, undefined> {
   const wanted = new Map<string, Pick<Member, 'addons' | 'hold'>>();
   const sets = new Map<string, NamedSet>();
   const pending = new Map<string, PendingSet>();
@@ -72,6 +84,7 @@ export function wantedBy(request: WantedRequest): WantedFound {
     if (!request.mayAsk && request.asked.length === 0 && addons === undefined) continue;
     const key = JSON.stringify([labels[architectureLabel], addons]);
     const answer = known.get(key) ?? answerFor(request, labels[architectureLabel], addons);
+    if (!known.has(key) && (known.size + 1) % wishesInStep === 0) yield;
     known.set(key, answer);
     if ('hold' in answer) {
       wanted.set(name, { hold: answer.hold });

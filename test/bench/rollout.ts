@@ -1,4 +1,4 @@
-/** What a rollout over 500 simulated nodes costs the controller and the API server. */
+/** What plans for 5,000 nodes cost, and a rollout over 500 simulated nodes the controller and the API server. */
 import { fetch } from 'undici';
 import { events, type Event } from '../../controller/api/core.ts';
 import { systempools, type SystemPool } from '../../controller/api/system-pool.ts';
@@ -11,6 +11,7 @@ import { Fleet, readiness } from '../cluster/fleet.ts';
 import { programFor } from '../cluster/program.ts';
 import { writesOf } from '../demo/api-writes.ts';
 import type { Measure } from './measure.ts';
+import { measurePlanning } from './planning.ts';
 import { memoryOf } from './process-memory.ts';
 import { SimulatedFleet } from './simulated-fleet.ts';
 
@@ -21,6 +22,7 @@ const scrapeEveryMs = 1_000;
 const timeoutMs = 1_200_000;
 
 export async function measureRollout(progress: (line: string) => void): Promise<Measure[]> {
+  const planning = measurePlanning(progress);
   const program = await programFor({ source: false });
   const environment = await startEnvironment({ nodes: 0, program, workloads: false, progress });
   const agentsProxy = await startFaultProxy(environment.controlPlane);
@@ -53,7 +55,10 @@ export async function measureRollout(progress: (line: string) => void): Promise<
     await environment.admin.mergePatch(systempools, 'workers', { spec }, { fieldManager: 'bench' });
     await settled(eye, next.digest, progress);
     const seconds = (performance.now() - begun) / 1000;
-    return await figures({ environment, agentsProxy, eye, names: fleet.names, seconds, stallMs: await stalls.stop() });
+    return [
+      ...planning,
+      ...(await figures({ environment, agentsProxy, eye, names: fleet.names, seconds, stallMs: await stalls.stop() })),
+    ];
   } finally {
     await stalls.stop();
     await fleet.stop();
