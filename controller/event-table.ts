@@ -74,9 +74,10 @@ const noWarnings = {
   definition: 'BuildRequested Succeeded Suspended WaitingForApproval BuildPending Building BuildNotOwned SourceNotReady'.split(
     ' ',
   ),
-  addon: 'Succeeded Building Built Suspended SourceNotReady PackagesBuilding PackagesNotOwned ArtifactGone ArtifactSigned'.split(
-    ' ',
-  ),
+  addon:
+    'Succeeded Building Built Suspended SourceNotReady PackagesBuilding PackagesNotOwned ArtifactGone ArtifactSigned ArtifactsPruned'.split(
+      ' ',
+    ),
   /** Of a source, where another object reads it. */
   otherSource:
     'NewRevision Released FilesIgnored ReceiverOff SourceRefused SourceTrusted Untrusted Revoked NoPolicy TrustWarned TrustSkipped TrustNotLoaded TrustRemoved'.split(
@@ -135,6 +136,7 @@ export const eventTable: Readonly<Record<string, readonly EventEntry[]>> = {
     entry(addonReasons, 'PackagesBuilding', { ...reconcile, when: 'it begins to wait until its packages are installed' }),
     entry(addonReasons, 'PackagesNotOwned', { ...reconcile, when: 'it begins to wait for a definition to go' }),
     entry(addonReasons, 'ArtifactSigned', { ...reconcile, when: 'a key that is new for it has signed what was made before' }),
+    entry(addonReasons, 'ArtifactsPruned', { ...reconcile, when: 'former artifacts were removed from the registry' }),
     entry(addonReasons, 'ArtifactGone', { ...reconcile, when: 'an artifact is found to be gone', type: 'Warning' }),
     ...(['SecretNotFound', 'InvalidSecret'] as const).map(reason =>
       entry(addonReasons, reason, { ...reconcile, when: 'it begins to wait for its Secret' }),

@@ -13,6 +13,7 @@ import { ArtifactSigning } from './artifact-signing.ts';
 import type { AddonDependencies } from './dependencies.ts';
 import { type VariantFacts, variantStep } from './next-step.ts';
 import type { OneAtATime } from './one-at-a-time.ts';
+import { pruneArtifacts } from './prune-artifacts.ts';
 import type { AddonReason } from './reasons.ts';
 import type { RefusedInputs } from './refused-inputs.ts';
 import { type ResolvedSource, SourceResolver, intervalOf } from './resolve-source.ts';
@@ -114,7 +115,26 @@ export class Pass {
       states[i] = await this.#signed(variant, state.kind === 'ToMake' ? await this.#make(variant, source) : state);
     }
     await this.#writePresent(states);
+    await this.#prune();
     return this.#again(states);
+  }
+
+  /** Removes former artifacts that nobody needs, where that is asked for. */
+  async #prune(): Promise<void> {
+    const { history: before, ...status } = this.#addon.status ?? {};
+    if (!before) return;
+    const { client, registry, now } = this.#o;
+    const { history, news } = await pruneArtifacts(this.#addon, {
+      client,
+      registry,
+      auth: () => this.#auth(),
+      now,
+      signal: this.#context.signal,
+      // What is being made may be found in the registry just then.
+      alone: work => this.#shared.turn.run(this.#context.signal, work),
+    });
+    await this.#write(history.length > 0 ? { ...status, history } : status);
+    for (const one of news) this.#record(one);
   }
 
   /** @throws what ends the whole pass: trust that is not loaded yet, and the end of the process */

@@ -35,6 +35,8 @@ export const addonReasons = {
     'What a Secret of spec.signing holds is no key that can be signed with, or is not opened by its password; the message says why.',
   SigningFailed:
     'The artifact is pushed, and its signatures, or what is said of it, could not be pushed or not be read back; tried again.',
+  ArtifactsPruned: 'Former artifacts that nobody needs were removed from the registry (event).',
+  PruneFailed: 'Former artifacts could not be removed; they stay, and it is tried again (event).',
   SecretNotFound: "The Secret of pullSecretRef or output.pushSecretRef is missing in the operator's namespace.",
   InvalidSecret: 'The Secret of pullSecretRef or output.pushSecretRef holds no registry credentials.',
 } as const;

@@ -12,6 +12,7 @@ import type {
   SystemAddonStatusVariant,
 } from '../api/system-addon.ts';
 import { eventOfCondition } from '../trust/judgement.ts';
+import { historyAfter } from './history.ts';
 import type { AddonReason } from './reasons.ts';
 import { variantKey } from './variant-key.ts';
 import { variantName } from './variant.ts';
@@ -87,6 +88,8 @@ export function presentStatus(addon: SystemAddon, present: Present, now: Date): 
   const { states, trusted, lookupsFailed, unsure } = present;
   const good = states.filter(({ kind }) => kind === 'Good').length;
   const [first] = lookupsFailed;
+  const variants = addon.spec.variants.map((variant, i) => entryOf(variant, states[i]));
+  const history = historyAfter(addon.status, variants, now);
   const failed = first && {
     status: 'True' as const,
     reason: reasonOf(first),
@@ -95,7 +98,8 @@ export function presentStatus(addon: SystemAddon, present: Present, now: Date): 
   return {
     ...observed(addon),
     ready: `${good}/${states.length}`,
-    variants: addon.spec.variants.map((variant, i) => entryOf(variant, states[i])),
+    variants,
+    ...(history.length > 0 ? { history } : {}),
     conditions: conditionsOf(addon.status?.conditions, addon.metadata.generation, presentOutcome(addon, states), now, {
       ImageTrusted: trusted,
       ...(failed || !unsure ? { LookupFailed: failed } : {}),

@@ -588,6 +588,20 @@ export const specSchemas: Readonly<Record<string, Schema>> = {
           provenance: { type: 'boolean', default: true },
         },
       },
+      history: {
+        type: 'object',
+        default: {},
+        properties: {
+          successful: { type: 'integer', format: 'int32', minimum: 1, maximum: 100, default: 5 },
+          prune: { type: 'string', enum: ['None', 'Images'], default: 'None' },
+          gracePeriod: {
+            type: 'string',
+            default: '24h',
+            maxLength: 32,
+            matches: [{ pattern: '^([0-9]+(ms|s|m|h))+$', message: 'must be a duration, as 90s or 1h30m' }],
+          },
+        },
+      },
       interval: { type: 'string', default: '10m', maxLength: 32 },
     },
   },

@@ -59,6 +59,7 @@ export interface SystemAddonSpec {
   output: SystemAddonSpecOutput;
   pullSecretRef?: SystemAddonSpecPullSecretRef;
   signing?: SystemAddonSpecSigning;
+  history: SystemAddonSpecHistory;
   /**
    * How often the tags of images are looked up, plus up to a tenth; at least 10s. Default: 10m.
    * Rule: must be a duration of at least 10s, as 90s or 1h30m.
@@ -520,6 +521,24 @@ export interface SystemAddonSpecSigningPreviousKeySecretRef {
   name: string;
 }
 /**
+ * Which former artifacts are kept. What a node runs or is to run, or what an object names, is always kept.
+ */
+export interface SystemAddonSpecHistory {
+  /**
+   * Newest former artifacts of each variant that are kept. Default: 5.
+   */
+  successful: number;
+  /**
+   * Images: what is not kept is removed from the output repository, by digest. Default: None.
+   */
+  prune: 'None' | 'Images';
+  /**
+   * An artifact that was replaced less than this ago is kept, as 12h. Default: 24h.
+   * Rule: must be a duration, as 90s or 1h30m.
+   */
+  gracePeriod: string;
+}
+/**
  * What became of the spec. Written by the controller.
  */
 export interface SystemAddonStatus {
@@ -539,6 +558,10 @@ export interface SystemAddonStatus {
    * The variants of the spec in its order, each with its last good image.
    */
   variants?: SystemAddonStatusVariant[];
+  /**
+   * Former artifacts that are still in the output repository, the last replaced first; the first 100.
+   */
+  history?: SystemAddonStatusHistory[];
   /**
    * What the controller says of the object; Ready is always there, Reconciling and Stalled only while True.
    */
@@ -735,4 +758,26 @@ export interface SystemAddonStatusVariantAttestation {
    * As https://slsa.dev/provenance/v1.
    */
   predicateType: string;
+}
+export interface SystemAddonStatusHistory {
+  /**
+   * As repository@digest.
+   */
+  image: string;
+  /**
+   * Digest of the file that nodes merge.
+   */
+  digest: string;
+  /**
+   * The variant it was of, as linux/amd64 for fedora 42.
+   */
+  variant: string;
+  /**
+   * When another artifact took its place, or the variant was taken away.
+   */
+  replaced: string;
+  /**
+   * Why it is kept, as the last look found; absent where nothing is removed.
+   */
+  kept?: string;
 }

@@ -8,9 +8,11 @@ import { readFileList } from '../../controller/addon/read-file-list.ts';
 import { conditionOf, isTrue } from '../../controller/api/conditions.ts';
 import { secrets } from '../../controller/api/core.ts';
 import { defaultNamespace } from '../../controller/api/names.ts';
+import { nodetargets } from '../../controller/api/node-target.ts';
 import { type SystemAddon, type SystemAddonStatusVariant, systemaddons } from '../../controller/api/system-addon.ts';
 import { isKnownEvent } from '../../controller/event-table.ts';
 import { sha256 } from '../../controller/registry/digest.ts';
+import { NotFoundError } from '../../controller/registry/errors.ts';
 import { parseReference, repositoryOf } from '../../controller/registry/reference.ts';
 import { registryCredentials } from '../cluster/registry.ts';
 import { until } from '../kube/until.ts';
@@ -27,6 +29,8 @@ const first = ({ status }: SystemAddon): SystemAddonStatusVariant => {
   assert.ok(variant);
   return variant;
 };
+
+const formerOf = ({ status }: SystemAddon) => status?.history ?? [];
 
 const fromImage = (reference: string, more: object = {}): object => ({ os: fedora, source: { image: { reference, ...more } } });
 
@@ -304,6 +308,55 @@ describe('a SystemAddon', () => {
     await cluster.apply('resting', { variants: [fromImage(image)] });
     await cluster.ask('resting', 'go on');
     await cluster.until('resting', 'made anew', a => says('Succeeded')(a) && first(a).image !== first(one).image);
+  });
+
+  it('has its former artifacts removed where that is asked for, but those that are kept or that a node is to run', async () => {
+    const history = { successful: 1, prune: 'Images' as const, gracePeriod: '0s' };
+    const made: SystemAddonStatusVariant[] = [];
+    const read = (n: number) => readAddonArtifact(cluster.registry, made[n]?.image ?? '');
+    for (const content of ['one', 'two', 'three', 'four']) {
+      const variants = [{ os: fedora, source: { files: [{ path: '/usr/share/former', content }] } }];
+      // Nothing goes before there is a node that needs the first.
+      await cluster.apply('former', { variants, history: { ...history, prune: content === 'four' ? 'Images' : 'None' } });
+      const is = await cluster.until('former', content, a => says('Succeeded')(a) && first(a).image !== made.at(-1)?.image);
+      made.push(first(is));
+      if (made.length > 1) continue;
+      const { image = '', digest = '', size = 0 } = first(is);
+      const addons = [{ name: 'former', image, digest, size }];
+      const system = sha256('system');
+      const target = { image: `${cluster.server.host}/system@${system}`, digests: [system], addons, addonSet: sha256('set') };
+      const spec = { poolRef: { name: 'edge' }, state: 'Staged' as const, since: new Date().toISOString(), ...target };
+      const object = {
+        apiVersion: 'scantling.dev/v1alpha1' as const,
+        kind: 'NodeTarget' as const,
+        metadata: { name: 'former-node' },
+        spec,
+      };
+      await cluster.admin.apply(nodetargets, object, { fieldManager: 'test' });
+    }
+    const left = await cluster.until('former', 'looked at', a => formerOf(a).length === 2);
+    const kept = formerOf(left).map(({ image, kept }) => [image, kept]);
+    assert.deepEqual(kept, [
+      [made[2]?.image, 'one of the 1 newest'],
+      [made[0]?.image, 'used by node former-node'],
+    ]);
+    await assert.rejects(read(1), NotFoundError);
+    for (const i of [0, 2, 3]) await read(i);
+    await until('it is told', () => told('former').includes('Normal ArtifactsPruned'));
+    assert.deepEqual(told('former'), [...made.map(() => 'Normal Built'), 'Normal ArtifactsPruned']);
+
+    // What cannot be looked up keeps everything, and so does a registry that deletes nothing; both are said.
+    await cluster.admin.delete(nodetargets, 'former-node');
+    const fault = cluster.proxy.fail({ resource: 'nodetargets', verb: 'list' }, { status: 403 });
+    await cluster.ask('former', 'while nodes cannot be read');
+    const failed = await cluster.until('former', 'kept', a => formerOf(a)[1]?.kept?.startsWith('could not be removed') === true);
+    assert.equal(formerOf(failed).length, 2);
+    await read(0);
+    await until('that is told', () => told('former').includes('Warning PruneFailed'));
+    fault.remove();
+    await cluster.ask('former', 'nodes can be read');
+    await cluster.until('former', 'removed', a => formerOf(a).length === 1);
+    await assert.rejects(read(0), NotFoundError);
   });
 
   it('is gone when it is deleted, and its artifacts stay', async () => {

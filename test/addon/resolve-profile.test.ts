@@ -30,6 +30,7 @@ function addon(
       allowSetuid: false,
       output: { repository: `registry.example.com/addons/${name}` },
       interval: '10m',
+      history: { successful: 5, prune: 'None', gracePeriod: '24h' },
     },
     status: { variants: status.map(variant => ({ image: image(name), digest: digest('b'), size: 4096, ...variant })) },
   };

@@ -22,6 +22,7 @@ const addon: SystemAddon = {
     allowSetuid: false,
     output: { repository: 'registry.example/addons/tool' },
     interval: '10m',
+    history: { successful: 5, prune: 'None', gracePeriod: '24h' },
   },
 };
 

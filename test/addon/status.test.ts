@@ -39,7 +39,14 @@ const addonOf = (variants: SystemAddonSpecVariant[], status?: SystemAddonStatus)
   apiVersion: 'scantling.dev/v1alpha1',
   kind: 'SystemAddon',
   metadata: { name: 'tool', generation: 3, uid: 'u' },
-  spec: { suspend: false, variants, allowSetuid: false, output: { repository: 'registry.example/addons/tool' }, interval: '10m' },
+  spec: {
+    suspend: false,
+    variants,
+    allowSetuid: false,
+    output: { repository: 'registry.example/addons/tool' },
+    interval: '10m',
+    history: { successful: 5, prune: 'None', gracePeriod: '24h' },
+  },
   ...(status ? { status } : {}),
 });
 
