@@ -48,7 +48,7 @@ export const advice: Readonly<Record<string, string>> = {
   InvalidLayer: 'Push the source image anew; the message says what is wrong with it.',
   InvalidMatch: 'Correct the os of the variant that the message names.',
   PlatformUnsupported: 'Push the source image for that platform, or take the variant away.',
-  ImageFailed: 'Give the controller the room that the message asks for (controller.tmp in the values of the chart).',
+  ImageFailed: 'Give the controller a directory with the room that the message asks for (--build-directory).',
   // Trust
   Untrusted:
     'Have it signed by whom the policy names, or let its signer count (scantling trust add); scantling verify explains each signature.',
