@@ -1,6 +1,7 @@
 /** What `npm run cluster` starts with: a repository that defines one system and the pool that runs it, as in the README, and its source. */
 import { systemsources, type SystemSource } from '../../controller/api/system-source.ts';
 import type { Apply } from '../../controller/kube/client.ts';
+import { pushBaseImage } from './base-image.ts';
 import type { Environment } from './environment.ts';
 import type { GitRepository } from './git-repository.ts';
 
@@ -40,11 +41,15 @@ spec:
     maxUnavailable: 1
 `;
 
+/** Tag, and VERSION_ID, of the base's next release, for an update of the system. */
+const nextRelease = '2';
+
 /** Makes the repository `systems` with its first commit, and the SystemSource that follows its directory edge. `examples` are files beside that. */
 export async function createEdge(
   { git, base, registry, admin }: Environment,
   examples: Readonly<Record<string, string>>,
 ): Promise<GitRepository> {
+  await pushBaseImage({ registry: registry.host, tag: nextRelease });
   const repository = await git.createRepository('systems');
   const files = {
     'edge/system.yaml': document(base.image, `${registry.host}/systems/edge`),

@@ -88,7 +88,7 @@ Everything is running, until Ctrl-C. ${places.nodes.length} nodes carry the labe
 
 In another terminal:
 
-export KUBECONFIG=${places.kubeconfig}
+export KUBECONFIG=${places.kubeconfig} REGISTRY=${places.registry}
 alias scantling='${program.join(' ')}'
 git clone ${places.gitUrl} && cd systems
 kubectl get ssrc,sysdef,ib,spool,nt
@@ -106,7 +106,7 @@ ${places.packageExample} installs a package, and is not applied yet:
 kubectl apply -f ${places.packageExample} && kubectl get sysdef,ib -w
 `
 }
-The README goes on from here.
+The README goes on from here, and docs/tutorial-addons.md with a container runtime as an addon.
 `;
 }
 
