@@ -48,7 +48,7 @@ export function lookAtHistory(
   const look: HistoryLook = { kept: [], doomed: [] };
   const counts = new Map<string, number>();
   const graceMs = parseDuration(keep.gracePeriod);
-  for (const entry of history.toSorted((a, b) => (a.replaced < b.replaced ? 1 : a.replaced > b.replaced ? -1 : 0))) {
+  for (const entry of history.toSorted(newestFirst)) {
     const place = (counts.get(entry.variant) ?? 0) + 1;
     counts.set(entry.variant, place);
     const isYoung = now - Date.parse(entry.replaced) < graceMs;
@@ -58,4 +58,10 @@ export function lookAtHistory(
     else look.kept.push({ ...entry, kept });
   }
   return look;
+}
+
+/** Whatever order they come in. */
+export function newestFirst(a: SystemAddonStatusHistory, b: SystemAddonStatusHistory): number {
+  if (a.replaced !== b.replaced) return a.replaced < b.replaced ? 1 : -1;
+  return a.image < b.image ? -1 : 1;
 }

@@ -12,7 +12,7 @@ import { parseReference, repositoryOf } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { usedByAddon, usedByNode, usedByPool, usesOf } from './artifact-uses.ts';
-import { type HistoryLook, lookAtHistory } from './history.ts';
+import { type HistoryLook, lookAtHistory, newestFirst } from './history.ts';
 import type { AddonReason } from './reasons.ts';
 import type { News } from './status.ts';
 
@@ -50,7 +50,7 @@ export async function pruneArtifacts({ spec, status }: SystemAddon, o: Pruning):
   } catch (error) {
     o.signal.throwIfAborted();
     const left = first.doomed.map(entry => notRemoved(entry, error));
-    return { history: sorted([...first.kept, ...left]), news: newsOf(history, { removed: [], left, error }) };
+    return { history: [...first.kept, ...left].toSorted(newestFirst), news: newsOf(history, { removed: [], left, error }) };
   }
 }
 
@@ -74,7 +74,7 @@ async function removeAll(
       left.push(notRemoved(entry, thrown));
     }
   }
-  return { history: sorted([...kept, ...left]), news: newsOf(history, { removed, left, error }) };
+  return { history: [...kept, ...left].toSorted(newestFirst), news: newsOf(history, { removed, left, error }) };
 }
 
 function unjudged({ image, digest, variant, replaced }: SystemAddonStatusHistory): SystemAddonStatusHistory {
@@ -125,8 +125,4 @@ function newsOf(
   if (left.every(({ image, kept }) => known.get(image) === kept)) return news;
   const reason = reasonOf(error) === 'DeletionUnsupported' ? 'DeletionUnsupported' : ('PruneFailed' satisfies AddonReason);
   return [...news, { type: 'Warning', reason, note: messageOf(error) }];
-}
-
-function sorted(history: readonly SystemAddonStatusHistory[]): SystemAddonStatusHistory[] {
-  return history.toSorted((a, b) => (a.replaced < b.replaced ? 1 : a.replaced > b.replaced ? -1 : 0));
 }

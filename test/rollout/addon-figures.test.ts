@@ -44,15 +44,16 @@ describe('figures of addons on nodes', () => {
   });
 });
 
+const addon = (suspend: boolean, status?: SystemAddon['status']): SystemAddon => ({
+  apiVersion: 'scantling.dev/v1alpha1',
+  kind: 'SystemAddon',
+  metadata: { name: 'tool' },
+  // Nothing else of it is counted.
+  spec: { suspend, variants: [{}, {}, {}] } as SystemAddon['spec'],
+  ...(status ? { status } : {}),
+});
+
 describe('figures of an addon', () => {
-  const addon = (suspend: boolean, status?: SystemAddon['status']): SystemAddon => ({
-    apiVersion: 'scantling.dev/v1alpha1',
-    kind: 'SystemAddon',
-    metadata: { name: 'tool' },
-    // Nothing else of it is counted.
-    spec: { suspend, variants: [{}, {}, {}] } as SystemAddon['spec'],
-    ...(status ? { status } : {}),
-  });
   const variants = [
     { platform: 'linux/amd64' as const, os: { id: 'fedora' } },
     { platform: 'linux/arm64' as const, os: { id: 'fedora' }, reason: 'ContentRefused', message: 'has /etc' },
