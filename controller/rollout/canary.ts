@@ -12,54 +12,54 @@ export function canaryLeft(draft: Draft): number {
 /** Whether anything is still to be proven before all may go on. */
 export function hasCanaryLeft(draft: Draft): boolean {
   if (canaryLeft(draft) > 0) return true;
-  const lacks = new Map([...groupsOf(draft)].map(([set, group]) => [set, group.lack]));
-  return draft.entries.some(e => (lacks.get(setOf(e)) ?? 0) > 0 && mayStart(e) && e.state.kind !== 'Updated');
+  const groups = groupsOf(draft);
+  return draft.entries.some(e => (groups.get(setOf(e))?.lack ?? 0) > 0 && mayStart(e) && e.state.kind !== 'Updated');
 }
 
 /** How many nodes may still be taken before what they are to run is proven; any number after. */
 export class CanaryTurns {
   #all: number;
-  readonly #bySet: Map<string, number>;
+  readonly #bySet: Map<string, Group>;
 
   constructor(draft: Draft) {
     const lack = canaryLeft(draft);
     this.#all = lack === 0 ? Number.POSITIVE_INFINITY : lack - count(draft, isTaken);
-    this.#bySet = new Map(
-      [...groupsOf(draft)].map(([set, { lack, taken }]) => [set, lack === 0 ? Number.POSITIVE_INFINITY : lack - taken]),
-    );
+    this.#bySet = groupsOf(draft);
   }
 
   has(entry: Entry): boolean {
-    return this.#all > 0 && this.#ofSet(entry) > 0;
+    if (this.#all <= 0) return false;
+    const group = this.#bySet.get(setOf(entry));
+    return !group || group.lack === 0 || group.lack > group.taken;
   }
 
   use(entry: Entry): void {
     this.#all--;
-    this.#bySet.set(setOf(entry), this.#ofSet(entry) - 1);
-  }
-
-  #ofSet(entry: Entry): number {
-    return this.#bySet.get(setOf(entry)) ?? Number.POSITIVE_INFINITY;
+    const group = this.#bySet.get(setOf(entry));
+    if (group) group.taken++;
   }
 }
 
 interface Group {
+  nodes: number;
+  proven: number;
   /** Nodes that its canary lacks. */
   lack: number;
   taken: number;
 }
 
 function groupsOf(draft: Draft): Map<string, Group> {
-  const counts = new Map<string, { nodes: number; proven: number; taken: number }>();
+  const groups = new Map<string, Group>();
   for (const entry of draft.entries) {
     const set = setOf(entry);
-    const of = counts.get(set) ?? { nodes: 0, proven: 0, taken: 0 };
-    counts.set(set, of);
-    of.nodes++;
-    if (proven(entry)) of.proven++;
-    if (isTaken(entry)) of.taken++;
+    let group = groups.get(set);
+    if (!group) groups.set(set, (group = { nodes: 0, proven: 0, lack: 0, taken: 0 }));
+    group.nodes++;
+    if (proven(entry)) group.proven++;
+    if (isTaken(entry)) group.taken++;
   }
-  return new Map([...counts].map(([set, of]) => [set, { lack: lackOf(draft, of.nodes, of.proven), taken: of.taken }]));
+  for (const group of groups.values()) group.lack = lackOf(draft, group.nodes, group.proven);
+  return groups;
 }
 
 function lackOf({ pool: { canary } }: Draft, nodes: number, isProven: number): number {
