@@ -4,6 +4,7 @@ import type { ImageSystem } from '../addon/image-system.ts';
 import { recordedComparison, recordedSystems } from './addons-status.ts';
 import { comparisonOf } from './comparison.ts';
 import type { PoolDependencies, PoolMemory } from './dependencies.ts';
+import { givenPlaces, placeOf } from './given.ts';
 import { type SystemdVersions, systemdVersions } from './image-systemd.ts';
 import type { AddonSet, SystemPoolView } from './projection.ts';
 import { placesOf, readAccess } from './read-access.ts';
@@ -44,6 +45,7 @@ export async function addonsOver(
   const systems = new Map<string, ImageSystem>();
   const versions = new Map<string, SystemdVersions>();
   const offers = new Map(o.stores.addons.list().map(offer => [offer.name, offer]));
+  const placed = givenPlaces(pool.name, nodes, memory.nodeTargets.list());
   const given = new Set(memory.nodeTargets.list().flatMap(of => (of.pool === pool.name ? (of.addons?.digest ?? []) : [])));
   let until: number | undefined;
   const definition = o.stores.definitions.get(pool.spec.system.definitionRef?.name ?? '');
@@ -74,7 +76,8 @@ export async function addonsOver(
       const { digest } = comparison;
       const known =
         recordedComparison(pool.status.addons, comparison) ?? memory.comparisons.of(pool.name, comparison, access(set.addons));
-      return 'hold' in known ? known : { ...known, digest };
+      if (!('hold' in known)) return { ...known, digest };
+      return placed.has(placeOf(image, set.digest, platform)) ? undefined : known;
     },
   });
   const found = await inTurns(steps);

@@ -29,8 +29,8 @@ export interface WantedRequest {
   systemdOf?: (platform: string) => SystemdVersions;
   /** What a set is held back for that could be given; `names`: of its SystemAddons. */
   heldBack?: (of: { digest: string; names: readonly string[] }) => Hold | undefined;
-  /** Whether addons hide files of each other or of the image; `digest` names what was compared. */
-  compared?: (set: AddonSet, platform: string) => (Compared & { digest: string }) | { hold: Hold };
+  /** Whether addons hide files of each other or of the image; `digest` names what was compared. Undefined: that is looked up, and keeps nothing from nodes. */
+  compared?: (set: AddonSet, platform: string) => (Compared & { digest: string }) | { hold: Hold } | undefined;
 }
 
 export type Wanted = ReadonlyMap<string, Pick<Member, 'addons' | 'hold'>>;

@@ -193,6 +193,13 @@ describe('what a node is to run over its image', () => {
     assert.deepEqual(waiting.sets, []);
   });
 
+  it('is not held while what nodes have already is looked up again, which no status says to be compared', () => {
+    const found = wantedBy(request({ ...both, compared: () => undefined }));
+    assert.equal(found.wanted.get('n')?.hold, undefined);
+    assert.ok(found.wanted.get('n')?.addons);
+    assert.equal(found.sets[0]?.compared, undefined);
+  });
+
   it('is compared once: the status has the sets that were, and what was not compared of them', () => {
     const note = 'its files are not compared';
     const found = wantedBy(request({ ...both, compared: () => ({ problems: [], note, digest: hex('e') }) }));
