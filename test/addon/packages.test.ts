@@ -32,6 +32,9 @@ const text = (content: string): Uint8Array => new TextEncoder().encode(content);
 
 const first = ({ status }: SystemAddon): SystemAddonStatusVariant => status?.variants?.[0] ?? assert.fail();
 
+/** For packages that a real manager installs, on a machine that has other things to do as well. */
+const installMs = 180_000;
+
 describe('an addon of packages', { skip: withoutBuildah() || withoutApt() }, () => {
   let servers: BuildServers;
   let apt: AptRepository;
@@ -134,10 +137,14 @@ describe('an addon of packages', { skip: withoutBuildah() || withoutApt() }, () 
   };
   const becomes = async (name: string, what: string, holds: (addon: SystemAddon) => boolean): Promise<SystemAddon> => {
     let addon: SystemAddon | undefined;
-    await until(`${name}: ${what}`, async () => {
-      addon = await servers.admin.get(systemaddons, name);
-      return holds(addon);
-    }).catch((error: unknown) => {
+    await until(
+      `${name}: ${what}`,
+      async () => {
+        addon = await servers.admin.get(systemaddons, name);
+        return holds(addon);
+      },
+      installMs,
+    ).catch((error: unknown) => {
       throw new Error(`${name} is ${JSON.stringify(addon?.status)}`, { cause: error });
     });
     return addon ?? assert.fail();

@@ -56,8 +56,9 @@ describe('the image that a variant is made of', () => {
       { ...amd, platform: { os: 'linux', architecture: 'amd64' } },
     ]);
     for (const [platform, { digest }] of [['linux/amd64', amd] as const, ['linux/arm64', arm] as const]) {
-      const { layers, ...of } = await readSourceImage(registry, image, platform);
+      const { layers, config, ...of } = await readSourceImage(registry, image, platform);
       assert.deepEqual(of, { repository, digest, annotations: {} });
+      assert.equal(config.mediaType, mediaTypes.config);
       assert.deepEqual(layers, [layer]);
     }
   });

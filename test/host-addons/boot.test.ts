@@ -27,7 +27,14 @@ for (const systemd of systemdVersions) {
       [runtime, tool].map(({ name, digest }) => ({ name, digest, state: 'Merged' })),
     );
     assert.ok(seal.since !== null && seal.since > 0);
-    assert.deepEqual(host.support(), { boot: seal.boot, softReboots: 0, deployment: first, supported: true, systemd });
+    assert.deepEqual(host.support(), {
+      boot: seal.boot,
+      softReboots: 0,
+      deployment: first,
+      supported: true,
+      systemd,
+      live: true,
+    });
     assert.equal(host.read('usr/share/addons/tool'), '1');
     assert.equal(host.say('systemctl', 'is-active', 'runtime.service'), 'active');
     assert.equal(host.say('systemctl', 'is-active', 'scantling-addons.target'), 'active');

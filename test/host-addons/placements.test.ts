@@ -85,7 +85,7 @@ test('each reason of a seal is one of the scripts, and the other way round', () 
   const texts = readdirSync(join(scripts, 'addons')).map(name => readFileSync(join(scripts, 'addons', name), 'utf8'));
   const said = texts
     .join('\n')
-    .matchAll(/(?:found |refuse_all |unmerged="|free_why="|echo '|echo "|printf '|add_problem '' |record_reason=)([A-Z]\w+)/g);
+    .matchAll(/(?:found |refuse_all |unmerged="|free_why="|echo '|echo "|printf '|add_problem \S+ |record_reason=)([A-Z]\w+)/g);
   assert.deepEqual([...new Set([...said].map(([, reason = '']) => reason))].toSorted(), Object.keys(sealReasons).toSorted());
 });
 
