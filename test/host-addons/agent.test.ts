@@ -47,6 +47,9 @@ test(
       const registries = join(deploymentOf(disk, deployment), 'etc/containers/registries.conf.d');
       mkdirSync(registries, { recursive: true });
       writeFileSync(join(registries, 'shop.conf'), `[[registry]]\nlocation = "${shop.server.host}"\ninsecure = true\n`);
+      // Without one a host takes no artifact.
+      const policy = join(deploymentOf(disk, deployment), 'etc/containers/policy.json');
+      writeFileSync(policy, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }));
       symlinkSync('sysroot/ostree', join(imageOf(disk, deployment), 'ostree'));
     }
 

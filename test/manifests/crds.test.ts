@@ -201,6 +201,7 @@ describe('defaults', () => {
         suspend: false,
         interval: '10m',
         allowSetuid: false,
+        history: { successful: 5, gracePeriod: '24h', prune: 'None' },
         variants: [
           {
             platform: 'linux/amd64',
