@@ -22,7 +22,12 @@ export const addonRefusals: readonly { plural: typeof plural; what: string; chan
     changes: { variants: [{ source: { files } }, { platform: 'linux/amd64', os: { id: '_any' }, source: { image } }] },
     says: /two variants are for the same platform and the same os/,
   },
-  { plural, what: 'a source of nothing', changes: source({}), says: /either image, or packages, files, trees and units are required/ },
+  {
+    plural,
+    what: 'a source of nothing',
+    changes: source({}),
+    says: /either image, or packages, files, trees and units are required/,
+  },
   {
     plural,
     what: 'a source of both',
