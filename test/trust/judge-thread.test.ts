@@ -31,7 +31,7 @@ parentPort.on('message', ({ id, of }) => {
   if (of.commit === 'hang') for (;;);
   if (of.commit === 'exit') process.exit(3);
   if (of.commit === 'throw') throw new Error('thrown');
-  if (of.commit === 'memory') { const all = []; for (;;) all.push(new Array(1_000).fill({}).map(() => ({}))); }
+  if (of.commit === 'memory') { const all = []; for (;;) all.push(new Array(100_000).fill({}).map(() => ({}))); }
   parentPort.postMessage(of.commit === 'fail' ? { id, failure: 'said so' } : { id, judgement: { decision: 'Trusted' } });
 });`,
   );
