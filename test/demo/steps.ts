@@ -112,12 +112,12 @@ async function finish(
 }
 
 /**
- * A killed controller may write once again what it does not know to be written; an agent's first report, that it knows addons, comes before it is
- * given any.
+ * A killed controller may write once again what it does not know to be written; an agent's first reports, of its host and that it knows
+ * addons, come before it is given any.
  */
 export function checkWrites(step: Step, report: StepReport, disturbed: boolean): void {
   const isFirst = step.name === 'first commit';
-  const extra = { controller: disturbed || isFirst ? 1 : 0, agent: isFirst ? 1 : 0 };
+  const extra = { controller: disturbed || isFirst ? 1 : 0, agent: isFirst ? 2 : 0 };
   const most = {
     controller: Math.max(...report.nodes.map(n => n.writes.controller)),
     agent: Math.max(...report.nodes.map(n => n.writes.agent)),
