@@ -8,6 +8,7 @@ export const agentReasons = {
   NotStaged: 'The target is not on the host (condition Staged).',
   AddonsNotReady:
     'Addons of the target are not on the host, or do not fit what they are to be merged over; the message names each, and why. Nothing is armed before all are ready.',
+  AddonsSupported: 'The host can merge addons, as it was probed at this boot (condition AddonsSupported).',
   AddonsUnsupported: 'The host can merge no addons; the message says why.',
   MergingAddons: 'The boot scripts have not said yet which addons they merged.',
   OtherBootPending:

@@ -1,6 +1,6 @@
 /** The agent's part of a NodeTarget's status: pure. */
 import { isDeepStrictEqual } from 'node:util';
-import { conditionsOf, timestamp } from '../api/conditions.ts';
+import { conditionOf, conditionsOf, timestamp } from '../api/conditions.ts';
 import type { Condition } from '../api/meta.ts';
 import type {
   NodeTargetSpec,
@@ -14,7 +14,7 @@ import type {
 import { addonsSummary } from '../api/addons-summary.ts';
 import { shortCommit } from '../api/short-revision.ts';
 import type { AddonSeal, SealedLive } from '../host-addons/seal.ts';
-import { addonsRun, appliesLive, preparedOf, takesAddons } from './addons/plan.ts';
+import { addonsRun, appliesLive, preparedOf, supportCondition, takesAddons } from './addons/plan.ts';
 import type { AddonFacts } from './addons/plan.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { Situation, StageTrouble } from './decide.ts';
@@ -61,6 +61,9 @@ export function reportOf(input: ReportInput): Report {
     conditions: conditionsOf(previous?.conditions, generation, situation.condition, new Date(now), {
       Staged: stagedCondition(input),
       NodeEnforcement: enforcementCondition(input),
+      AddonsSupported: input.addons
+        ? supportCondition(input.addons, input.spec)
+        : conditionOf(previous?.conditions, 'AddonsSupported'),
     }),
   };
 }

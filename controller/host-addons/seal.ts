@@ -12,20 +12,20 @@ export const programPath = 'usr/libexec/scantling/scantling-addons';
 
 /** Why an addon is not merged, a host can merge none, or a record was not used. */
 export const sealReasons = {
-  NotInStore: 'the file of the addon is not on the host',
-  Spoiled: 'the file of the addon has another size or digest than it should',
-  NotErofs: 'the file of the addon cannot be mounted as erofs',
-  WrongRelease: 'the addon is for another operating system, release or architecture',
-  NameMismatch: 'the addon has no extension-release file of its own name',
-  HasOSRelease: 'the addon has an os-release file, which systemd-sysext refuses',
-  NotLinked: 'something else on the host stands where the addon would be linked',
-  NotMerged: 'systemd-sysext did not merge the addon, or it is not visible in /usr',
-  OverlayDepth: 'the file system of /usr takes no overlay on top: the stack of the kernel is too deep',
-  NoSysext: 'the host has no systemd-sysext, or one older than 252',
-  Disabled: 'merging is turned off on this host',
-  RecordDamaged: 'the record of what to merge cannot be read',
-  ServiceFailed: 'a service of the addon did not come up after a live change',
-  GivenUp: 'the record was booted three times, and no agent came up that could prove it',
+  NotInStore: 'The file of the addon is not on the host.',
+  Spoiled: 'The file of the addon has another size or digest than it should.',
+  NotErofs: 'The file of the addon cannot be mounted as erofs.',
+  WrongRelease: 'The addon is for another operating system, release or architecture.',
+  NameMismatch: 'The addon has no extension-release file of its own name.',
+  HasOSRelease: 'The addon has an os-release file, which systemd-sysext refuses.',
+  NotLinked: 'Something else on the host stands where the addon would be linked.',
+  NotMerged: 'systemd-sysext did not merge the addon, or it is not visible in /usr.',
+  OverlayDepth: 'The file system of /usr takes no overlay on top: the stack of the kernel is too deep.',
+  NoSysext: 'The host has no systemd-sysext, or one older than 252.',
+  Disabled: 'Merging is turned off on this host.',
+  RecordDamaged: 'The record of what to merge cannot be read.',
+  ServiceFailed: 'A service of the addon did not come up after a live change.',
+  GivenUp: 'The record was booted three times, and no agent came up that could prove it.',
 } as const;
 
 /** One boot of one deployment. A soft reboot keeps `boot` and raises `softReboots`. */

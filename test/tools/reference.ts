@@ -8,6 +8,7 @@ import { addonReasons } from '../../controller/addon/reasons.ts';
 import { buildReasons } from '../../controller/build/reasons.ts';
 import { definitionReasons } from '../../controller/definition/reasons.ts';
 import { registryReasons } from '../../controller/registry/reasons.ts';
+import { sealReasons } from '../../controller/host-addons/seal.ts';
 import { poolReasons } from '../../controller/rollout/reasons.ts';
 import { sourceReasons } from '../../controller/source/reasons.ts';
 import { candidateReasons, commitReasons, judgementReasons, policyReasons } from '../../controller/trust/reasons.ts';
@@ -185,9 +186,14 @@ ${reasonTable(commitReasons)}
 
 ## NodeTarget
 
-\`Ready\`, \`Staged\` and \`NodeEnforcement\` are written by the node's agent; so are \`status.host.problems\` and \`status.host.failed\`, which use the same reasons.
+\`Ready\`, \`Staged\`, \`NodeEnforcement\` and \`AddonsSupported\` are written by the node's agent; so are \`status.host.problems\` and \`status.host.failed\`, which use the same reasons.
+\`AddonsSupported\` says whether the host can merge addons; it is absent where the image that runs has no units for them and none are asked for.
 
 ${reasonTable(agentReasons)}
+
+Why an addon is not merged (\`status.host.addons.entries\`), and why a host can merge none (\`AddonsSupported\`); [Addons on hosts](addons-on-hosts.md#looking-at-a-host) says what to do:
+
+${reasonTable(sealReasons)}
 `;
 }
 

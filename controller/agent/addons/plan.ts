@@ -1,7 +1,9 @@
 /** What is to be done with a host's addons: pure. What a deployment merges is in its record, and what this boot has merged in its seal. */
+import type { Condition } from '../../api/meta.ts';
 import type { NodeTargetSpec } from '../../api/node-target.ts';
-import type { AddonSeal, AddonSupport } from '../../host-addons/seal.ts';
+import { type AddonSeal, type AddonSupport, sealReasons } from '../../host-addons/seal.ts';
 import type { BootEntry } from '../bootc-status.ts';
+import type { AgentReason } from '../reasons.ts';
 import { formatRecord, isDeployment, RecordFormatError } from './record.ts';
 import type { AddonRecord } from './record.ts';
 
@@ -82,6 +84,24 @@ export function unsupported(facts: AddonFacts | undefined): string | undefined {
   // They would look for no record of ours.
   if (support.deployment === null) return 'the units for addons do not find out which deployment runs';
   return support.supported ? undefined : (support.message ?? support.reason ?? 'the host says that it can merge none');
+}
+
+/** The condition AddonsSupported; undefined where nobody asks for addons and the image that runs has no units for them. */
+export function supportCondition(
+  facts: AddonFacts,
+  { addonSet }: Pick<NodeTargetSpec, 'addonSet'>,
+): Pick<Condition, 'status' | 'reason' | 'message'> | undefined {
+  const { support } = facts;
+  if (!support && addonSet === undefined) return undefined;
+  const why = unsupported(facts);
+  if (why === undefined) {
+    const by = support?.systemd ? `systemd ${support.systemd}` : 'the host';
+    return { status: 'True', reason: 'AddonsSupported' satisfies AgentReason, message: `${by} can merge addons over the image` };
+  }
+  const { reason = '' } = support ?? {};
+  // The API refuses a status with a reason that is no word, and a newer image may know reasons that are in no table here.
+  const known = Object.hasOwn(sealReasons, reason) ? reason : ('AddonsUnsupported' satisfies AgentReason);
+  return { status: 'False', reason: known, message: why.slice(0, 1024) };
 }
 
 /**

@@ -22,6 +22,11 @@ function reasonOf(world: World): string | undefined {
   return conditionOf(world.target.status?.conditions, 'Ready')?.reason;
 }
 
+function supported(world: World): string {
+  const { status, reason, message } = conditionOf(world.target.status?.conditions, 'AddonsSupported') ?? {};
+  return [status, reason, message].join(': ');
+}
+
 /** Approves the target and lets the host go down and come up. */
 async function bootInto(world: World, how: Parameters<World['host']['bootAgain']>[0] = {}): Promise<void> {
   world.approve();
@@ -111,6 +116,7 @@ describe('a system with addons', () => {
     world.addons.supported = false;
     assert.equal((await world.run()).phase, 'Failed');
     assert.equal(reasonOf(world), 'AddonsUnsupported');
+    assert.equal(supported(world), 'False: OverlayDepth: the stack of the kernel is too deep');
     assert.equal(countOf(world, 'Prepare'), 0);
     assert.ok(!hostOf(world).capabilities?.includes('Addons'));
   });
@@ -120,12 +126,14 @@ describe('a system with addons', () => {
     world.addons.hasUnits = false;
     assert.equal((await world.run()).phase, 'Staged');
     assert.ok(hostOf(world).capabilities?.includes('Addons'));
+    assert.match(supported(world), /^False: AddonsUnsupported: .*no units/);
     world.approve();
     assert.equal((await world.run()).phase, 'Rebooting');
     world.addons.hasUnits = true;
     world.host.bootAgain();
     world.restart();
     assert.equal((await world.run()).condition.kind, 'Ready');
+    assert.match(supported(world), /^True: AddonsSupported: /);
     assert.equal(world.target.status?.verdict?.type, 'Succeeded');
     // A change of addons alone needs units in what runs.
     world.addons.hasUnits = false;

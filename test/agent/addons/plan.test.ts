@@ -1,7 +1,7 @@
 /** What seal, support and records come to, without a host. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addonsRun, isRecorded, mergeFailure, unsupported } from '../../../controller/agent/addons/plan.ts';
+import { addonsRun, isRecorded, mergeFailure, supportCondition, unsupported } from '../../../controller/agent/addons/plan.ts';
 import type { AddonSeal, AddonSupport } from '../../../controller/host-addons/seal.ts';
 import { digest, hex, recordOf } from './record-fixture.ts';
 
@@ -48,6 +48,22 @@ test('a host whose scripts do not know their deployment can merge none: they wou
   assert.equal(unsupported({ ...facts, support }), undefined);
   assert.match(unsupported({ ...facts, support: { ...support, deployment: null } }) ?? '', /which deployment runs/);
   assert.match(unsupported(facts) ?? '', /no units/);
+});
+
+test('the condition AddonsSupported has the words of the boot scripts, and no reason that the API would refuse', () => {
+  const support: AddonSupport = { boot: 'this', softReboots: 0, deployment: hex(0xd0), supported: false, systemd: 257 };
+  const said = (change: Partial<AddonSupport>): string => {
+    const facts = { booted: {}, staged: {}, support: { ...support, ...change } };
+    const { status, reason, message } = supportCondition(facts, {}) ?? {};
+    return `${status}: ${reason}: ${message}`;
+  };
+  assert.equal(said({ supported: true }), 'True: AddonsSupported: systemd 257 can merge addons over the image');
+  assert.equal(said({ reason: 'OverlayDepth', message: 'too deep' }), 'False: OverlayDepth: too deep');
+  assert.equal(said({ reason: 'two words', message: 'of a newer image' }), 'False: AddonsUnsupported: of a newer image');
+  assert.match(said({ supported: true, deployment: null }), /^False: AddonsUnsupported: .*which deployment runs/);
+  const bare = { booted: {}, staged: {} };
+  assert.equal(supportCondition(bare, {}), undefined);
+  assert.equal(supportCondition(bare, { addonSet: digest(1) })?.status, 'False');
 });
 
 test('a record that cannot be written is not what is there, whatever is there', () => {
