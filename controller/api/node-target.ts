@@ -97,6 +97,10 @@ export interface NodeTargetSpecAddon {
    */
   size: number;
   /**
+   * Who asked for it when it was given: the image (vendor), the pool, or the annotation of the Node. By itself another origin changes no target.
+   */
+  from?: 'vendor' | 'pool' | 'node';
+  /**
    * Units that are started once it is merged.
    *
    * Items: Rule: must be the name of a unit, as kubelet.service.

@@ -15,7 +15,7 @@ export interface NodeAddon {
   digest: string;
   /** The artifact that is wanted. */
   image?: string;
-  /** Who asks for it: the image (vendor), the pool or the node; absent where the pool does not say. */
+  /** Who asks for it: the image (vendor), the pool or the node; absent where neither NodeTarget nor pool says. */
   from?: string;
   reason?: string;
   message?: string;
@@ -40,7 +40,7 @@ export interface NodeProfile {
   problems: { reason: string; message: string }[];
 }
 
-export function nodeProfile({ metadata, spec, status }: NodeTarget, pool: SystemPool | undefined): NodeProfile {
+export function nodeProfile({ metadata, spec, status }: NodeTarget, pool: Pick<SystemPool, 'status'> | undefined): NodeProfile {
   const host = status?.host;
   const merged = host?.addons;
   return {
@@ -62,12 +62,13 @@ export function nodeProfile({ metadata, spec, status }: NodeTarget, pool: System
 function addonsOf(
   { addons = [], addonSet }: NodeTarget['spec'],
   merged: NodeTargetStatusHostAddons | undefined,
-  pool: SystemPool | undefined,
+  pool: Pick<SystemPool, 'status'> | undefined,
 ): NodeAddon[] {
   const set = pool?.status?.addons?.sets?.find(one => one.set === addonSet);
   const running = new Map(merged?.entries?.map(entry => [entry.name, entry]));
-  const wanted = addons.map(({ name, image, digest }): NodeAddon => {
-    const from = set?.addons.find(addon => addon.name === name)?.from;
+  const wanted = addons.map(({ name, image, digest, from: asked }): NodeAddon => {
+    // Nodes may have one set and ask for it in other ways. A target of before says nothing of it.
+    const from = asked ?? set?.addons.find(addon => addon.name === name)?.from;
     return { name, digest, image, ...optional('from', from), ...standingOf(digest, running.get(name)) };
   });
   const names = new Set(addons.map(({ name }) => name));

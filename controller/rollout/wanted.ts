@@ -133,7 +133,7 @@ function answerFor(request: WantedRequest, architecture: string | undefined, own
   return { set: { ...set, compared: compared.digest, ...(note === undefined ? {} : { note }) } };
 }
 
-function inTarget({ name, image, digest, size, services = [], requires, apply }: ResolvedAddon): NodeTargetSpecAddon {
+function inTarget({ name, image, digest, size, from, services = [], requires, apply }: ResolvedAddon): NodeTargetSpecAddon {
   const { kernelModules, paths } = requires ?? {};
   const ofHost = { ...(kernelModules ? { kernelModules: [...kernelModules] } : {}), ...(paths ? { paths: [...paths] } : {}) };
   return {
@@ -141,6 +141,7 @@ function inTarget({ name, image, digest, size, services = [], requires, apply }:
     image,
     digest,
     size,
+    from,
     ...(services.length > 0 ? { services: [...services] } : {}),
     ...(apply ? { apply: { ...apply } } : {}),
     ...(requires ? { requires: ofHost } : {}),

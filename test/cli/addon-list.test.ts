@@ -101,7 +101,7 @@ function targetOf(): NodeTarget {
   const addons = [
     { name: 'containerd', image: `registry.example.com/a@${digest('1')}`, digest: digest('a'), size: 1 },
     { name: 'kubelet', image: `registry.example.com/a@${digest('2')}`, digest: digest('b'), size: 1 },
-    { name: 'new', image: `registry.example.com/a@${digest('3')}`, digest: digest('c'), size: 1 },
+    { name: 'new', image: `registry.example.com/a@${digest('3')}`, digest: digest('c'), size: 1, from: 'node' as const },
   ];
   return {
     apiVersion,
@@ -150,6 +150,20 @@ describe('what a node runs of what it is to run', () => {
         ['kubelet', 'Replacing'],
         ['new', 'Coming'],
         ['old', 'Leaving'],
+      ],
+    );
+  });
+  test('says who asks for it on this node, though others have the set otherwise', () => {
+    const target = targetOf();
+    const told = (target.spec.addons ?? []).map(({ name, image }) => ({ name, image, from: 'pool' as const }));
+    const { addons } = nodeProfile(target, { status: { addons: { sets: [{ set: digest('e'), nodes: 2, addons: told }] } } });
+    assert.deepEqual(
+      addons.map(({ name, from }) => [name, from]),
+      [
+        ['containerd', 'pool'],
+        ['kubelet', 'pool'],
+        ['new', 'node'],
+        ['old', undefined],
       ],
     );
   });

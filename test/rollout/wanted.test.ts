@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AddonOffer } from '../../controller/addon/choice.ts';
+import type { AddonOrigin } from '../../controller/api/addon-set.ts';
 import type { VendorEntry } from '../../controller/api/vendor-profile.ts';
 import { setDigest } from '../../controller/addon/set-digest.ts';
 import { addonsStatus, recordedComparison, recordedSystems, recordedTrust } from '../../controller/rollout/addons-status.ts';
@@ -36,9 +37,9 @@ const request = (over: Partial<WantedRequest>): WantedRequest => ({
   systemOf: () => ({ os, profile: [] }),
   ...over,
 });
-const identity = (name: string, c: string) => {
+const identity = (name: string, c: string, from: AddonOrigin = 'pool') => {
   const { image, digest, size } = made(name, c);
-  return { name, image, digest, size };
+  return { name, image, digest, size, from };
 };
 
 const comparedBy = (image: string, platform: string, allowReplace?: string[]): string => {
@@ -63,7 +64,7 @@ describe('what a node is to run over its image', () => {
     const none = JSON.stringify([{ name: 'containerd', addon: '' }]);
     const { wanted, sets } = wantedBy(request({ nodes: [node('a'), node('b'), node('c', other), node('d', none)] }));
     const first = [identity('containerd', 'a')];
-    const second = [identity('containerd-2', 'b')];
+    const second = [identity('containerd-2', 'b', 'node')];
     assert.deepEqual(wanted.get('a')?.addons, { digest: setDigest(first), addons: first });
     assert.deepEqual(wanted.get('b'), wanted.get('a'));
     assert.deepEqual(wanted.get('c')?.addons, { digest: setDigest(second), addons: second });
@@ -87,7 +88,7 @@ describe('what a node is to run over its image', () => {
     const nodes = [node('a'), node('b', none)];
     const offers = new Map([offer('containerd', 'a'), offer('containerd-2', 'b')].map(o => [o.name, o]));
     const ofImage = wantedBy(request({ ...asking(runtime), nodes }));
-    assert.deepEqual(ofImage.wanted.get('a')?.addons?.addons, [identity('containerd', 'a')]);
+    assert.deepEqual(ofImage.wanted.get('a')?.addons?.addons, [identity('containerd', 'a', 'vendor')]);
     assert.deepEqual([...(ofImage.sets[0]?.from ?? [])], [['containerd', 'vendor']]);
     assert.equal(ofImage.wanted.has('b'), false);
     const asked = [{ name: 'containerd', addon: 'containerd-2' }];
@@ -95,6 +96,14 @@ describe('what a node is to run over its image', () => {
     assert.deepEqual([...(ofPool.sets[0]?.from ?? [])], [['containerd-2', 'pool']]);
     const masked = wantedBy(request({ ...asking(runtime), asked: [{ name: 'containerd', addon: '' }] }));
     assert.deepEqual([masked.wanted.size, masked.sets.length], [0, 0]);
+  });
+
+  it('says of each node who asks for it there, also where another asks for the same set in another way', () => {
+    const same = JSON.stringify([{ name: 'containerd', addon: 'containerd' }]);
+    const { wanted } = wantedBy(request({ nodes: [node('a'), node('b', same)] }));
+    const [a, b] = ['a', 'b'].map(name => wanted.get(name)?.addons);
+    assert.deepEqual([a?.addons[0]?.from, b?.addons[0]?.from], ['pool', 'node']);
+    assert.equal(a?.digest, b?.digest);
   });
 
   it('is nothing of an image that might ask and does not, which is kept', () => {
