@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { addonOf, makeAddon } from './addon-image.ts';
 import type { TestAddon } from './addon-image.ts';
 import { boot } from './booted-host.ts';
-import { first, makeDisk, place, rawPath, record, recordFile, writeRecordText } from './host-disk.ts';
+import { first, imageOf, makeDisk, place, rawPath, record, recordFile, writeRecordText } from './host-disk.ts';
 import type { AddonSeal } from '../../controller/host-addons/seal.ts';
 import { systemdVersions, withoutHosts } from './systemd-root.ts';
 
@@ -221,5 +222,15 @@ for (const systemd of systemdVersions) {
     place(disk, first, '/usr/lib/systemd/system/systemd-sysext.service', '');
     const masked = await boot(disk);
     assert.deepEqual([masked.support().reason, masked.seal().state], ['Disabled', 'Failed']);
+    await masked.cut();
+
+    // What overlayfs takes for a file that is deleted.
+    const program = join(imageOf(disk, first), 'usr/bin/systemd-sysext');
+    mkdirSync(dirname(program), { recursive: true });
+    execFileSync('mknod', [program, 'c', '0', '0']);
+    const without = await boot(disk);
+    assert.deepEqual([without.support().supported, without.support().reason], [false, 'NoSysext']);
+    assert.deepEqual(states(without.seal()), ['tool: NotMerged NoSysext']);
+    assert.deepEqual([without.seal().state, without.seal().reason], ['Failed', 'NoSysext']);
   });
 }
