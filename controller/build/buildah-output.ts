@@ -97,12 +97,26 @@ export class BuildahOutput {
   }
 }
 
-/** What a step said last, mostly why it failed, without what buildah adds to it. Undefined when it said nothing. */
+/**
+ * What package managers say of what they do before they know whether they can: apt-get 2 and 3, zypper. It comes without the end of its
+ * line, by another pipe than the error that follows it, so that the two are in one line, or in the wrong order, as the machine has it.
+ */
+const progress =
+  /^(?:(?:Reading package lists|Building dependency tree|Reading state information|Calculating upgrade|Solving dependencies|Loading repository data|Reading installed packages|Resolving package dependencies)\.\.\.(?: *Done)?\s*)+/;
+/** What apt-get and dnf begin a reason with. */
+const reasonStart = /^(?:E|Error): /;
+
+/** What a step said last, mostly why it failed, without what buildah adds to it, and without the progress of a package manager before it. Undefined when it said nothing. */
 function lastWords(log: readonly string[]): string | undefined {
   const added =
     /^(?:Error: building at STEP "|subprocess exited with status \d+$|error running subprocess: |(?:Error: )?exit status \d+$|time=")/;
-  const line = log.findLast(text => text.trim() !== '' && !added.test(text));
-  return line === undefined ? undefined : cut(line.trim(), maxWordsLength);
+  const said = log.filter(text => text.trim() !== '' && !added.test(text)).map(text => text.trim());
+  const last = said.at(-1);
+  if (last === undefined) return undefined;
+  const words = said.map(text => text.replace(progress, '')).findLast(text => text !== '');
+  // Progress that was the last of all says how far the step came, unless a reason was given before it.
+  const isLast = last.replace(progress, '') !== '';
+  return cut(words !== undefined && (isLast || reasonStart.test(words)) ? words : last, maxWordsLength);
 }
 
 /** `STEP 2/3: RUN ...`; in a build of several stages `[1/2] STEP 2/3: RUN ...`. */

@@ -69,6 +69,36 @@ test('a step that said nothing is told with its exit code alone, one that said m
   }
 });
 
+test('what a package manager says of its progress is no reason, wherever its other pipe has put it', () => {
+  const absent = 'E: Unable to locate package nosuch';
+  for (const [said, words] of [
+    [`Reading package lists...\nBuilding dependency tree...${absent}\n`, absent],
+    [`Reading package lists...Building dependency tree...Reading state information...${absent}\n\n`, absent],
+    [`Reading package lists... Done\nBuilding dependency tree... Done\n${absent}\n`, absent],
+    [`Building dependency tree...${absent}\n\nReading state information...\n`, absent],
+    [`${absent}\nReading package lists...\nBuilding dependency tree...\n`, absent],
+    [`Solving dependencies...Error: Unable to correct problems\n`, 'Error: Unable to correct problems'],
+    [
+      `Last metadata expiration check: 0:00:01 ago.\nError: Unable to find a match: nosuch\n`,
+      'Error: Unable to find a match: nosuch',
+    ],
+    [
+      `Loading repository data...\nReading installed packages...No provider of 'nosuch' found.\n`,
+      "No provider of 'nosuch' found.",
+    ],
+    // Ended in the middle: how far it came is all there is to say.
+    ['Get:1 greeter\nReading package lists...\n', 'Reading package lists...'],
+    ['Reading package lists...', 'Reading package lists...'],
+    // Of a step's own.
+    ['Reading the manual...E: 1\n', 'Reading the manual...E: 1'],
+  ]) {
+    const output = new BuildahOutput({ step: 'Containerfile', mask: asIs });
+    const added = '\nsubprocess exited with status 100\nError: building at STEP "RUN x": exit status 100\n';
+    output.push(bytes(`STEP 2/2: RUN x\n${said}${added}`));
+    assert.equal(output.failure({ exitCode: 1, how: 'unknown' }).message, `exit code 100: ${words}`, said);
+  }
+});
+
 test('a step whose text is longer than a line may be has its own exit code all the same', () => {
   const text = `RUN install ${'package '.repeat(300)}`;
   const output = new BuildahOutput({ step: 'Containerfile', mask: asIs });
