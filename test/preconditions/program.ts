@@ -11,6 +11,8 @@ interface Line {
   level: string;
   msg: string;
   precondition?: string;
+  /** CRDs, in words. */
+  newer?: string[];
 }
 
 export class Program {
