@@ -1,6 +1,6 @@
 /** What the agent does next with addons: pure, and a part of `decide`. */
 import { StallingError, TransientError } from '../api/errors.ts';
-import { awaitsSeal, isRecorded, recordKey, unsupported, wantedRecord } from './addons/plan.ts';
+import { aheadRecord, awaitsSeal, isRecorded, recordKey, unseen, unsupported, wantedRecord } from './addons/plan.ts';
 import type { AddonRecord } from './addons/record.ts';
 import { nextBoot } from './bootc-status.ts';
 import type { BootEntry } from './bootc-status.ts';
@@ -8,7 +8,7 @@ import type { Facts, Situation, Step } from './decide.ts';
 import { applyLive, cannotApply, isLiveChange, liveIntent } from './decide-live.ts';
 import { barredBy } from './memory.ts';
 import { bootTroubleAhead, isAhead, lockFirst, newIntent, rebootingSituation, spent, stalled } from './rests.ts';
-import { approvalOf, barredUnder, digestOf, nameOf, targetOf } from './target.ts';
+import { approvalOf, barredUnder, digestOf, digestsOf, isOneOf, nameOf, targetOf } from './target.ts';
 
 export const mergingSituation: Situation = {
   phase: 'Staging',
@@ -54,6 +54,25 @@ export function changeAddons(facts: Facts, entry: BootEntry | undefined): Step {
 /** The record is that of the next boot since the intent was remembered. */
 function isArmed({ memory, addons }: Facts, record: AddonRecord | undefined): boolean {
   return memory.intent?.addonsOf !== undefined && addons?.booted.next === undefined && isRecorded(addons?.booted.current, record);
+}
+
+/**
+ * What is staged without the lock boots at the next reboot, whoever asks for that: its addons come first, and their record waits for the image. Undefined
+ * where the image may be staged.
+ */
+export function prepareAhead(facts: Facts): Step | undefined {
+  const { spec, status, features, addons } = facts;
+  const record = aheadRecord(spec);
+  if (!addons || !record || isRecorded(addons.ahead, record)) return undefined;
+  // A deployment of the image that the host may go back to has its own addons, and one staged beside it has its name.
+  const isThere = [status.rollback, ...status.others].some(entry => isOneOf(entry, digestsOf(spec)));
+  if (addons.ahead === undefined && (features.switchDownloadOnly || isThere)) return undefined;
+  const { architecture } = status.booted ?? {};
+  const over = { ...unseen, digest: digestOf(spec.image), ...(architecture === undefined ? {} : { architecture }) };
+  const step = prepareAddons(facts, { over, runs: false, record });
+  if (step.do === 'PrepareAddons') return { ...step, ahead: true };
+  // Staged it is locked in a moment, and may bring what its addons lack: rules of its own for who may sign.
+  return features.switchDownloadOnly || features.lockFinalization ? undefined : step;
 }
 
 export function prepareAddons(facts: Facts, o: { over: BootEntry; runs: boolean; record: AddonRecord | undefined }): Step {

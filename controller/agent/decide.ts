@@ -16,7 +16,7 @@ import { barredBy } from './memory.ts';
 import type { Intent, Memory } from './memory.ts';
 import { hindrance } from './problems.ts';
 import type { SignaturePolicy } from './signature-policy.ts';
-import { changeAddons, isMergeNew, mergingSituation, prepareAddons, sealDue } from './decide-addons.ts';
+import { changeAddons, isMergeNew, mergingSituation, prepareAddons, prepareAhead, sealDue } from './decide-addons.ts';
 import { followLive, isBegun, isLiveChange, otherImage } from './decide-live.ts';
 import type { LiveChange } from './decide-live.ts';
 import { bootTroubleAhead, isAhead, lockFirst, newIntent, rebootingSituation, spent, stalled } from './rests.ts';
@@ -81,8 +81,8 @@ export type Step =
   | { do: 'Withdraw' }
   | { do: 'Stage'; image: string; digest: string }
   | { do: 'Lock'; method: LockMethod; deployment: string; digest: string }
-  /** Bring the addons of the target, and record them for what they are to be merged over. */
-  | { do: 'PrepareAddons'; over: BootEntry; runs: boolean; record: AddonRecord }
+  /** Bring the addons of the target, and record them for what they are to be merged over. `ahead`: for an image that is not staged yet. */
+  | { do: 'PrepareAddons'; over: BootEntry; runs: boolean; record: AddonRecord; ahead?: true }
   /** Remember the intent, then make the prepared record that of the next boot. */
   | { do: 'ArmAddons'; intent: Intent; deployment: string }
   /** Remember the intent, then unlock what is staged. */
@@ -114,10 +114,18 @@ export function decide(facts: Facts): Step {
     retried: facts.retried,
   });
   if (failure) return lockFirst(facts, stalled(failure.reason, failure.message ?? failure.reason));
-  if (!status.staged || !isOneOf(status.staged, digests)) return stage(facts);
-  const record = wantedRecord(status.staged, spec);
-  if (isRecorded(facts.addons?.staged.current, record)) return staged(facts, status.staged);
-  return prepareAddons(facts, { over: status.staged, runs: false, record });
+  return status.staged && isOneOf(status.staged, digests)
+    ? completed(facts, status.staged)
+    : (prepareAhead(facts) ?? stage(facts));
+}
+
+/** The target's image is staged: its addons follow. */
+function completed(facts: Facts, entry: BootEntry): Step {
+  const { spec, addons } = facts;
+  const record = wantedRecord(entry, spec);
+  // Without a record of its own it would boot with what waits for its image.
+  if (isRecorded(addons?.staged.current ?? addons?.ahead, record)) return staged(facts, entry);
+  return prepareAddons(facts, { over: entry, runs: false, record });
 }
 
 /** What an intent of this boot asks for before the target does. */

@@ -33,7 +33,7 @@ export async function gatherFacts(
   ]);
   const told = memory.intent?.toldAt !== undefined && memory.intent.bootID === boot.bootID;
   const stopping = told && (await host.stopping());
-  const addons = await addonHost?.look(status, boot);
+  const addons = await addonHost?.look(status, boot, target.spec.image);
   // A time that is still to come is of a clock that was set back since.
   mind.sealMissingSince = awaitsSeal(addons) ? Math.min(mind.sealMissingSince ?? now(), now()) : undefined;
   const { stageTrouble, addonTrouble, sealMissingSince, bootTrouble, lockTried } = mind;

@@ -22,6 +22,8 @@ export interface Preparing {
   record: AddonRecord;
   /** The deployment of the record is what runs. */
   runs: boolean;
+  /** The record is to wait for its image, which is not staged yet. */
+  ahead: boolean;
 }
 
 export class Mind {

@@ -35,10 +35,10 @@ export async function settleAddons(
 }
 
 /** Writes the record; resolves with all of its addons where it could not be written. */
-async function keep({ record, runs }: Preparing, status: BootcStatus, { addons }: Hands): Promise<PreparedAddon[]> {
+async function keep({ record, runs, ahead }: Preparing, status: BootcStatus, { addons }: Hands): Promise<PreparedAddon[]> {
   const entry = runs ? status.booted : status.staged;
   // What they are for is gone; the next look at the host decides anew.
-  if (recordKey(entry) !== record.deployment) return [];
+  if (!ahead && recordKey(entry) !== record.deployment) return [];
   try {
     await (runs ? addons?.stage(record) : addons?.write(record));
     return [];

@@ -88,7 +88,7 @@ export async function take(
 }
 
 function prepareAddons(
-  { over, runs, record }: Extract<Step, { do: 'PrepareAddons' }>,
+  { over, runs, record, ahead }: Extract<Step, { do: 'PrepareAddons' }>,
   { spec, addons }: Facts,
   { addons: host, mind, log, now }: Hands,
 ): void {
@@ -98,7 +98,7 @@ function prepareAddons(
   const doubtful = (addons?.seal?.addons ?? []).filter(({ reason }) => reason !== undefined && spoiled.includes(reason));
   const request = { target: targetOf(spec), addons: addonsOf(spec), pullSecret: spec.pullSecret, over, runs, doubtful };
   const running = host.prepare(request);
-  mind.operation = { running, preparing: { running, record, runs }, startedAt: now() };
+  mind.operation = { running, preparing: { running, record, runs, ahead: ahead ?? false }, startedAt: now() };
 }
 
 /** What earlier targets have brought may be what the room is missing for; nobody else lets go of it before the host comes to rest. */
@@ -256,6 +256,8 @@ export async function settle(
       log.warn({ reason: trouble.failure.reason, attempt: trouble.count }, trouble.failure.message);
     }
     mind.stageTrouble = trouble;
+    // What was missing before the image was seen may have come with it.
+    if (isOneOf(status.staged, digestsOf(target.spec))) mind.addonTrouble = undefined;
     // The pull may have filled the disk, and once the target is reported as staged, the host may be taken away.
     await (trouble ? mind.remember(memory) : mind.keep(memory));
   } else if (running.kind === 'Lock') {

@@ -155,7 +155,7 @@ export class World {
     const { stageTrouble, addonTrouble, bootTrouble, lockTried } = this.#mind;
     const boot = await this.host.boot();
     const status = fresh ?? (await this.host.status());
-    const addons = await this.addons.look(status, boot);
+    const addons = await this.addons.look(status, boot, this.target.spec.image);
     this.#sealMissingSince = addons.seal ? undefined : (this.#sealMissingSince ?? this.now);
     return {
       now: this.now,

@@ -22,6 +22,9 @@ export interface HostDisk {
 export const first = '1a'.repeat(32);
 export const second = '2b'.repeat(32);
 
+/** The digest, without its algorithm, of an image that deployments are staged by; a record that waits for it has this name. */
+export const awaited = '3c'.repeat(32);
+
 /** What systemd does by itself on a machine, and leaves to others in a container: what systemd-sysext mounts is to be seen by all. */
 const sharedRoot = `[Unit]
 DefaultDependencies=no
@@ -75,6 +78,12 @@ export async function makeDisk(t: Undo, systemd: Systemd, o: DiskOptions = {}): 
 /** The directory that ostree would have; its etc is mounted at /etc. */
 export function deploymentOf({ directory }: HostDisk, deployment: string): string {
   return join(directory, 'ostree/deploy/default/deploy', `${deployment}.0`);
+}
+
+/** Writes the origin of a deployment, as bootc does for `bootc switch NAME@sha256:…` with `awaited`. */
+export function stagedAs(disk: HostDisk, deployment: string): void {
+  const reference = `ostree-unverified-registry:registry.example.com/os@sha256:${awaited}`;
+  writeFileSync(`${deploymentOf(disk, deployment)}.origin`, `[origin]\ncontainer-image-reference=${reference}\n`);
 }
 
 /** What a deployment has over its base. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeAddon, serviceFiles } from './addon-image.ts';
 import { boot } from './booted-host.ts';
-import { first, makeDisk, record, second } from './host-disk.ts';
+import { awaited, first, makeDisk, record, second, stagedAs } from './host-disk.ts';
 import { systemdVersions, withoutHosts } from './systemd-root.ts';
 
 const skip = withoutHosts();
@@ -27,6 +27,31 @@ for (const systemd of systemdVersions) {
     ]);
   });
 }
+
+test('a deployment without a record has the one that waits for its image, and keeps it', { skip }, async t => {
+  const disk = await makeDisk(t, 257);
+  record(disk, [await makeAddon('tool', '1')], { deployment: first });
+  stagedAs(disk, first);
+  stagedAs(disk, second);
+  record(disk, [await makeAddon('tool', '2')], { deployment: awaited });
+  const host = await boot(disk, { deployment: second });
+  assert.deepEqual(
+    [host.seal().state, host.seal().record, host.read('usr/share/addons/tool')],
+    ['Merged', 'current', '2'],
+    host.journal(),
+  );
+  await host.cut();
+  // What waits by now is for a later staging of the image; each of these has its own.
+  record(disk, [await makeAddon('tool', '3')], { deployment: awaited });
+  for (const [deployment, tool] of [
+    [second, '2'],
+    [first, '1'],
+  ] as const) {
+    const again = await boot(disk, { deployment });
+    assert.deepEqual([again.seal().state, again.read('usr/share/addons/tool')], ['Merged', tool], again.journal());
+    await again.cut();
+  }
+});
 
 test('a soft reboot, which keeps /run, changes to the addons of the next deployment', { skip }, async t => {
   const disk = await makeDisk(t, 257);

@@ -12,7 +12,7 @@ import { collect } from './collect.ts';
 import type { Needed } from './collect.ts';
 import { deploymentsOn } from './deployments.ts';
 import { durableDirectory } from './durable-file.ts';
-import { recordKey } from './plan.ts';
+import { aheadKey, recordKey } from './plan.ts';
 import type { AddonFacts, DeploymentRecords } from './plan.ts';
 import { prepareSet } from './prepare.ts';
 import type { PreparedAddon, RegistryAccess, WantedAddon } from './prepare.ts';
@@ -45,10 +45,10 @@ export interface Preparation extends Operation {
 }
 
 export interface AddonHost {
-  /** Rejects with HostError. */
-  look(status: BootcStatus, boot: BootFacts): Promise<AddonFacts>;
+  /** `image` is the target's. Rejects with HostError. */
+  look(status: BootcStatus, boot: BootFacts, image?: string): Promise<AddonFacts>;
   prepare(request: PrepareRequest): Preparation;
-  /** The record of a deployment that does not run: its next boot has it. */
+  /** The record of a deployment that does not run, or of an image that is not staged yet: its next boot has it. */
   write(record: AddonRecord): Promise<void>;
   /** The record of the deployment that runs, without effect until `arm`. */
   stage(record: AddonRecord): Promise<void>;
@@ -71,7 +71,7 @@ export function createAddonHost({ root, open }: AddonHostOptions): AddonHost {
   const accepted = new Set<string>();
   const records = new Records(durableDirectory(join(root, recordsPath)));
   return {
-    async look(status, boot) {
+    async look(status, boot, image) {
       try {
         const booted = recordKey(status.booted);
         const [support, seal] = await Promise.all([
@@ -83,6 +83,7 @@ export function createAddonHost({ root, open }: AddonHostOptions): AddonHost {
           ...seal,
           booted: await recordsOf(records, booted),
           staged: await recordsOf(records, recordKey(status.staged)),
+          ...(await waitingFor(records, image)),
         };
       } catch (error) {
         if (error instanceof HostError) throw error;
@@ -102,7 +103,11 @@ export function createAddonHost({ root, open }: AddonHostOptions): AddonHost {
       const own = recordKey(booted);
       if (own !== undefined) await records.unstage(own);
       // Those that bootc does not tell of, such as what is pinned before 1.3, boot with their addons too.
-      const deployments = [...keys.filter(key => key !== undefined), ...(await deploymentsOn(root))];
+      const deployments = [
+        ...keys.filter(key => key !== undefined),
+        ...(await deploymentsOn(root)),
+        ...(await stillAwaited(records, [booted, staged, rollback, ...others])),
+      ];
       await collect({ store, records, root }, { deployments, inUse });
     },
   };
@@ -169,6 +174,21 @@ async function recordsOf(records: Records, deployment: string | undefined): Prom
   if (deployment === undefined) return {};
   const [current, next] = await Promise.all([read(records, deployment, 'current'), read(records, deployment, 'next')]);
   return { ...(current === undefined ? {} : { current }), ...(next === undefined ? {} : { next }) };
+}
+
+async function waitingFor(records: Records, image: string | undefined): Promise<Pick<AddonFacts, 'ahead'>> {
+  const { current } = await recordsOf(records, aheadKey(image));
+  return current === undefined ? {} : { ahead: current };
+}
+
+/** Names of records that wait for images whose deployments have none of their own yet. */
+async function stillAwaited(records: Records, entries: readonly (BootEntry | undefined)[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of entries) {
+    const waiting = aheadKey(entry?.reference?.image);
+    if (waiting !== undefined && (await recordsOf(records, recordKey(entry))).current === undefined) found.push(waiting);
+  }
+  return found;
 }
 
 async function read(records: Records, deployment: string, kind: 'current' | 'next'): Promise<AddonRecord | string | undefined> {

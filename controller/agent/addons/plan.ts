@@ -3,6 +3,7 @@ import type { Condition } from '../../api/meta.ts';
 import type { NodeTargetSpec } from '../../api/node-target.ts';
 import { type AddonSeal, type AddonSupport, sealReasons } from '../../host-addons/seal.ts';
 import type { BootEntry } from '../bootc-status.ts';
+import { digestOf } from '../target.ts';
 import type { AgentReason } from '../reasons.ts';
 import { formatRecord, isDeployment, RecordFormatError } from './record.ts';
 import type { AddonRecord } from './record.ts';
@@ -24,6 +25,8 @@ export interface AddonFacts {
   damage?: string;
   booted: DeploymentRecords;
   staged: DeploymentRecords;
+  /** What waits for a deployment of the target's image that has no record of its own; a text where the file is damaged. */
+  ahead?: AddonRecord | string;
 }
 
 /** Addons of the target; empty without a set. */
@@ -48,6 +51,24 @@ export function wantedRecord(entry: BootEntry | undefined, spec: NodeTargetSpec)
     addons: addonsOf(spec).map(({ name, digest, size, services }) => ({ name, digest, size, services: services ?? [] })),
   };
 }
+
+/**
+ * The name of the record that waits for an image: the digest in the reference that it is staged by, which the origin of each of its deployments
+ * has. Undefined for a reference without one.
+ */
+export function aheadKey(image: string | undefined): string | undefined {
+  const name = image?.split('@sha256:')[1];
+  return name !== undefined && isDeployment(name) ? name : undefined;
+}
+
+/** The record that is to wait for the target's image, whose deployment is not known yet. */
+export function aheadRecord(spec: NodeTargetSpec): AddonRecord | undefined {
+  const deployment = aheadKey(spec.image);
+  return wantedRecord({ ...unseen, digest: digestOf(spec.image), ...(deployment === undefined ? {} : { deployment }) }, spec);
+}
+
+/** An entry of which bootc says nothing yet. */
+export const unseen: BootEntry = { locked: false, incompatible: false, pinned: false, softRebootCapable: false };
 
 /** Whether a record on the disk is this one; none at all is as good as an empty one. */
 export function isRecorded(found: AddonRecord | string | undefined, wanted: AddonRecord | undefined): boolean {

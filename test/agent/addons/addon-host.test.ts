@@ -7,7 +7,7 @@ import { createAddonHost } from '../../../controller/agent/addons/addon-host.ts'
 import { recordsPath } from '../../../controller/agent/addons/records.ts';
 import { AddonStore } from '../../../controller/agent/addons/store.ts';
 import { programPath } from '../../../controller/host-addons/seal.ts';
-import type { BootcStatus } from '../../../controller/agent/bootc-status.ts';
+import type { BootcStatus, BootEntry } from '../../../controller/agent/bootc-status.ts';
 import { sealAddons } from '../../cluster/host/addon-scripts.ts';
 import { hex, recordOf } from './record-fixture.ts';
 import { addonOf, debian12, hasMkfs, openShop, openStore } from './shop.ts';
@@ -97,6 +97,21 @@ test('a deployment that bootc does not tell of keeps its record and its addons',
   await host.tidy(status, []);
   assert.deepEqual(left(), []);
   assert.ok(!existsSync(path));
+});
+
+test('what waits for an image is kept until the deployment has a record of its own', async t => {
+  const { root } = openStore(remove => t.after(remove));
+  const host = createAddonHost({ root, open });
+  const waiting = hex(0xc1);
+  const image = `registry.example.com/os@sha256:${waiting}`;
+  const staged: BootEntry = { ...entry, deployment: `${hex(0xe1)}.0`, reference: { image, transport: 'registry' } };
+  await host.write(recordOf(1, waiting));
+  await host.tidy({ ...status, staged }, []);
+  assert.deepEqual((await host.look(status, boot, image)).ahead, recordOf(1, waiting));
+  await host.write(recordOf(1, hex(0xe1)));
+  await host.tidy({ ...status, staged }, []);
+  assert.deepEqual(readdirSync(join(root, recordsPath)), [hex(0xe1)]);
+  assert.equal((await host.look(status, boot, image)).ahead, undefined);
 });
 
 test('addons are not prepared over a staged image that has no units for them', async t => {

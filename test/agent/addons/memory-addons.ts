@@ -1,6 +1,6 @@
 /** A host's addons in one process: real records on a disk in memory, a store that has what it is told, and boot scripts that do as theirs do. */
 import assert from 'node:assert/strict';
-import { recordKey } from '../../../controller/agent/addons/plan.ts';
+import { aheadKey, recordKey } from '../../../controller/agent/addons/plan.ts';
 import type { AddonFacts, DeploymentRecords } from '../../../controller/agent/addons/plan.ts';
 import type { AddonHost, Preparation, PrepareRequest } from '../../../controller/agent/addons/addon-host.ts';
 import type { AddonRecord } from '../../../controller/agent/addons/record.ts';
@@ -55,12 +55,14 @@ export class MemoryAddons implements AddonHost {
     this.records = new Records(new PowerCutDisk());
   }
 
-  async look(status: BootcStatus, { bootID }: BootFacts): Promise<AddonFacts> {
+  async look(status: BootcStatus, { bootID }: BootFacts, image?: string): Promise<AddonFacts> {
     const booted = recordKey(status.booted);
     if (this.#boot?.id !== bootID) {
+      if (booted !== undefined && !this.lost) await this.#adopt(booted, aheadKey(status.booted?.reference?.image));
       this.#boot = { id: bootID, seal: await this.#runScripts(this.lost ? null : (booted ?? null), bootID) };
       this.merged.push(this.#boot.seal.set);
     }
+    const { current: ahead } = await this.#recordsOf(aheadKey(image));
     const support: AddonSupport = {
       boot: bootID,
       softReboots: 0,
@@ -75,6 +77,7 @@ export class MemoryAddons implements AddonHost {
       ...(this.unsealed || !this.hasUnits ? {} : { seal: this.#boot.seal }),
       booted: await this.#recordsOf(booted),
       staged: await this.#recordsOf(recordKey(status.staged)),
+      ...(ahead === undefined ? {} : { ahead }),
     };
   }
 
@@ -148,6 +151,13 @@ export class MemoryAddons implements AddonHost {
     const current = await this.records.read(deployment);
     const next = await this.records.read(deployment, 'next');
     return { ...(current ? { current } : {}), ...(next ? { next } : {}) };
+  }
+
+  /** A deployment without a record has the one that waits for its image. */
+  async #adopt(deployment: string, waiting: string | undefined): Promise<void> {
+    if (waiting === undefined || (await this.records.read(deployment)) || (await this.records.read(deployment, 'before'))) return;
+    const record = await this.records.read(waiting);
+    if (record) await this.records.write({ ...record, deployment });
   }
 
   async #runScripts(deployment: string | null, boot: string): Promise<AddonSeal> {

@@ -21,9 +21,11 @@ choose_record() {
     record_problem="$records/$deployment was booted $trial_most times and not proven by the agent: the one before the last change was used"
     return
   fi
+  choose_own=$records/$deployment
+  adopt_record "$1"
   for choose_kind in current before good; do
-    choose_file=$records/$deployment
-    if [ "$choose_kind" != current ]; then choose_file=$choose_file.$choose_kind; fi
+    choose_file=$choose_own
+    if [ "$choose_kind" != current ]; then choose_file=$records/$deployment.$choose_kind; fi
     if [ ! -e "$choose_file" ]; then
       choose_missing=$choose_missing$choose_kind
       continue
@@ -44,6 +46,50 @@ choose_record() {
       none) record_problem="${record_problem}there is no other, so nothing is merged" ;;
     esac
   fi
+}
+
+# A deployment without any record takes the one that the agent wrote for its image before it was staged: where staging cannot be locked, a reboot may come
+# before the agent has seen the deployment. Where the disk does not take it, $choose_own is a copy in the directory $1.
+adopt_record() {
+  for adopt_kind in '' .before .good; do
+    if [ -e "$records/$deployment$adopt_kind" ]; then return; fi
+  done
+  find_awaiting || return 0
+  adopt_end=$(tail -n 1 "$awaiting")
+  adopt_sum=$(head -n -1 "$awaiting" | sha256sum)
+  if [ "$adopt_end" != "end ${adopt_sum%% *}" ]; then
+    record_problem="$awaiting is cut, or was changed: its last line is not the digest of the others; "
+    return
+  fi
+  head -n -1 "$awaiting" | while IFS= read -r adopt_line; do
+    if [ "$adopt_line" = "deployment ${awaiting##*/}" ]; then adopt_line="deployment $deployment"; fi
+    printf '%s\n' "$adopt_line"
+  done >"$1/adopted"
+  adopt_sum=$(sha256sum <"$1/adopted")
+  printf 'end %s\n' "${adopt_sum%% *}" >>"$1/adopted"
+  if cat "$1/adopted" >"$choose_own.new" && sync "$choose_own.new" && mv -f "$choose_own.new" "$choose_own" && sync "$records"; then return; fi
+  say 4 "the record that waits for the image cannot be kept as $choose_own"
+  choose_own=$1/adopted
+}
+
+# Sets $awaiting, the record that waits for the image of this deployment: its name is the digest in the reference that the image was staged by, which is in
+# the deployment's origin (ostree: CHECKSUM.SERIAL.origin beside it; composefs backend: DIGEST.origin in it).
+find_awaiting() {
+  set +f
+  set -- /sysroot/ostree/deploy/*/deploy/"$deployment".*.origin /sysroot/state/deploy/"$deployment"/"$deployment".origin
+  set -f
+  for find_origin in "$@"; do
+    if [ ! -f "$find_origin" ]; then continue; fi
+    while read -r find_line || [ -n "$find_line" ]; do
+      case $find_line in
+        container-image-reference*@sha256:*) ;;
+        *) continue ;;
+      esac
+      awaiting=$records/${find_line##*@sha256:}
+      if is_hex "${awaiting##*/}" && [ -f "$awaiting" ]; then return; fi
+    done <"$find_origin"
+  done
+  return 1
 }
 
 # Takes the record $1 into the directory $2. Where it cannot be used, $take_wrong says why, and nothing of it is left.
