@@ -140,6 +140,13 @@ function trustTransitions(before: SystemPoolStatus, after: SystemPoolStatus): Tr
   return out;
 }
 
+/** Nodes wait for addons. They do for a moment while an image is read or a set compared, too: that is no warning. */
+const addonEvents: readonly (Pick<Transition, 'type'> & { reason: PoolReason })[] = [
+  { reason: 'AddonsNotReady', type: 'Normal' },
+  { reason: 'Collision', type: 'Warning' },
+  { reason: 'InvalidAddons', type: 'Warning' },
+];
+
 function readyTransitions(before: SystemPoolStatus, after: SystemPoolStatus): Transition[] {
   const last = conditionOf(before.conditions, 'Ready');
   const ready = conditionOf(after.conditions, 'Ready');
@@ -149,6 +156,8 @@ function readyTransitions(before: SystemPoolStatus, after: SystemPoolStatus): Tr
     out.push(transition('Normal', 'CanaryDone', `the canary is proven, the other nodes follow; ${ready.message}`));
   if (ready.reason === last?.reason) return out;
   if (ready.reason === 'RolloutHalted') out.push(transition('Warning', 'RolloutHalted', ready.message));
+  const waits = addonEvents.find(({ reason }) => reason === ready.reason);
+  if (waits) out.push(transition(waits.type, waits.reason, ready.message));
   if (ready.reason === 'Updated' && last?.status !== 'True') out.push(transition('Normal', 'RolloutComplete', ready.message));
   return out;
 }

@@ -89,6 +89,20 @@ describe('pool status', () => {
     );
   });
 
+  it('tells once that nodes wait for addons, and warns of addons that a person has to change', () => {
+    const told = (reason: string, before = first): [string[], typeof first] => {
+      const outcome = { kind: 'Progressing', reason, message: 'addon runtime: …' } as const;
+      const after = statusAfter(pool({ status: before }), summary(outcome), { now, handled: undefined });
+      const events = transitionsOf(before, after);
+      return [events.map(t => `${t.type} ${t.reason} ${t.action}: ${t.note}`), after];
+    };
+    const [waiting, after] = told('AddonsNotReady');
+    assert.deepEqual(waiting, ['Normal AddonsNotReady Rollout: addon runtime: …']);
+    assert.deepEqual(told('AddonsNotReady', after)[0], []);
+    assert.deepEqual(told('Collision', after)[0], ['Warning Collision Rollout: addon runtime: …']);
+    assert.deepEqual(told('InvalidAddons')[0], ['Warning InvalidAddons Rollout: addon runtime: …']);
+  });
+
   it('is not Ready from the moment the target changes, and remembers the one before', () => {
     const ready = statusAfter(pool(), summary({ kind: 'Ready', reason: 'Updated', message: 'all' }), { now, handled: undefined });
     const one = withTarget(pool({ status: ready }), { target: image(1) }, now);
