@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { AddonBlob } from '../api/addon-artifact.ts';
 import { StallingError, TransientError, messageOf } from '../api/errors.ts';
+import { isOutOfMemory, maxThreadHeapMiB, threadLimits } from '../api/thread-limits.ts';
 import type { Release } from './extension-release.ts';
 import type { LayerLimits, LayerSource } from './layers.ts';
 import type { AddonReason } from './reasons.ts';
@@ -57,11 +58,6 @@ export interface MakeOptions {
   entry?: URL;
 }
 
-/** For as many members as are read at most; a container of the controller has half a gibibyte. */
-const maxHeapMiB = 224;
-/** More would only let rubbish lie about for longer. */
-const maxYoungMiB = 16;
-
 /**
  * @throws StallingError `InvalidMatch`, `InvalidLayer`, `AddonTooLarge`, and ContentRefusedError with the paths; TransientError `ImageFailed` when the
  *   disk or the thread fails; the signal's reason
@@ -73,7 +69,7 @@ export async function makeAddonImage(request: AddonImageRequest, o: MakeOptions 
   const worker = new Worker(entry, {
     name: 'addon-image',
     workerData: request,
-    resourceLimits: { maxOldGenerationSizeMb: maxHeapMiB, maxYoungGenerationSizeMb: maxYoungMiB },
+    resourceLimits: threadLimits,
   });
   const abort = (): void => reject(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
@@ -105,13 +101,9 @@ function failed(name: string, why: string): TransientError {
   );
 }
 
-function isOutOfMemory(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-}
-
 /** The same files would take as much the next time. */
 function tooLarge(name: string): StallingError {
-  const why = `to make the image of addon ${name} takes more than ${maxHeapMiB} MiB of memory: it has too many files, or too long paths; leave out what it does not need`;
+  const why = `to make the image of addon ${name} takes more than ${maxThreadHeapMiB} MiB of memory: it has too many files, or too long paths; leave out what it does not need`;
   return new StallingError('AddonTooLarge' satisfies AddonReason, why);
 }
 

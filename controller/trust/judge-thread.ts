@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { TransientError, messageOf } from '../api/errors.ts';
+import { threadLimits } from '../api/thread-limits.ts';
 import type { Candidate } from './candidate.ts';
 import { CostlyImages } from './costly-images.ts';
 import type { ImageToJudge } from './judge-image.ts';
@@ -26,7 +27,6 @@ export interface JudgeThreadOptions {
 }
 
 const defaults = { limitMs: 30_000, maxWaiting: 1_000 };
-const maxHeapMiB = 256;
 
 interface Waiting {
   job: Job;
@@ -110,7 +110,7 @@ export class JudgeThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#entry, { name: 'judge', resourceLimits: { maxOldGenerationSizeMb: maxHeapMiB } });
+    const worker = new Worker(this.#entry, { name: 'judge', resourceLimits: threadLimits });
     worker.on('message', (answer: Answer) => {
       if (worker === this.#worker) this.#answered(answer);
     });
