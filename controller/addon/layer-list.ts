@@ -56,9 +56,16 @@ export class LayerLister {
     return (type === '0' || type === '7') && !isSparse && (isListed(segments) || isOstreeObject(segments));
   }
 
-  /** So many names are held. */
+  #nameBytes = 0;
+
+  /** So many names are held, those of directories included that the layer has something in and does not describe. */
   get size(): number {
     return this.#entries.size + this.#hidden.length + this.#elsewhere.size;
+  }
+
+  /** Memory that their texts take, and those of what they link to. */
+  get nameBytes(): number {
+    return this.#nameBytes;
   }
 
   /** @param digest of its content, where that was wanted */
@@ -72,17 +79,37 @@ export class LayerLister {
       return;
     }
     const at = absolute(segments);
-    if (isListed(segments)) this.#entries.set(at, entryOf({ path: at, type, mode, target, link }, digest));
-    else if (digest !== undefined) this.#elsewhere.set(at, { type: 'file', mode, digest });
+    if (isListed(segments)) {
+      this.#entries.set(at, entryOf({ path: at, type, mode, target, link }, digest));
+      this.#addParents(at);
+    } else if (digest !== undefined) this.#elsewhere.set(at, { type: 'file', mode, digest });
     else if (type === '2' && isOstreeObject(segments)) this.#elsewhere.set(at, { type: 'symlink', target });
+    else return;
+    this.#nameBytes += memoryOf(at) + memoryOf(target);
+  }
+
+  #addParents(path: string): void {
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const parent = path.slice(0, end);
+      // Those above it are there, too.
+      if (this.#entries.has(parent)) return;
+      this.#entries.set(parent, { path: parent, type: 'directory' });
+      this.#nameBytes += memoryOf(parent);
+    }
   }
 
   #hide(parent: readonly string[], name: string): void {
     if (name === opaque) {
-      if (parent.length === 0 || isListed(parent)) this.#hidden.push({ hidesBelow: absolute(parent) });
+      if (parent.length > 0 && !isListed(parent)) return;
+      const hidesBelow = absolute(parent);
+      this.#hidden.push({ hidesBelow });
+      this.#nameBytes += memoryOf(hidesBelow);
     } else if (!name.startsWith(ownMark)) {
       const hidden = [...parent, name.slice(whiteout.length)];
-      if (isListed(hidden)) this.#hidden.push({ hides: absolute(hidden) });
+      if (!isListed(hidden)) return;
+      const hides = absolute(hidden);
+      this.#hidden.push({ hides });
+      this.#nameBytes += memoryOf(hides);
     }
   }
 
@@ -90,14 +117,6 @@ export class LayerLister {
   *lines(): Generator<LayerLine, undefined> {
     yield* this.#hidden;
     const entries = this.#entries;
-    // Those that are added meanwhile are looked at, too.
-    for (const path of entries.keys())
-      for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
-        const parent = path.slice(0, end);
-        // Those above it are there, too.
-        if (entries.has(parent)) break;
-        entries.set(parent, { path: parent, type: 'directory' });
-      }
     for (const path of [...entries.keys()].toSorted((a, b) => (a < b ? -1 : 1))) {
       const entry = entries.get(path);
       if (entry) yield entry.type === 'file' ? this.#known(entry) : entry;
@@ -126,6 +145,11 @@ function entryOf(
   if (type === '2') return { path, type: 'symlink', target };
   if (type === '1') return { path, type: 'file', of: absolute(segmentsOf(link)) };
   return { path, type: 'file', mode, ...(digest === undefined ? {} : { digest }) };
+}
+
+/** As V8 keeps a text: one byte for each character where all are of Latin-1, and two otherwise. */
+function memoryOf(text: string): number {
+  return /[\u0100-\uffff]/.test(text) ? 2 * text.length : text.length;
 }
 
 function absolute(segments: readonly string[]): string {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { ReadableStream } from 'node:stream/web';
 import { Worker } from 'node:worker_threads';
 import { messageOf, StallingError, TransientError } from '../api/errors.ts';
+import { isOutOfMemory, maxThreadHeapMiB, threadLimits } from '../api/thread-limits.ts';
 import type { DockerConfig } from '../registry/credentials.ts';
 import type { Descriptor } from '../registry/media-types.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -17,8 +18,9 @@ import { type LayerLine, parseLayerList } from './layer-list.ts';
 import type { AddonReason } from './reasons.ts';
 
 export interface ListLimits {
-  /** Of one layer, that are held at once. */
+  /** Of one layer, that are held at once, and the memory of their texts: with as many, the thread has room left. */
   names: number;
+  nameBytes: number;
   /** How many times larger a layer may be decompressed than it is, beyond so many bytes. */
   ratio: number;
   unsuspiciousBytes: number;
@@ -32,6 +34,7 @@ export interface ListLimits {
 
 export const listLimits: ListLimits = {
   names: 400_000,
+  nameBytes: 64 * 1024 ** 2,
   ratio: 200,
   unsuspiciousBytes: 64 * 1024 ** 2,
   bytes: 8 * 1024 ** 3,
@@ -44,7 +47,7 @@ export interface ListJob {
   stream: ReadableStream<Uint8Array>;
   /** That the list is written to; must not exist. */
   file: string;
-  limits: Pick<ListLimits, 'names' | 'ratio' | 'unsuspiciousBytes'>;
+  limits: Pick<ListLimits, 'names' | 'nameBytes' | 'ratio' | 'unsuspiciousBytes'>;
 }
 
 export type ListAnswer =
@@ -53,9 +56,6 @@ export type ListAnswer =
 /** The image has more than is listed; nothing is wrong with it. */
 export class TooLargeError extends Error {}
 
-/** Of the thread, as of the one that makes addons. */
-const maxHeapMiB = 224;
-const maxYoungMiB = 16;
 /** Of the lists' form: those of another are none. */
 const form = 1;
 
@@ -175,7 +175,7 @@ export class LayerLists {
       };
       const answer = await thread.run(job);
       if (blob.failure !== undefined) throw blob.failure;
-      if (answer.kind === 'tooMany') throw new TooLargeError(`a layer of it has more than ${this.#limits.names} names`);
+      if (answer.kind === 'tooMany') throw new TooLargeError(tooMany(this.#limits));
       if (answer.kind === 'invalid') throw invalid(layer, answer.message);
       if (answer.kind === 'failed' || !blob.isWhole)
         throw failed(answer.kind === 'failed' ? answer.message : 'its end was not read');
@@ -240,13 +240,13 @@ class ListThread {
   constructor(entry: URL) {
     this.#worker = new Worker(entry, {
       name: 'layer-list',
-      resourceLimits: { maxOldGenerationSizeMb: maxHeapMiB, maxYoungGenerationSizeMb: maxYoungMiB },
+      resourceLimits: threadLimits,
     });
     this.#worker.on('message', (answer: ListAnswer) => this.#job?.resolve(answer));
     this.#worker.on('error', error =>
       this.#job?.reject(
         isOutOfMemory(error)
-          ? new TooLargeError(`to list a layer of it takes more than ${maxHeapMiB} MiB`)
+          ? new TooLargeError(`to list a layer of it takes more than ${maxThreadHeapMiB} MiB`)
           : failed(messageOf(error)),
       ),
     );
@@ -262,6 +262,10 @@ class ListThread {
   async end(): Promise<void> {
     await this.#worker.terminate();
   }
+}
+
+function tooMany({ names, nameBytes }: ListLimits): string {
+  return `a layer of it has more than ${names} names, or more than ${nameBytes} bytes of names`;
 }
 
 function invalid({ digest }: Pick<Descriptor, 'digest'>, why: string): StallingError {
@@ -281,10 +285,6 @@ async function onDisk<T>(file: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw failed(`${file}: ${messageOf(error)}`);
   }
-}
-
-function isOutOfMemory(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
 }
 
 function isAbsent(error: unknown): boolean {

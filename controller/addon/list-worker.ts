@@ -29,7 +29,7 @@ async function list({ layer, stream, file, limits }: ListJob): Promise<ListAnswe
   try {
     for await (const member of tarMembers(layerStream(layer, source, most))) {
       lister.put(member, lister.wants(member) ? await digestOf(member.bytes()) : undefined);
-      if (lister.size > limits.names) return { kind: 'tooMany' };
+      if (lister.size > limits.names || lister.nameBytes > limits.nameBytes) return { kind: 'tooMany' };
     }
   } catch (error) {
     if (error instanceof TarError) return { kind: 'invalid', message: error.message };

@@ -179,3 +179,14 @@ test('A part of a list is none', async () => {
       for await (const line of parseLayerList(linesOf(part))) assert.ok(line);
     }, LayerListError);
 });
+
+test('all that a list holds is counted: directories that nothing describes, and texts as they are in memory', () => {
+  const lister = new LayerLister();
+  const of = { type: '2', size: 0, mode: 0o777, owner: { uid: 0, gid: 0 }, hasAttributes: false, isSparse: false, offset: 0 };
+  lister.put({ ...of, path: `usr/${'a/'.repeat(1_000)}x`, link: 'y', target: 'y' });
+  assert.deepEqual([lister.size, lister.nameBytes], [1_002, 1_007_011]);
+  lister.put({ ...of, path: 'usr/.wh.ж', link: '', target: '' });
+  assert.deepEqual([lister.size, lister.nameBytes], [1_003, 1_007_023]);
+  lister.put({ ...of, path: 'etc/x', link: 'y', target: 'y' });
+  assert.deepEqual([lister.size, lister.nameBytes], [1_003, 1_007_023]);
+});
