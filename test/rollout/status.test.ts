@@ -48,6 +48,13 @@ const summary = (outcome: Summary['outcome'], over: Partial<Summary> = {}): Summ
 
 const linux = (digest: string | undefined, architecture: string): object => ({ digest, platform: { os: 'linux', architecture } });
 
+/** The events of a pool whose Ready gets a reason, and its status then. */
+function told(reason: string, before: SystemPoolStatus): [string[], SystemPoolStatus] {
+  const outcome = { kind: 'Progressing', reason, message: 'addon runtime: …' } as const;
+  const after = statusAfter(pool({ status: before }), summary(outcome), { now, handled: undefined });
+  return [transitionsOf(before, after).map(t => `${t.type} ${t.reason} ${t.action}: ${t.note}`), after];
+}
+
 describe('pool status', () => {
   const moving = summary({ kind: 'Progressing', reason: 'RollingOut', message: '1 of 2' }, { currentWave: 'canary' });
   const first = statusAfter(pool(), moving, { now, handled: undefined });
@@ -90,17 +97,11 @@ describe('pool status', () => {
   });
 
   it('tells once that nodes wait for addons, and warns of addons that a person has to change', () => {
-    const told = (reason: string, before = first): [string[], typeof first] => {
-      const outcome = { kind: 'Progressing', reason, message: 'addon runtime: …' } as const;
-      const after = statusAfter(pool({ status: before }), summary(outcome), { now, handled: undefined });
-      const events = transitionsOf(before, after);
-      return [events.map(t => `${t.type} ${t.reason} ${t.action}: ${t.note}`), after];
-    };
-    const [waiting, after] = told('AddonsNotReady');
+    const [waiting, after] = told('AddonsNotReady', first);
     assert.deepEqual(waiting, ['Normal AddonsNotReady Rollout: addon runtime: …']);
     assert.deepEqual(told('AddonsNotReady', after)[0], []);
     assert.deepEqual(told('Collision', after)[0], ['Warning Collision Rollout: addon runtime: …']);
-    assert.deepEqual(told('InvalidAddons')[0], ['Warning InvalidAddons Rollout: addon runtime: …']);
+    assert.deepEqual(told('InvalidAddons', first)[0], ['Warning InvalidAddons Rollout: addon runtime: …']);
   });
 
   it('is not Ready from the moment the target changes, and remembers the one before', () => {
