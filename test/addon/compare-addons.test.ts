@@ -143,7 +143,7 @@ describe('the files of addons', () => {
     const few = new LayerLists({ registry, directory: place.path('few'), limits: { names: 3 } });
     const { problems, note } = await compareAddons({ registry, lists: few }, { addons: [tool], system });
     assert.deepEqual(problems, []);
-    assert.equal(note, 'not compared with the files of the system: a layer of it has more than 3 names');
+    assert.match(note ?? '', /^not compared with the files of the system: a layer of it has more than 3 names, or more than/);
     const broken = await pushSystem([Buffer.from('no archive, though it is as long as one'.repeat(100))]);
     await assert.rejects(compareAddons(means, { addons: [tool], system: broken }), {
       name: 'StallingError',
