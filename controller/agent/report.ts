@@ -11,10 +11,10 @@ import type {
   NodeTargetStatusHostFailed,
   NodeTargetStatusHostProblem,
 } from '../api/node-target.ts';
-import { addonsSummary } from '../api/addons-summary.ts';
+import { addonsSummary, whyAddons } from '../api/addons-summary.ts';
 import { shortCommit } from '../api/short-revision.ts';
 import type { AddonSeal, SealedLive } from '../host-addons/seal.ts';
-import { addonsRun, appliesLive, preparedOf, supportCondition, takesAddons } from './addons/plan.ts';
+import { addonsOf, addonsRun, appliesLive, preparedOf, supportCondition, takesAddons } from './addons/plan.ts';
 import type { AddonFacts } from './addons/plan.ts';
 import type { BootcStatus, BootEntry } from './bootc-status.ts';
 import type { Situation, StageTrouble } from './decide.ts';
@@ -149,13 +149,28 @@ function addonsOfHost({ addons, status, spec, previous }: ReportInput): Pick<Nod
   const isTarget = (entry: BootEntry | undefined): BootEntry | undefined => (isOneOf(entry, digests) ? entry : undefined);
   const booted = isTarget(status.booted);
   return {
-    ...present('addons', addons?.seal && mergedOf(addons.seal)),
+    ...present('addons', addons?.seal && mergedOf(addons.seal, spec, previous?.host?.addons)),
     ...present('prepared', preparedOf(addons, { booted, staged: booted ? undefined : isTarget(status.staged) })),
   };
 }
 
-function mergedOf(seal: AddonSeal): NonNullable<NodeTargetStatusHost['addons']> {
-  return { ...entriesOf(seal), ...(seal.live ? { live: liveOf(seal.live) } : {}) };
+type HostAddons = NonNullable<NodeTargetStatusHost['addons']>;
+
+function mergedOf(seal: AddonSeal, spec: NodeTargetSpec, before: HostAddons | undefined): HostAddons {
+  const merged = entriesOf(seal);
+  return { ...merged, ...present('askedBy', askedBy(merged, spec, before)), ...(seal.live ? { live: liveOf(seal.live) } : {}) };
+}
+
+/** What the target says of who asked; once it names another set, what was said before of just these. */
+function askedBy(
+  { set, summary, entries = [] }: HostAddons,
+  spec: NodeTargetSpec,
+  before: HostAddons | undefined,
+): string | undefined {
+  if (entries.length === 0) return undefined;
+  if (set !== spec.addonSet) return before?.set === set && before?.summary === summary ? before?.askedBy : undefined;
+  const origins = new Map(addonsOf(spec).map(({ name, from }) => [name, from]));
+  return whyAddons(entries.map(entry => ({ ...entry, from: origins.get(entry.name) })));
 }
 
 function liveOf({ outcome, at, gapMs, restarted = [], problems }: SealedLive): NodeTargetStatusHostAddonsLive {
@@ -169,7 +184,7 @@ function liveOf({ outcome, at, gapMs, restarted = [], problems }: SealedLive): N
   };
 }
 
-function entriesOf({ set, state, since, addons }: AddonSeal): NonNullable<NodeTargetStatusHost['addons']> {
+function entriesOf({ set, state, since, addons }: AddonSeal): HostAddons {
   // Nothing of ours is merged. That a record was not used is a problem of the host, and not a set that is merged in part.
   if (set === null) return { state: 'None' };
   const entries = addons.map(({ name, digest, state, reason, message }) => ({

@@ -319,6 +319,10 @@ export interface NodeTargetStatusHostAddons {
    */
   summary?: string;
   /**
+   * Who asked for each of them, and why one is not merged: containerd: pool; !kubelet: vendor, MergeFailed. Absent while the target has another set.
+   */
+  askedBy?: string;
+  /**
    * When it was merged.
    */
   since?: string;

@@ -219,6 +219,7 @@ export const neededCrds: readonly NeededCrd[] = [
       'status.conditions[].type',
       'status.host',
       'status.host.addons',
+      'status.host.addons.askedBy',
       'status.host.addons.entries',
       'status.host.addons.entries[].digest',
       'status.host.addons.entries[].message',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { nameOf } from '../../controller/agent/target.ts';
-import { addonsSummary } from '../../controller/api/addons-summary.ts';
+import { addonsSummary, whyAddons } from '../../controller/api/addons-summary.ts';
 import { shortRevision } from '../../controller/api/short-revision.ts';
 import type { ImageBuild } from '../../controller/api/image-build.ts';
 import { outcomeOf } from '../../controller/definition/build-outcome.ts';
@@ -169,6 +169,19 @@ describe('kubectl get', () => {
     assert.equal(named('x'.repeat(63)).length, 63);
     assert.equal(named('x'.repeat(63), 'y').length, 64);
     assert.equal(addonsSummary(mixed), '!kubelet,containerd');
+  });
+
+  test('a wide line of NodeTargets tells who asked for each addon, and why one is not merged', async () => {
+    assert.equal(whyAddons([]), '');
+    const asked = [
+      { name: 'zfs', state: 'Merged', from: 'node' },
+      { name: 'containerd', state: 'Merged', from: 'pool' },
+      { name: 'kubelet', state: 'Quarantined', reason: 'WrongSystem', from: 'vendor' },
+      { name: 'nvidia', state: 'Missing' },
+    ];
+    assert.equal(whyAddons(asked), '!kubelet: vendor, WrongSystem; !nvidia: unknown, Missing; containerd: pool; zfs: node');
+    const many = Array.from({ length: 32 }, (_, i) => ({ name: `${i}-${'x'.repeat(60)}`, state: 'Merged', from: 'pool' }));
+    assert.equal(whyAddons(many).length, 512);
   });
 
   test('of two images of one commit the default view of NodeTargets tells them apart', () => {

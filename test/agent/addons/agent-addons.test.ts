@@ -59,6 +59,7 @@ describe('a system with addons', () => {
     assert.equal(reasonOf(world), 'Booted');
     assert.equal(hostOf(world).addons?.set, world.target.spec.addonSet);
     assert.equal(hostOf(world).addons?.summary, 'runtime');
+    assert.equal(hostOf(world).addons?.askedBy, 'runtime: pool');
     assert.equal(hostOf(world).prepared, undefined);
   });
 

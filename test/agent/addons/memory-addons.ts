@@ -17,7 +17,15 @@ import { digest } from './record-fixture.ts';
 /** The part of a spec that asks for set `n`; none for 0. Each set is one addon. */
 export function setOf(n: number): Pick<NodeTargetSpec, 'addons' | 'addonSet'> {
   if (n === 0) return {};
-  const addons = [{ name: 'runtime', image: `registry.example.com/addons@${digest(n)}`, digest: digest(0x10 + n), size: 4096 }];
+  const addons = [
+    {
+      name: 'runtime',
+      image: `registry.example.com/addons@${digest(n)}`,
+      digest: digest(0x10 + n),
+      size: 4096,
+      from: 'pool' as const,
+    },
+  ];
   const set = setDigest(addons);
   return { addons, ...(set === undefined ? {} : { addonSet: set }) };
 }
